@@ -1,0 +1,45 @@
+set(CUTAWAY_CUDA AUTO CACHE STRING "Build the CUDA backend: AUTO, ON or OFF")
+option(CUTAWAY_ONEDNN "Use oneDNN for CPU convolutions and matrix products" ON)
+# OFF builds runtime, kernels and layers only, which need no library but the compiler (and CUDA).
+option(CUTAWAY_PROGRAM "Build weights, explain and the cutaway program" ON)
+option(CUTAWAY_TESTS "Build the tests" ON)
+option(CUTAWAY_NATIVE "Compile for the processor of this machine (-march=native)" ON)
+option(CUTAWAY_WERROR "Warnings are errors" ON)
+set(CUTAWAY_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
+
+find_program(CUTAWAY_CCACHE ccache)
+if(CUTAWAY_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CUTAWAY_CCACHE}")
+  set(CMAKE_CUDA_COMPILER_LAUNCHER "${CUTAWAY_CCACHE}")
+endif()
+
+# Flags every target of ours is compiled with.
+add_library(cutaway_flags INTERFACE)
+target_compile_options(cutaway_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor
+    # g++ 12 sees overlapping copies in std::string concatenation (GCC bug 105651).
+    -Wno-restrict>
+  $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${CUTAWAY_WERROR}>>:-Werror>
+  # Index-space kernels must give the same bits on both devices: no contraction behind our back.
+  $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>
+  $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-O3>)
+if(CUTAWAY_NATIVE)
+  # 512-bit vectors: g++ would otherwise stop at 256 on most processors.
+  target_compile_options(cutaway_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-march=native -mprefer-vector-width=512>)
+endif()
+if(CUTAWAY_SANITIZE)
+  target_compile_options(cutaway_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${CUTAWAY_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer>)
+  target_link_options(cutaway_flags INTERFACE -fsanitize=${CUTAWAY_SANITIZE})
+endif()

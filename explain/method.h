@@ -1,0 +1,82 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "explain/explanation.h"
+#include "layers/executor.h"
+
+namespace cutaway::explain {
+
+/// What all methods of a run agree on.
+struct Setting {
+  NodeId logits{0};
+  NodeId layer{0};        ///< the layer of methods that take one
+  std::string layer_why;  ///< "chosen by the user", or the reason of the default
+};
+
+/// Collects what methods need, so that one forward pass and as few backward passes as possible serve all.
+class Needs {
+ public:
+  void tap(NodeId node);
+  /// A backward pass; equal rules from the same node are one pass. Returns its number.
+  std::size_t backward(const RuleSet& rules, NodeId from, NodeId to);
+
+  [[nodiscard]] const std::vector<NodeId>& taps() const noexcept { return taps_; }
+  [[nodiscard]] const std::vector<BackwardRequest>& passes() const noexcept { return passes_; }
+
+ private:
+  std::vector<NodeId> taps_;
+  std::vector<BackwardRequest> passes_;
+};
+
+/// The forward pass that has run, and backward passes run on demand, each at most once a seed.
+class Passes {
+ public:
+  Passes(Executor& executor, const Tensor& input, std::span<const std::int64_t> targets);
+
+  [[nodiscard]] const Model& model() const noexcept { return executor_.model(); }
+  [[nodiscard]] const Graph& graph() const noexcept { return model().graph; }
+  [[nodiscard]] const Tensor& input() const noexcept { return input_; }
+  [[nodiscard]] std::span<const std::int64_t> targets() const noexcept { return targets_; }
+  /// A tapped node's output, plain on the CPU.
+  [[nodiscard]] const Tensor& tap(NodeId node);
+  /// What pass k brings to `to` when each image's target channel of the seeded node is 1.
+  [[nodiscard]] const Tensor& gradient(std::size_t k, NodeId to);
+  /// The same for other seeds; not remembered.
+  [[nodiscard]] Tensor gradient(std::size_t k, NodeId to, std::span<const Executor::Unit> units);
+
+ private:
+  struct Result {
+    std::size_t pass;
+    NodeId node;
+    Tensor value;
+  };
+
+  Executor& executor_;
+  const Tensor& input_;
+  std::span<const std::int64_t> targets_;
+  std::vector<std::unique_ptr<Result>> taps_, gradients_;
+};
+
+/// A way to explain: says what it needs when the plan is made, and composes its map from the passes.
+class Method {
+ public:
+  virtual ~Method() = default;
+  [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+  virtual void plan(const Graph& graph, const Setting& setting, Needs& needs) = 0;
+  [[nodiscard]] virtual Explanation explain(Passes& passes) const = 0;
+};
+
+using MethodPtr = std::unique_ptr<Method>;
+
+/// The method of that name with its options; throws kUsage for an unknown name (with the nearest) or option.
+[[nodiscard]] MethodPtr make_method(std::string_view name, const Attributes& options = {});
+[[nodiscard]] std::vector<std::string> method_names();
+/// One line about a method, for --help and the docs.
+[[nodiscard]] std::string method_summary(std::string_view name);
+
+}  // namespace cutaway::explain

@@ -1,0 +1,119 @@
+#include "explain/methods/methods.h"
+#include "explain/network.h"
+#include "explain/rules/rules.h"
+#include "explain/tensor_math.h"
+#include "runtime/error.h"
+
+namespace cutaway::explain {
+namespace {
+
+/// Class activation map (Zhou et al. 2016, eq. 2; methods.md C.2): M_c = sum over k of w[c,k] A^k, A the maps
+/// the global pooling reads; no bias, no ReLU, no normalisation.
+class Cam final : public Method {
+ public:
+  std::string_view name() const noexcept override { return "cam"; }
+
+  void plan(const Graph& graph, const Setting&, Needs& needs) override {
+    const auto head = cam_head(graph);
+    if (!head) {
+      throw Error(ErrorKind::kUnsupported,
+                  "CAM needs maps -> global pooling -> one fully connected layer")
+          .hint("gradcam works on every network, and is CAM up to a factor on those");
+    }
+    head_ = *head;
+    layer_name_ = graph.node(head_.maps).name;
+    needs.tap(head_.maps);
+  }
+
+  Explanation explain(Passes& passes) const override {
+    const Tensor& maps = passes.tap(head_.maps);
+    const auto channels = static_cast<std::size_t>(maps.shape().c);
+    const auto weights = passes.model().parameters.of(head_.weights)[0].f32();
+    std::vector<float> rows;
+    for (const std::int64_t target : passes.targets()) {
+      const auto row = weights.subspan(static_cast<std::size_t>(target) * channels, channels);
+      rows.insert(rows.end(), row.begin(), row.end());
+    }
+    Explanation e;
+    e.method = "cam";
+    e.layer = layer_name_;
+    e.kind = MapKind::kScore;
+    e.map = weighted_sum(maps, rows, false);
+    e.targets.assign(passes.targets().begin(), passes.targets().end());
+    return e;
+  }
+
+ private:
+  CamHead head_{};
+  std::string layer_name_;
+};
+
+/// Grad-CAM (Selvaraju et al. 2017, eqs. 1 and 2; methods.md D.1): alpha_k = mean of dS_c/dA^k,
+/// L = ReLU(sum alpha_k A^k). All-negative sums give an all-zero map.
+Tensor grad_cam_map(Passes& passes, std::size_t pass, NodeId layer) {
+  const Tensor alpha = plane_means(passes.gradient(pass, layer));
+  return weighted_sum(passes.tap(layer), alpha.f32(), true);
+}
+
+class GradCam final : public Method {
+ public:
+  std::string_view name() const noexcept override { return "gradcam"; }
+  void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
+    layer_ = setting.layer;
+    layer_name_ = graph.node(layer_).name;
+    needs.tap(layer_);
+    pass_ = needs.backward(gradient_rules(), setting.logits, layer_);
+  }
+  Explanation explain(Passes& passes) const override {
+    Explanation e;
+    e.method = "gradcam";
+    e.rules = "gradient";
+    e.layer = layer_name_;
+    e.map = grad_cam_map(passes, pass_, layer_);
+    e.targets.assign(passes.targets().begin(), passes.targets().end());
+    return e;
+  }
+
+ private:
+  NodeId layer_{0};
+  std::string layer_name_;
+  std::size_t pass_{0};
+};
+
+/// Guided Grad-CAM (methods.md D.2): guided backpropagation times the upsampled Grad-CAM map.
+class GuidedGradCam final : public Method {
+ public:
+  std::string_view name() const noexcept override { return "guided_gradcam"; }
+  void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
+    layer_ = setting.layer;
+    layer_name_ = graph.node(layer_).name;
+    needs.tap(layer_);
+    gradient_ = needs.backward(gradient_rules(), setting.logits, layer_);
+    guided_ = needs.backward(guided_rules(), setting.logits, 0);
+  }
+  Explanation explain(Passes& passes) const override {
+    const Shape& image = passes.input().shape();
+    Explanation e;
+    e.method = "guided_gradcam";
+    e.rules = "guided backpropagation x gradient";
+    e.layer = layer_name_;
+    e.kind = MapKind::kReconstruction;
+    e.map = multiply(passes.gradient(guided_, 0),
+                     upsample(grad_cam_map(passes, gradient_, layer_), image.h, image.w));
+    e.targets.assign(passes.targets().begin(), passes.targets().end());
+    return e;
+  }
+
+ private:
+  NodeId layer_{0};
+  std::string layer_name_;
+  std::size_t gradient_{0}, guided_{0};
+};
+
+}  // namespace
+
+MethodPtr make_cam(const Attributes&) { return std::make_unique<Cam>(); }
+MethodPtr make_gradcam(const Attributes&) { return std::make_unique<GradCam>(); }
+MethodPtr make_guided_gradcam(const Attributes&) { return std::make_unique<GuidedGradCam>(); }
+
+}  // namespace cutaway::explain

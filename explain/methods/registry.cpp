@@ -1,0 +1,56 @@
+#include <array>
+
+#include "explain/methods/methods.h"
+#include "runtime/error.h"
+
+namespace cutaway::explain {
+namespace {
+
+struct Entry {
+  const char* name;
+  MethodPtr (*make)(const Attributes&);
+  const char* summary;
+};
+
+// One line a method, in the order of --help.
+constexpr std::array kMethods{
+    Entry{"saliency", make_saliency, "largest absolute gradient of the class score at each pixel"},
+    Entry{"guided", make_guided, "guided backpropagation from the class score, in colour"},
+    Entry{"deconvnet", make_deconvnet, "deconvnet projection of a layer's strongest (or any) unit"},
+    Entry{"gradient_x_input", make_gradient_x_input, "gradient times input: evidence for and against"},
+    Entry{"cam", make_cam, "class activation map of a net that ends in global pooling"},
+    Entry{"gradcam", make_gradcam, "gradient-weighted class activation map of any layer"},
+    Entry{"guided_gradcam", make_guided_gradcam, "guided backpropagation within the Grad-CAM map"},
+};
+
+const Entry& entry_of(std::string_view name) {
+  for (const Entry& entry : kMethods) {
+    if (name == entry.name) return entry;
+  }
+  std::string hint = "did you mean";
+  for (const std::string& near : nearest_names(name, method_names())) hint += " '" + near + "'";
+  throw Error(ErrorKind::kUsage, "unknown method '" + std::string(name) + "'").hint(hint);
+}
+
+}  // namespace
+
+MethodPtr make_method(std::string_view name, const Attributes& options) {
+  const Entry& entry = entry_of(name);
+  try {
+    MethodPtr method = entry.make(options);
+    options.expect_all_read();
+    return method;
+  } catch (const Error& error) {
+    throw error.located("method " + std::string(name));
+  }
+}
+
+std::vector<std::string> method_names() {
+  std::vector<std::string> names;
+  for (const Entry& entry : kMethods) names.emplace_back(entry.name);
+  return names;
+}
+
+std::string method_summary(std::string_view name) { return entry_of(name).summary; }
+
+}  // namespace cutaway::explain

@@ -1,0 +1,67 @@
+#include <algorithm>
+
+#include "explain/method.h"
+#include "runtime/error.h"
+
+namespace cutaway::explain {
+
+void Needs::tap(NodeId node) {
+  if (std::ranges::find(taps_, node) == taps_.end()) taps_.push_back(node);
+}
+
+std::size_t Needs::backward(const RuleSet& rules, NodeId from, NodeId to) {
+  for (std::size_t k = 0; k < passes_.size(); ++k) {
+    BackwardRequest& pass = passes_[k];
+    if (pass.rules.name() != rules.name() || pass.from != from) continue;
+    if (std::ranges::find(pass.to, to) == pass.to.end()) pass.to.push_back(to);
+    return k;
+  }
+  BackwardRequest pass;
+  pass.rules = rules;
+  pass.from = from;
+  pass.to = {to};
+  passes_.push_back(std::move(pass));
+  return passes_.size() - 1;
+}
+
+Passes::Passes(Executor& executor, const Tensor& input, std::span<const std::int64_t> targets)
+    : executor_(executor), input_(input), targets_(targets) {}
+
+const Tensor& Passes::tap(NodeId node) {
+  for (const auto& known : taps_) {
+    if (known->node == node) return known->value;
+  }
+  taps_.push_back(std::make_unique<Result>(
+      Result{0, node, executor_.read(executor_.value(node))}));
+  return taps_.back()->value;
+}
+
+const Tensor& Passes::gradient(std::size_t k, NodeId to) {
+  const auto known = [&]() -> const Tensor* {
+    for (const auto& g : gradients_) {
+      if (g->pass == k && g->node == to) return &g->value;
+    }
+    return nullptr;
+  };
+  if (const Tensor* value = known()) return *value;
+  std::vector<Executor::Unit> units;
+  for (const std::int64_t target : targets_) units.push_back({target, 0, 0, 1.0f});
+  executor_.seed_units(k, units);
+  executor_.backward(k);
+  // All that this pass was planned to bring, while it is there.
+  for (const NodeId node : executor_.plan().request().backward[k].to) {
+    gradients_.push_back(std::make_unique<Result>(
+        Result{k, node, executor_.read(executor_.gradient(k, node))}));
+  }
+  const Tensor* value = known();
+  check(value != nullptr, "a method asks for a gradient it did not plan");
+  return *value;
+}
+
+Tensor Passes::gradient(std::size_t k, NodeId to, std::span<const Executor::Unit> units) {
+  executor_.seed_units(k, units);
+  executor_.backward(k);
+  return executor_.read(executor_.gradient(k, to));
+}
+
+}  // namespace cutaway::explain

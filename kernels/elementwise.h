@@ -1,0 +1,76 @@
+#pragma once
+
+#include "kernels/run.h"
+#include "runtime/layout.h"
+
+/// Elementwise kernels. Views of one kernel have the same shape and, unless said otherwise, the same
+/// block size; outputs may alias inputs of the same geometry. Padding lanes are computed like the others,
+/// so a kernel that maps 0 to 0 keeps them zero.
+namespace cutaway::kernels {
+
+/// y = value, padding lanes included.
+struct Fill {
+  View<float> y;
+  float value;
+};
+CUTAWAY_KERNEL(Fill);
+
+/// y = x where the two may differ in block size (a layout conversion); padding lanes of y become 0.
+struct Reorder {
+  View<const float> x;
+  View<float> y;
+};
+CUTAWAY_KERNEL(Reorder);
+
+/// y = a * x.
+struct Scale {
+  View<const float> x;
+  View<float> y;
+  float a;
+};
+CUTAWAY_KERNEL(Scale);
+
+/// y = a * x0 + b * x1.
+struct Add {
+  View<const float> x0, x1;
+  View<float> y;
+  float a{1.0f}, b{1.0f};
+};
+CUTAWAY_KERNEL(Add);
+
+/// y = x0 * x1.
+struct Multiply {
+  View<const float> x0, x1;
+  View<float> y;
+};
+CUTAWAY_KERNEL(Multiply);
+
+/// y = max(x, 0); NaN stays NaN.
+struct Relu {
+  View<const float> x;
+  View<float> y;
+};
+CUTAWAY_KERNEL(Relu);
+
+/// The three ways down through a ReLU (methods of Simonyan, Zeiler, Springenberg):
+///   kGradient  dx = dy [y > 0]      kDeconvnet  dx = dy [dy > 0]      kGuided  dx = dy [y > 0] [dy > 0]
+/// `y` is the ReLU's output ([x > 0] is the same as [y > 0]); kDeconvnet does not read it.
+enum class ReluRule : std::uint8_t { kGradient, kDeconvnet, kGuided };
+struct ReluBackward {
+  View<const float> y, dy;
+  View<float> dx;
+  ReluRule rule;
+};
+CUTAWAY_KERNEL(ReluBackward);
+
+/// Dropout in training: y = x * keep / (1 - rate), keep drawn per element from (seed, stream); element i is
+/// numbered in logical NCHW order, so the mask does not depend on the layout. Also its own backward pass.
+struct Dropout {
+  View<const float> x;
+  View<float> y;
+  float rate;
+  std::uint64_t seed, stream;
+};
+CUTAWAY_KERNEL(Dropout);
+
+}  // namespace cutaway::kernels

@@ -1,0 +1,21 @@
+#include "layers/softmax.h"
+
+#include "kernels/softmax.h"
+
+namespace cutaway {
+
+Shape Softmax::infer(std::span<const Shape> in) const {
+  expect_inputs(in, 1);
+  return in[0];
+}
+
+void Softmax::forward(const Call& c) const {
+  kernels::run(c.stream, kernels::Softmax{c.in[0].in(), c.out.out()});
+}
+
+void Softmax::vjp(const BackCall& c) const {
+  if (!c.dx[0]) return;
+  kernels::run(c.stream, kernels::SoftmaxBackward{c.out.in(), c.dy.in(), c.dx[0].out()});
+}
+
+}  // namespace cutaway

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <variant>
+
+#include "runtime/config.h"
+#include "runtime/device.h"
+
+namespace cutaway {
+
+/// Runs kernels on the CPU, at once, on a fixed number of threads.
+class CpuStream {
+ public:
+  /// threads = 0 takes every core this process may use.
+  explicit CpuStream(int threads = 0);
+  [[nodiscard]] int threads() const noexcept { return threads_; }
+
+ private:
+  int threads_;
+};
+
+/// An in-order queue of kernels on one CUDA device. Copies share the queue.
+class CudaStream {
+ public:
+  /// Throws kDevice when CUDA device `index` is not there.
+  explicit CudaStream(int index);
+  /// The cudaStream_t, opaque so that no public header needs CUDA's.
+  [[nodiscard]] void* handle() const noexcept;
+  [[nodiscard]] int index() const noexcept { return index_; }
+  /// Library handles bound to this stream, created on first use (see runtime/cuda/handles.h).
+  struct State;
+  [[nodiscard]] State& state() const noexcept { return *state_; }
+
+ private:
+  int index_;
+  std::shared_ptr<State> state_;
+};
+
+/// The stream carries the device: every kernel takes one, nothing in the library is a global mode.
+/// A build without CUDA names no CUDA symbol; this is the only conditional outside runtime/cuda.
+#if CUTAWAY_HAVE_CUDA
+using Stream = std::variant<CpuStream, CudaStream>;
+#else
+using Stream = std::variant<CpuStream>;
+#endif
+
+[[nodiscard]] Stream make_stream(Device device, int threads = 0);
+[[nodiscard]] Device device_of(const Stream& stream) noexcept;
+/// Waits until everything queued on `stream` has finished; throws kDevice if any of it failed.
+void synchronize(const Stream& stream);
+
+}  // namespace cutaway
