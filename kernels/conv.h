@@ -99,6 +99,8 @@ struct ConvEngine {
 
 // The makers, one a file: kernels/cpu/conv_*.cpp and kernels/cuda/conv_*.
 std::unique_ptr<ConvPrimitive> make_conv_winograd(const ConvProblem&, std::string& declined);
+std::unique_ptr<ConvPrimitive> make_conv_direct(const ConvProblem&, std::string& declined);
+std::unique_ptr<ConvPrimitive> make_conv_reordered(const ConvProblem&, std::string& declined);
 std::unique_ptr<ConvPrimitive> make_conv_onednn(const ConvProblem&, std::string& declined);
 std::unique_ptr<ConvPrimitive> make_conv_reference(const ConvProblem&, std::string& declined);
 std::unique_ptr<ConvPrimitive> make_conv_cudnn(const ConvProblem&, std::string& declined);

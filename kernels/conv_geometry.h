@@ -5,12 +5,14 @@
 #include "kernels/conv.h"
 #include "runtime/macros.h"
 
-/// The index algebra of convolution as a matrix product, apart from the tiles that use it, so that the host
-/// can test it exhaustively. Rows are pixels, columns are channels, depth runs over (tap, channel).
+/// The index algebra of convolution as a matrix product, apart from the tiles that use it, so that
+/// the host can test it exhaustively. Rows are pixels, columns are channels, depth runs over (tap,
+/// channel).
 namespace cutaway::kernels {
 
 /// Division of numbers in [0, 2^31) by one known before the launch: a multiplication and a shift
-/// (Granlund & Montgomery, "Division by invariant integers using multiplication", PLDI 1994, fig. 4.1).
+/// (Granlund & Montgomery, "Division by invariant integers using multiplication", PLDI 1994,
+/// fig. 4.1).
 struct Divider {
   std::uint32_t divisor{1}, multiplier{1}, shift{0};
 
@@ -64,7 +66,8 @@ struct ConvAxis {
                                                   std::int64_t dilation,
                                                   std::int64_t source_extent) {
     return {static_cast<std::int32_t>(stride_), static_cast<std::int32_t>(-pad),
-            static_cast<std::int32_t>(dilation), static_cast<std::int32_t>(source_extent), Divider(1)};
+            static_cast<std::int32_t>(dilation), static_cast<std::int32_t>(source_extent),
+            Divider(1)};
   }
   [[nodiscard]] static constexpr ConvAxis backward(std::int64_t stride_,
                                                    std::int64_t pad,
@@ -80,9 +83,11 @@ struct ConvAxis {
   [[nodiscard]] CUTAWAY_HD constexpr std::int32_t origin(std::int32_t at) const {
     return at * scale + shift;
   }
-  /// The source position of a tap, or -1 if there is none. kStrided: the stride may not be 1 (backward).
+  /// The source position of a tap, or -1 if there is none. kStrided: the stride may not be 1
+  /// (backward).
   template <bool kStrided>
-  [[nodiscard]] CUTAWAY_HD constexpr std::int32_t source(std::int32_t origin_, std::int32_t tap) const {
+  [[nodiscard]] CUTAWAY_HD constexpr std::int32_t source(std::int32_t origin_,
+                                                         std::int32_t tap) const {
     std::int32_t at = origin_ + tap * step;
     if (at < 0) return -1;
     if constexpr (kStrided) {
@@ -95,7 +100,8 @@ struct ConvAxis {
   }
 };
 
-/// Position k of the depth of the matrix product: kernel row u, kernel column v, channel c of the group.
+/// Position k of the depth of the matrix product: kernel row u, kernel column v, channel c of the
+/// group.
 struct Depth {
   std::int32_t u, v, c;
 };
@@ -116,13 +122,14 @@ struct DepthMap {
   }
 };
 
-/// Element (i, j) of a square of registers a thread owns in a tile: groups of four neighbours, so that
-/// shared memory is read 16 bytes at a time, `threads * 4` apart.
+/// Element (i, j) of a square of registers a thread owns in a tile: groups of four neighbours, so
+/// that shared memory is read 16 bytes at a time, `threads * 4` apart.
 [[nodiscard]] CUTAWAY_HD constexpr int tile_element(int thread, int threads, int i) {
   return i / 4 * threads * 4 + thread * 4 + i % 4;
 }
 
-/// Lanes of the output that group `group` writes: its channels, and for the last one the padding too.
+/// Lanes of the output that group `group` writes: its channels, and for the last one the padding
+/// too.
 [[nodiscard]] CUTAWAY_HD constexpr std::int32_t group_lanes(std::int32_t group,
                                                             std::int32_t groups,
                                                             std::int32_t channels,

@@ -4,11 +4,12 @@
 
 #include "kernels/conv.h"
 
-/// Weights in the orders that the CUDA convolutions read; index-space ops (see kernels/site.h), one index an
-/// element of what is written. All sizes are those of one group unless said otherwise.
+/// Weights in the orders that the CUDA convolutions read; index-space ops (see kernels/site.h), one
+/// index an element of what is written. All sizes are those of one group unless said otherwise.
 namespace cutaway::kernels {
 
-/// OIHW weights as one matrix a group, depth x columns with rows `ld` apart, zero beyond the columns:
+/// OIHW weights as one matrix a group, depth x columns with rows `ld` apart, zero beyond the
+/// columns:
 ///   forward        m[g][(u, v, c)][o] = w[g * outputs + o][c][u][v]
 ///   backward data  m[g][(u, v, o)][c] = w[g * outputs + o][c][u][v]
 struct WeightMatrix {
@@ -35,14 +36,17 @@ struct WeightMatrix {
   }
 };
 
-/// OIHW weights as KRSC (output, kernel row, kernel column, input channel): k_padded x taps x c_padded,
-/// zero where an output or input channel is padding. `inputs` and c_padded are channels of a group.
+/// OIHW weights as KRSC (output, kernel row, kernel column, input channel): k_padded x taps x
+/// c_padded, zero where an output or input channel is padding. `inputs` and c_padded are channels
+/// of a group.
 struct WeightsToKrsc {
   const float* w;
   float* krsc;
   std::int64_t outputs, inputs, taps, k_padded, c_padded;
 
-  [[nodiscard]] CUTAWAY_HD constexpr std::int64_t count() const { return k_padded * taps * c_padded; }
+  [[nodiscard]] CUTAWAY_HD constexpr std::int64_t count() const {
+    return k_padded * taps * c_padded;
+  }
 
   CUTAWAY_HD void operator()(std::int64_t i) const {
     const std::int64_t c = i % c_padded;

@@ -3,9 +3,9 @@
 #include "kernels/run.h"
 #include "runtime/layout.h"
 
-/// Elementwise kernels. Views of one kernel have the same shape and, unless said otherwise, the same
-/// block size; outputs may alias inputs of the same geometry. Padding lanes are computed like the others,
-/// so a kernel that maps 0 to 0 keeps them zero.
+/// Elementwise kernels. Views of one kernel have the same shape and, unless said otherwise, the
+/// same block size; outputs may alias inputs of the same geometry. Padding lanes are computed like
+/// the others, so a kernel that maps 0 to 0 keeps them zero.
 namespace cutaway::kernels {
 
 /// y = value, padding lanes included.
@@ -53,7 +53,8 @@ struct Relu {
 CUTAWAY_KERNEL(Relu);
 
 /// The three ways down through a ReLU (methods of Simonyan, Zeiler, Springenberg):
-///   kGradient  dx = dy [y > 0]      kDeconvnet  dx = dy [dy > 0]      kGuided  dx = dy [y > 0] [dy > 0]
+///   kGradient  dx = dy [y > 0]      kDeconvnet  dx = dy [dy > 0]      kGuided  dx = dy [y > 0] [dy
+///   > 0]
 /// `y` is the ReLU's output ([x > 0] is the same as [y > 0]); kDeconvnet does not read it.
 enum class ReluRule : std::uint8_t { kGradient, kDeconvnet, kGuided };
 struct ReluBackward {
@@ -63,8 +64,9 @@ struct ReluBackward {
 };
 CUTAWAY_KERNEL(ReluBackward);
 
-/// Dropout in training: y = x * keep / (1 - rate), keep drawn per element from (seed, stream); element i is
-/// numbered in logical NCHW order, so the mask does not depend on the layout. Also its own backward pass.
+/// Dropout in training: y = x * keep / (1 - rate), keep drawn per element from (seed, stream);
+/// element i is numbered in logical NCHW order, so the mask does not depend on the layout. Also its
+/// own backward pass.
 struct Dropout {
   View<const float> x;
   View<float> y;

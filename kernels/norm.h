@@ -6,24 +6,27 @@
 #include "kernels/run.h"
 #include "runtime/layout.h"
 
-/// Normalisations. Vectors over channels are plain arrays of at least C floats.
+/// Normalisations. Vectors over channels are plain arrays of at least C floats. Padding lanes of
+/// outputs become 0, whatever the channels hold. Outputs may alias inputs except in Lrn and
+/// LrnBackward, which read neighbouring channels.
 namespace cutaway::kernels {
 
 /// Local response normalisation across channels (methods.md 0.4; Caffe divides alpha by the size):
-///   s_c = k + alpha/size * sum of x^2 over the window clipped at both ends,  y_c = x_c * s_c^-beta.
+///   s_c = k + alpha/size * sum of x^2 over the window clipped at both ends,
+///   y_c = x_c * s_c^-beta.
 struct LrnParameters {
   std::int32_t size{5};
   float alpha{1e-4f}, beta{0.75f}, k{1.0f};
 };
 struct Lrn {
-  View<const float> x;  // y must not alias x: neighbours are read
+  View<const float> x;
   View<float> y;
   LrnParameters p;
 };
 CUTAWAY_KERNEL(Lrn);
 
-/// dx_c = s_c^-beta dy_c - 2 alpha beta / size * x_c * sum over the window of dy_j x_j s_j^(-beta-1).
-/// x is the layer's input; dx must not alias x or dy.
+/// dx_c = s_c^-beta dy_c - 2 alpha beta / size * x_c * sum over the window of dy_j x_j
+/// s_j^(-beta-1). x is the layer's input; dx must not alias x or dy.
 struct LrnBackward {
   View<const float> x, dy;
   View<float> dx;
@@ -31,8 +34,9 @@ struct LrnBackward {
 };
 CUTAWAY_KERNEL(LrnBackward);
 
-/// y_c = scale_c * x_c + shift_c; padding channels of y become 0. Batch normalisation in evaluation, with
-/// scale = gamma / sqrt(var + eps), shift = beta - mean * scale. shift may be null (0): the adjoint.
+/// y_c = scale_c * x_c + shift_c; padding channels of y become 0. Batch normalisation in
+/// evaluation, with scale = gamma / sqrt(var + eps), shift = beta - mean * scale. shift may be null
+/// (0): the adjoint.
 struct ChannelAffine {
   View<const float> x;
   View<float> y;
@@ -41,9 +45,9 @@ struct ChannelAffine {
 };
 CUTAWAY_KERNEL(ChannelAffine);
 
-/// How ChannelMoments and ChannelSums add up a channel: every image in chunks of whole rows, about 512
-/// pixels each, and then the chunks in order. The shape alone decides, so that neither the device nor the
-/// number of threads shows in the bits.
+/// How ChannelMoments and ChannelSums add up a channel: every image in chunks of whole rows, about
+/// 512 pixels each, and then the chunks in order. The shape alone decides, so that neither the
+/// device nor the number of threads shows in the bits.
 struct ChannelChunks {
   std::int64_t rows, per_image;  // rows of a chunk, chunks of an image
 };
@@ -62,8 +66,8 @@ struct ChannelChunks {
          static_cast<std::size_t>(v.blocks() * v.lanes()) * sizeof(double);
 }
 
-/// mean_c and var_c (biased) of x over images, rows and columns; fixed summation order, double inside.
-/// scratch: channel_moments_scratch_bytes(x), on the device, aligned to 8.
+/// mean_c and var_c (biased) of x over images, rows and columns; fixed summation order, double
+/// inside. scratch: channel_moments_scratch_bytes(x), on the device, aligned to 8.
 struct ChannelMoments {
   View<const float> x;
   float* mean;
@@ -73,8 +77,8 @@ struct ChannelMoments {
 CUTAWAY_KERNEL(ChannelMoments);
 
 /// sum_c = sum over n,h,w of dy (a bias gradient); sum_product_c = sum of dy * (x - center_c) when
-/// `x` has data and sum_product is not null (a scale gradient). Fixed summation order, double inside.
-/// scratch: channel_sums_scratch_bytes(dy), on the device, aligned to 8.
+/// `x` has data and sum_product is not null (a scale gradient). Fixed summation order, double
+/// inside. scratch: channel_sums_scratch_bytes(dy), on the device, aligned to 8.
 struct ChannelSums {
   View<const float> dy, x;
   const float* center;
@@ -85,7 +89,8 @@ struct ChannelSums {
 CUTAWAY_KERNEL(ChannelSums);
 
 /// Gradient of training-mode batch normalisation with respect to its input (Ioffe & Szegedy 2015):
-///   dx = gamma * r * (dy - mean(dy) - xhat * mean(dy * xhat)),  r = 1/sqrt(var + eps), xhat = (x - mean) r.
+///   dx = gamma * r * (dy - mean(dy) - xhat * mean(dy * xhat)),  r = 1/sqrt(var + eps), xhat = (x -
+///   mean) r.
 /// sum_dy and sum_dy_xc are ChannelSums of dy and of dy * (x - mean).
 struct BatchNormBackward {
   View<const float> x, dy;

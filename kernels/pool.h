@@ -5,8 +5,10 @@
 #include "kernels/run.h"
 #include "runtime/layout.h"
 
-/// Pooling. Window of output (i, j) starts at input row i*stride_h - pad_h, column j*stride_w - pad_w, and
-/// is clipped to the image. All views of a kernel have the same block size.
+/// Pooling. Window of output (i, j) starts at input row i*stride_h - pad_h, column j*stride_w -
+/// pad_w, and is clipped to the image. All views of a kernel have the same block
+/// size (channels-last: one block each; how wide its padding is may differ). Pads are smaller than
+/// the window, so that every window touches the image. Outputs must not alias inputs.
 namespace cutaway::kernels {
 
 struct PoolGeometry {
@@ -14,8 +16,8 @@ struct PoolGeometry {
 };
 
 /// Output extent of a pooling window along one axis (methods.md 0.3): floor or ceil of
-/// (extent + 2 pad - kernel) / stride, plus 1; in ceil mode a last window that would start beyond the
-/// image and its leading padding is dropped.
+/// (extent + 2 pad - kernel) / stride, plus 1; in ceil mode a last window that would start beyond
+/// the image and its leading padding is dropped.
 [[nodiscard]] CUTAWAY_HD constexpr std::int64_t pooled_extent(std::int64_t extent,
                                                               std::int64_t kernel,
                                                               std::int64_t stride,
@@ -29,8 +31,9 @@ struct PoolGeometry {
 }
 
 /// y = maximum of the window; pick = where it was found, as the offset kh*kernel_w + kw inside the
-/// unclipped window. The first maximum in row-major order wins, padding never does, the first NaN does.
-/// kernel_h * kernel_w must not exceed 256 (one byte a switch).
+/// unclipped window. The first maximum in row-major order wins, padding never does, the first NaN
+/// does. kernel_h * kernel_w must not exceed 256 (one byte a switch). In padding lanes y is 0 and
+/// pick some tap inside the image.
 struct MaxPool {
   View<const float> x;
   View<float> y;
@@ -39,9 +42,10 @@ struct MaxPool {
 };
 CUTAWAY_KERNEL(MaxPool);
 
-/// dx = sum of dy over the windows whose switch names this pixel (the adjoint of max pooling at fixed
-/// switches, and the deconvnet's unpooling): a gather, so no atomics and no need to clear dx first.
-/// kOverwrite keeps only the last such window in row-major order (methods.md A.1, an option of unpooling).
+/// dx = sum of dy over the windows whose switch names this pixel (the adjoint of max pooling at
+/// fixed switches, and the deconvnet's unpooling): a gather, so no atomics and no need to clear dx
+/// first. kOverwrite keeps only the last such window in row-major order (methods.md A.1, an option
+/// of unpooling).
 enum class Overlap : std::uint8_t { kAdd, kOverwrite };
 struct MaxUnpool {
   View<const float> dy;
@@ -52,9 +56,9 @@ struct MaxUnpool {
 };
 CUTAWAY_KERNEL(MaxUnpool);
 
-/// y = sum of the clipped window / divisor. count_padding: the divisor is the area of the window clipped
-/// to the padded image [-pad, extent + pad) (Caffe; PyTorch's count_include_pad); otherwise clipped to
-/// the image itself.
+/// y = sum of the clipped window / divisor. count_padding: the divisor is the area of the window
+/// clipped to the padded image [-pad, extent + pad) (Caffe; PyTorch's count_include_pad); otherwise
+/// clipped to the image itself.
 struct AveragePool {
   View<const float> x;
   View<float> y;

@@ -5,14 +5,15 @@
 
 namespace cutaway::kernels {
 
-/// y[n,c,h,w] = exp(x - m) / sum over channels of exp(x - m), m = max over channels; padding becomes 0.
+/// y[n,c,h,w] = exp(x - m) / sum over channels of exp(x - m), m = max over channels; padding
+/// becomes 0. y may alias x.
 struct Softmax {
   View<const float> x;
   View<float> y;
 };
 CUTAWAY_KERNEL(Softmax);
 
-/// dx = y * (dy - sum over channels of dy * y).
+/// dx = y * (dy - sum over channels of dy * y). dx may alias dy.
 struct SoftmaxBackward {
   View<const float> y, dy;
   View<float> dx;
@@ -20,9 +21,10 @@ struct SoftmaxBackward {
 CUTAWAY_KERNEL(SoftmaxBackward);
 
 /// Mean cross-entropy of logits x (n x c x 1 x 1) against labels[n]:
-///   loss[n] = log(sum_c exp x[n,c]) - x[n, label],  dx = (softmax(x) - onehot) / n; padding of dx is 0.
-/// A label outside [0, c) gives loss NaN; callers check labels. With smoothing e the target is
-/// (1 - e) onehot + e / c (Szegedy et al. 2016). dx may be a view without data.
+///   loss[n] = log(sum_c exp x[n,c]) - x[n, label],  dx = (softmax(x) - onehot) / n; padding of dx
+///   is 0.
+/// A label outside [0, c) gives loss and dx NaN; callers check labels. With smoothing e the target
+/// is (1 - e) onehot + e / c (Szegedy et al. 2016). dx may be a view without data.
 struct CrossEntropy {
   View<const float> x;
   const std::int32_t* labels;

@@ -5,7 +5,8 @@
 namespace cutaway::kernels {
 
 /// SGD with momentum and L2 weight decay (the classical form, Sutskever et al. 2013 as in PyTorch):
-///   v <- momentum * v + (g + weight_decay * w),   w <- w - rate * v  (nesterov: w - rate*(g + momentum*v)).
+///   v <- momentum * v + (g + weight_decay * w),   w <- w - rate * v  (nesterov: w - rate*(g +
+///   momentum*v)).
 struct SgdUpdate {
   float* w;
   const float* g;
@@ -16,7 +17,8 @@ struct SgdUpdate {
 };
 CUTAWAY_KERNEL(SgdUpdate);
 
-/// Adam (Kingma & Ba 2015, algorithm 1) with decoupled weight decay (Loshchilov & Hutter 2019); step >= 1.
+/// Adam (Kingma & Ba 2015, algorithm 1) with decoupled weight decay (Loshchilov & Hutter 2019);
+/// step >= 1.
 struct AdamUpdate {
   float* w;
   const float* g;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "runtime/shape.h"
 
@@ -67,7 +68,9 @@ struct View {
     return shape.n * blocks() * block * shape.h * shape.w;
   }
   // A view of mutable elements may be read through.
-  CUTAWAY_HD constexpr operator View<const T>() const {  // NOLINT(google-explicit-constructor)
+  template <class U>
+    requires(std::is_same_v<U, const T> && !std::is_const_v<T>)
+  CUTAWAY_HD constexpr operator View<U>() const {  // NOLINT(google-explicit-constructor)
     return {data, shape, block, stride_n, stride_b, stride_h, stride_w};
   }
 };

@@ -9,9 +9,9 @@ namespace cutaway::cuda {
 
 }  // namespace cutaway::cuda
 
-#define CUTAWAY_CUDA(expression)                                                                \
-  do {                                                                                          \
-    if (const cudaError_t cutaway_status_ = (expression); cutaway_status_ != cudaSuccess) {     \
-      ::cutaway::cuda::fail(cutaway_status_, #expression, __FILE__, __LINE__);                  \
-    }                                                                                           \
+#define CUTAWAY_CUDA(expression)                                                            \
+  do {                                                                                      \
+    if (const cudaError_t cutaway_status_ = (expression); cutaway_status_ != cudaSuccess) { \
+      ::cutaway::cuda::fail(cutaway_status_, #expression, __FILE__, __LINE__);              \
+    }                                                                                       \
   } while (false)

@@ -8,8 +8,8 @@
 
 namespace cutaway {
 
-/// What belongs to one CUDA stream. Library handles are type-erased here because runtime/ knows neither
-/// cuDNN nor cuBLAS; kernels/cuda creates them on first use.
+/// What belongs to one CUDA stream. Library handles are type-erased here because runtime/ knows
+/// neither cuDNN nor cuBLAS; kernels/cuda creates them on first use.
 struct CudaStream::State {
   cudaStream_t stream{};
   std::shared_ptr<void> cudnn;

@@ -34,8 +34,25 @@ void release(int index, std::byte* data) noexcept {
   (void)cudaFree(data);
 }
 
-void copy(void* to, Device, const void* from, Device, std::size_t bytes) {
-  CUTAWAY_CUDA(cudaMemcpy(to, from, bytes, cudaMemcpyDefault));
+namespace {
+
+/// Waits for everything queued on a device: our streams do not wait for copies, nor copies for
+/// them.
+void drain(Device device) {
+  if (device.kind != Device::Kind::kCuda) return;
+  CUTAWAY_CUDA(cudaSetDevice(device.index));
+  CUTAWAY_CUDA(cudaDeviceSynchronize());
+}
+
+}  // namespace
+
+void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
+  drain(from_device);
+  drain(to_device);
+  // Not plain cudaMemcpy: from pageable memory it may return while the last piece is still on its
+  // way, and only the legacy stream, which ours ignore, would wait for that.
+  CUTAWAY_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, cudaStreamPerThread));
+  CUTAWAY_CUDA(cudaStreamSynchronize(cudaStreamPerThread));
 }
 
 CudaStatus status() noexcept {

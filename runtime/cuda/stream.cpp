@@ -12,7 +12,12 @@ CudaStream::CudaStream(int index) : index_(index), state_(std::make_shared<State
   CUTAWAY_CUDA(cudaStreamCreateWithFlags(&state_->stream, cudaStreamNonBlocking));
 }
 
-void* CudaStream::handle() const noexcept { return state_->stream; }
+void* CudaStream::handle() const noexcept {
+  // A launch goes to the calling thread's current device, and whoever launches asks for the handle
+  // first.
+  (void)cudaSetDevice(index_);
+  return state_->stream;
+}
 
 void synchronize(const Stream& stream) {
   if (const auto* cuda = std::get_if<CudaStream>(&stream)) {

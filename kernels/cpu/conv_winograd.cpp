@@ -1,0 +1,321 @@
+// Winograd F(4x4, 3x3) on tensors in blocks of 16 channels: per tile of 4x4 outputs, transform 6x6
+// inputs, multiply at 36 points by the transformed weights, transform back, add the bias, clamp.
+#include <omp.h>
+
+#include <algorithm>
+
+#include "kernels/conv.h"
+#include "kernels/cpu/cache.h"
+#include "kernels/cpu/conv_winograd_tile.h"
+#include "kernels/cpu/conv_winograd_weights.h"
+#include "kernels/cpu/micro_kernel.h"
+#include "runtime/error.h"
+
+namespace cutaway::kernels {
+namespace {
+
+using winograd::kBlock;
+using winograd::kIn;
+using winograd::kOut;
+using winograd::kPoints;
+
+/// How the tiles are spread over the threads.
+struct Schedule {
+  /// Private: every thread carries blocks of `tiles` tiles through all stages in its own
+  /// second-level cache. Shared: all threads carry one block through a stage, then the next;
+  /// weights are read once a block.
+  bool shared{false};
+  std::int64_t tiles{1};
+};
+
+/// The convolution that is computed: the layer itself, or its adjoint as a convolution.
+struct Geometry {
+  Shape in, out;
+  std::int64_t in_padded, out_padded;  ///< channels, up to multiples of 16
+  int pad_h, pad_w;
+  std::int64_t tiles_h, tiles_w, tiles;
+
+  explicit Geometry(const ConvProblem& p) {
+    const bool adjoint = p.pass == ConvPass::kBackwardData;
+    in = adjoint ? p.y : p.x;
+    out = adjoint ? p.x : p.y;
+    pad_h = adjoint ? 2 - p.g.pad_h : p.g.pad_h;
+    pad_w = adjoint ? 2 - p.g.pad_w : p.g.pad_w;
+    in_padded = round_up(in.c, kBlock);
+    out_padded = round_up(out.c, kBlock);
+    tiles_h = ceil_div(out.h, kOut);
+    tiles_w = ceil_div(out.w, kOut);
+    tiles = out.n * tiles_h * tiles_w;
+  }
+};
+
+struct TilePlace {
+  std::int64_t n, h, w;  ///< image, first output row and column
+};
+
+TilePlace place(const Geometry& g, std::int64_t tile) {
+  const std::int64_t in_image = tile % (g.tiles_h * g.tiles_w);
+  return {tile / (g.tiles_h * g.tiles_w), in_image / g.tiles_w * kOut, in_image % g.tiles_w * kOut};
+}
+
+/// The 36 inputs of a tile that reaches over the edge, zero outside the image; `from` is where its
+/// first pixel would stand.
+void copy_padded(const Geometry& g,
+                 const View<const float>& x,
+                 std::int64_t top,
+                 std::int64_t left,
+                 const float* from,
+                 float* padded) {
+  for (std::int64_t i = 0; i < kIn; ++i) {
+    for (std::int64_t j = 0; j < kIn; ++j, padded += kBlock) {
+      const bool inside = top + i >= 0 && top + i < g.in.h && left + j >= 0 && left + j < g.in.w;
+      if (inside) {
+        std::memcpy(padded, from + i * x.stride_h + j * x.stride_w, kBlock * sizeof(float));
+      } else {
+        std::memset(padded, 0, kBlock * sizeof(float));
+      }
+    }
+  }
+}
+
+/// Tiles [first, end) of one block of tiles that begins at `start` and has room for `room`, into
+/// v[point][tile][channel].
+void transform_inputs(const Geometry& g,
+                      const View<const float>& x,
+                      std::int64_t start,
+                      std::int64_t first,
+                      std::int64_t end,
+                      std::int64_t room,
+                      float* v) {
+  const std::ptrdiff_t plane = room * g.in_padded;
+  for (std::int64_t block = 0; block < g.in_padded / kBlock; ++block) {
+    for (std::int64_t tile = first; tile < end; ++tile) {
+      const TilePlace at = place(g, tile);
+      const std::int64_t top = at.h - g.pad_h, left = at.w - g.pad_w;
+      const float* from =
+          x.data + at.n * x.stride_n + block * x.stride_b + top * x.stride_h + left * x.stride_w;
+      float* to = v + (tile - start) * g.in_padded + block * kBlock;
+      if (top >= 0 && left >= 0 && top + kIn <= g.in.h && left + kIn <= g.in.w) {
+        winograd::input_tile(from, x.stride_h, x.stride_w, to, plane);
+      } else {
+        alignas(64) float padded[kPoints * kBlock];
+        copy_padded(g, x, top, left, from, padded);
+        winograd::input_tile(padded, kIn * kBlock, kBlock, to, plane);
+      }
+    }
+  }
+}
+
+/// The reverse for m[point][tile][channel].
+void transform_outputs(const Geometry& g,
+                       const View<float>& y,
+                       std::int64_t start,
+                       std::int64_t first,
+                       std::int64_t end,
+                       std::int64_t room,
+                       const float* m,
+                       const float* bias,
+                       bool relu) {
+  const std::ptrdiff_t plane = room * g.out_padded;
+  for (std::int64_t c = 0; c < g.out_padded; c += kBlock) {
+    const std::int64_t lanes = std::min(kBlock, g.out.c - c);
+    for (std::int64_t tile = first; tile < end; ++tile) {
+      const TilePlace at = place(g, tile);
+      const std::int64_t rows = std::min<std::int64_t>(kOut, g.out.h - at.h);
+      const std::int64_t columns = std::min<std::int64_t>(kOut, g.out.w - at.w);
+      const float* from = m + (tile - start) * g.out_padded + c;
+      float* to = y.data + at.n * y.stride_n + c / kBlock * y.stride_b + at.h * y.stride_h +
+                  at.w * y.stride_w;
+      if (rows == kOut && columns == kOut && lanes == kBlock) {
+        winograd::output_tile(from, plane, bias + c, relu, to, y.stride_h, y.stride_w);
+        continue;
+      }
+      alignas(64) float full[kOut * kOut * kBlock];
+      winograd::output_tile(from, plane, bias + c, relu, full, kOut * kBlock, kBlock);
+      for (std::int64_t i = 0; i < rows; ++i) {
+        for (std::int64_t j = 0; j < columns; ++j) {
+          const float* value = full + (i * kOut + j) * kBlock;
+          float* pixel = to + i * y.stride_h + j * y.stride_w;
+          // Padding lanes become zero whatever the inputs were.
+          for (std::int64_t l = 0; l < kBlock; ++l) pixel[l] = l < lanes ? value[l] : 0.0f;
+        }
+      }
+    }
+  }
+}
+
+constexpr std::int64_t kRegisterRows = 6;
+constexpr std::int64_t kWide = std::max<std::int64_t>(kPanel, kBlock);
+
+/// One point and one panel of output channels: m = v u for the tiles of a block.
+void multiply(const Geometry& g,
+              const float* u,
+              const float* v,
+              float* m,
+              std::int64_t point,
+              std::int64_t panel,
+              std::int64_t tiles,
+              std::int64_t block_tiles) {
+  const std::int64_t first = panel * kWide, width = std::min(kWide, g.out_padded - first);
+  multiply_panel(tiles, v + point * block_tiles * g.in_padded, g.in_padded,
+                 u + point * g.in_padded * g.out_padded + first * g.in_padded, width,
+                 std::min(width, g.out.c - first), g.in.c,
+                 m + point * block_tiles * g.out_padded + first, g.out_padded);
+}
+
+/// Sizes that measured best: private blocks as long as the weights stay in the last-level cache and
+/// a block of at least one register tile in the second-level cache.
+Schedule choose_schedule(const Geometry& g, int threads) {
+  constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+  const std::int64_t tile_bytes =
+      kPoints * (g.in_padded + g.out_padded) * std::int64_t{sizeof(float)};
+  const std::int64_t weight_bytes =
+      kPoints * g.in_padded * g.out_padded * std::int64_t{sizeof(float)};
+  const std::int64_t fit = static_cast<std::int64_t>(second_level_cache()) / tile_bytes;
+  Schedule s;
+  s.shared = fit < kRegisterRows || weight_bytes > 12 * kMiB || g.tiles < threads * kRegisterRows;
+  const std::int64_t most = s.shared ? std::max(kRegisterRows, 8 * kMiB / tile_bytes) : fit;
+  std::int64_t blocks = ceil_div(g.tiles, most);
+  if (!s.shared) blocks = round_up(blocks, threads);
+  s.tiles = round_up(ceil_div(g.tiles, blocks), kRegisterRows);
+  return s;
+}
+
+class WinogradConv final : public ConvPrimitive {
+ public:
+  explicit WinogradConv(const ConvProblem& p)
+      : p_(p),
+        g_(p),
+        schedule_(choose_schedule(g_, p.threads)),
+        weights_{g_.in.c, g_.out.c, p.pass == ConvPass::kBackwardData} {}
+
+  [[nodiscard]] std::string_view engine() const noexcept override { return "winograd"; }
+
+  [[nodiscard]] std::size_t scratch_bytes() const override {
+    const std::int64_t copies = schedule_.shared ? 1 : p_.threads;
+    const std::int64_t floats = g_.out_padded + copies * (v_floats() + m_floats()) +
+                                (p_.frozen ? 0 : weights_.transformed());
+    return static_cast<std::size_t>(floats) * sizeof(float);
+  }
+  [[nodiscard]] std::size_t prepared_bytes() const override {
+    return p_.frozen ? static_cast<std::size_t>(weights_.transformed()) * sizeof(float) : 0;
+  }
+  [[nodiscard]] std::string prepared_format() const override {
+    return p_.frozen ? std::string("winograd4x4/") + std::to_string(kWide) +
+                           (weights_.flipped ? "/flipped" : "")
+                     : "";
+  }
+  void prepare(Stream& stream, const float* w, std::byte* prepared) const override {
+    if (!p_.frozen) return;
+    winograd::transform(weights_, w, reinterpret_cast<float*>(prepared),
+                        std::get<CpuStream>(stream).threads());
+  }
+
+  void run(Stream& stream, const ConvArguments& a) const override {
+    check(a.in.shape == g_.in && a.out.shape == g_.out && a.in.block == kBlock &&
+              a.out.block == kBlock,
+          "winograd convolution: tensors of another geometry");
+    const int threads = std::min(std::get<CpuStream>(stream).threads(), p_.threads);
+    float* memory = reinterpret_cast<float*>(a.scratch);
+    float* bias = memory;
+    memory += g_.out_padded;
+    std::fill(bias, memory, 0.0f);
+    if (p_.bias) std::copy(a.bias, a.bias + g_.out.c, bias);
+    const float* u = reinterpret_cast<const float*>(a.prepared);
+    if (!p_.frozen) {
+      winograd::transform(weights_, a.w, memory, threads);
+      u = memory;
+      memory += weights_.transformed();
+    }
+    if (schedule_.shared) {
+      run_shared(a, u, bias, memory, threads);
+    } else {
+      run_private(a, u, bias, memory, threads);
+    }
+  }
+
+ private:
+  [[nodiscard]] std::int64_t v_floats() const { return kPoints * schedule_.tiles * g_.in_padded; }
+  [[nodiscard]] std::int64_t m_floats() const { return kPoints * schedule_.tiles * g_.out_padded; }
+  [[nodiscard]] std::int64_t panels() const { return ceil_div(g_.out_padded, kWide); }
+
+  void run_private(
+      const ConvArguments& a, const float* u, const float* bias, float* memory, int threads) const {
+    const std::int64_t step = schedule_.tiles;
+    const std::int64_t blocks = ceil_div(g_.tiles, step);
+#pragma omp parallel num_threads(threads)
+    {
+      float* v = memory + omp_get_thread_num() * (v_floats() + m_floats());
+      float* m = v + v_floats();
+#pragma omp for schedule(dynamic)
+      for (std::int64_t block = 0; block < blocks; ++block) {
+        const std::int64_t first = block * step, tiles = std::min(step, g_.tiles - first);
+        transform_inputs(g_, a.in, first, first, first + tiles, step, v);
+        for (std::int64_t point = 0; point < kPoints; ++point) {
+          for (std::int64_t panel = 0; panel < panels(); ++panel) {
+            multiply(g_, u, v, m, point, panel, tiles, step);
+          }
+        }
+        transform_outputs(g_, a.out, first, first, first + tiles, step, m, bias, p_.relu);
+      }
+    }
+  }
+
+  void run_shared(
+      const ConvArguments& a, const float* u, const float* bias, float* v, int threads) const {
+    const std::int64_t step = schedule_.tiles;
+    float* m = v + v_floats();
+#pragma omp parallel num_threads(threads)
+    for (std::int64_t first = 0; first < g_.tiles; first += step) {
+      const std::int64_t tiles = std::min(step, g_.tiles - first);
+#pragma omp for schedule(static)
+      for (int part = 0; part < threads; ++part) {
+        transform_inputs(g_, a.in, first, first + tiles * part / threads,
+                         first + tiles * (part + 1) / threads, step, v);
+      }
+#pragma omp for schedule(dynamic)
+      for (std::int64_t job = 0; job < kPoints * panels(); ++job) {
+        multiply(g_, u, v, m, job / panels(), job % panels(), tiles, step);
+      }
+#pragma omp for schedule(static)
+      for (int part = 0; part < threads; ++part) {
+        transform_outputs(g_, a.out, first, first + tiles * part / threads,
+                          first + tiles * (part + 1) / threads, step, m, bias, p_.relu);
+      }
+    }
+  }
+
+  ConvProblem p_;
+  Geometry g_;
+  Schedule schedule_;
+  winograd::Weights weights_;
+};
+
+/// With weights that change at every run, fewer tiles than this do not pay for their
+/// transformation.
+constexpr std::int64_t kFewTiles = 16;
+
+std::string why_not(const ConvProblem& p) {
+  const ConvGeometry& g = p.g;
+  const std::int64_t tiles = Geometry(p).tiles;
+  if (p.pass == ConvPass::kBackwardWeights) return "no weight gradients";
+  if (g.kernel_h != 3 || g.kernel_w != 3) return "kernel is not 3x3";
+  if (g.stride_h != 1 || g.stride_w != 1) return "stride is not 1";
+  if (g.dilation_h != 1 || g.dilation_w != 1) return "dilation is not 1";
+  if (g.groups != 1) return "more than one group";
+  if (g.pad_h > 2 || g.pad_w > 2) return "padding above 2";
+  if (!p.frozen && tiles <= kFewTiles) return "too few tiles to transform the weights at every run";
+  if (!(p.x_layout == kBlocked16) || !(p.y_layout == kBlocked16))
+    return "not in blocks of 16 channels";
+  return {};
+}
+
+}  // namespace
+
+std::unique_ptr<ConvPrimitive> make_conv_winograd(const ConvProblem& p, std::string& declined) {
+  declined = why_not(p);
+  if (!declined.empty()) return nullptr;
+  return std::make_unique<WinogradConv>(p);
+}
+
+}  // namespace cutaway::kernels

@@ -1,0 +1,3 @@
+#define CUTAWAY_STREAM CpuStream
+#include "kernels/cpu/for_each.h"
+#include "kernels/norm.inl"

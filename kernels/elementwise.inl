@@ -1,0 +1,216 @@
+// Included by cpu/elementwise.cpp and cuda/elementwise.cu, after their for_each.
+#include "kernels/elementwise.h"
+#include "runtime/philox.h"
+
+namespace cutaway::kernels {
+namespace {
+
+/// y = f(x0, x1), element by element, wherever the element stands.
+template <class F>
+struct MapAt {
+  View<const float> x0, x1;
+  View<float> y;
+  F f;
+
+  template <int V>
+  CUTAWAY_HD void at(const Site& s) const {
+    const float* p0 = x0.data + s.in(x0);
+    const float* p1 = x1.data + s.in(x1);
+    float* out = y.data + s.in(y);
+    CUTAWAY_LANES
+    for (int l = 0; l < V; ++l) out[l] = f(p0[l], p1[l]);
+  }
+};
+
+/// How far the elements a kernel visits follow each other without a gap in all of `views`: the
+/// extents that remain, and the length of the runs. A dense plain tensor is then one run, which the
+/// V-lane code takes 16 at a time, instead of pixels of one lane.
+struct Runs {
+  SiteSpace outer;
+  std::int64_t length;
+};
+
+Runs runs_of(const SiteSpace& space, const View<const float>* const* views, int count) {
+  Runs r{space, space.lanes};
+  const auto follows = [&](std::int64_t View<const float>::*stride) {
+    for (int i = 0; i < count; ++i) {
+      if (views[i]->*stride != r.length) return false;
+    }
+    return true;
+  };
+  const auto swallow = [&](std::int64_t& extent, std::int64_t View<const float>::*stride) {
+    if (extent != 1 && !follows(stride)) return false;
+    r.length *= extent;
+    extent = 1;
+    return true;
+  };
+  // Innermost first; an extent that stays ends the run.
+  static_cast<void>(swallow(r.outer.w, &View<const float>::stride_w) &&
+                    swallow(r.outer.h, &View<const float>::stride_h) &&
+                    swallow(r.outer.blocks, &View<const float>::stride_b) &&
+                    swallow(r.outer.n, &View<const float>::stride_n));
+  return r;
+}
+
+/// The view of one part of every run: `first` elements in, pixels of `lanes` elements.
+template <class T>
+View<T> part_of(View<T> v, std::int64_t first, std::int64_t lanes) {
+  v.data += first;
+  v.stride_w = lanes;
+  return v;
+}
+
+template <class F>
+void map(CUTAWAY_STREAM& stream,
+         const View<const float>& x0,
+         const View<const float>& x1,
+         const View<float>& y,
+         F f) {
+  const View<const float> seen = y;
+  const View<const float>* views[] = {&x0, &x1, &seen};
+  const SiteSpace space = SiteSpace::of(y);
+  const Runs runs = runs_of(space, views, 3);
+  const std::int64_t whole = runs.length / 16 * 16;
+  if (runs.outer.w != 1 || whole == 0) {
+    for_each_site(stream, space, MapAt<F>{x0, x1, y, f});
+    return;
+  }
+  SiteSpace part = runs.outer;
+  part.lanes = 16;
+  part.w = whole / 16;
+  for_each_site(stream, part,
+                MapAt<F>{part_of(x0, 0, 16), part_of(x1, 0, 16), part_of(y, 0, 16), f});
+  part.lanes = 1;
+  part.w = runs.length - whole;
+  for_each_site(stream, part,
+                MapAt<F>{part_of(x0, whole, 1), part_of(x1, whole, 1), part_of(y, whole, 1), f});
+}
+
+struct Constant {
+  float value;
+  CUTAWAY_HD float operator()(float, float) const { return value; }
+};
+struct Copy {
+  CUTAWAY_HD float operator()(float x, float) const { return x; }
+};
+struct Times {
+  float a;
+  CUTAWAY_HD float operator()(float x, float) const { return a * x; }
+};
+struct Sum {
+  float a, b;
+  CUTAWAY_HD float operator()(float x0, float x1) const { return a * x0 + b * x1; }
+};
+struct Product {
+  CUTAWAY_HD float operator()(float x0, float x1) const { return x0 * x1; }
+};
+struct Positive {
+  // Not x > 0 ? x : 0, which would swallow NaN.
+  CUTAWAY_HD float operator()(float x, float) const { return x <= 0.0f ? 0.0f : x; }
+};
+template <ReluRule kRule>
+struct Rectified {
+  CUTAWAY_HD float operator()(float y, float dy) const {
+    if constexpr (kRule == ReluRule::kGradient) return y > 0.0f ? dy : 0.0f;
+    if constexpr (kRule == ReluRule::kDeconvnet) return dy > 0.0f ? dy : 0.0f;
+    return (y > 0.0f) & (dy > 0.0f) ? dy : 0.0f;
+  }
+};
+
+/// Reorder towards blocks: V neighbouring lanes of y.
+struct ReorderIntoBlocks {
+  Reorder k;
+
+  template <int V>
+  CUTAWAY_HD void at(const Site& s) const {
+    const std::int64_t c = s.channel(k.y.block);
+    float* out = k.y.data + s.in(k.y);
+    const std::int64_t last = c + V - 1;
+    if (last < k.x.shape.c && k.x.block == 1) {
+      const float* in = k.x.data + k.x.offset(s.n, c, s.h, s.w);
+      for (int l = 0; l < V; ++l) out[l] = in[l * k.x.stride_b];
+    } else if (last < k.x.shape.c && c / k.x.block == last / k.x.block) {
+      const float* in = k.x.data + k.x.offset(s.n, c, s.h, s.w);
+      CUTAWAY_LANES
+      for (int l = 0; l < V; ++l) out[l] = in[l];
+    } else {
+      for (int l = 0; l < V; ++l)
+        out[l] = c + l < k.x.shape.c ? k.x.at(s.n, c + l, s.h, s.w) : 0.0f;
+    }
+  }
+};
+
+/// Reorder towards planes: V neighbouring lanes of x, each to a plane of y.
+struct ReorderIntoPlanes {
+  Reorder k;
+
+  template <int V>
+  CUTAWAY_HD void at(const Site& s) const {
+    const std::int64_t c = s.channel(k.x.block);
+    const float* in = k.x.data + s.in(k.x);
+    float* out = k.y.data + k.y.offset(s.n, c, s.h, s.w);
+    const std::int64_t real = k.x.shape.c - c < V ? k.x.shape.c - c : V;
+    for (int l = 0; l < real; ++l) out[l * k.y.stride_b] = in[l];
+  }
+};
+
+struct DropoutAt {
+  Dropout k;
+  float scale;
+
+  template <int V>
+  CUTAWAY_HD void at(const Site& s) const {
+    const float* in = k.x.data + s.in(k.x);
+    float* out = k.y.data + s.in(k.y);
+    const Shape& shape = k.x.shape;
+    const Philox random{k.seed, k.stream};
+    const std::int64_t first =
+        ((s.n * shape.c + s.channel(k.x.block)) * shape.h + s.h) * shape.w + s.w;
+    for (int l = 0; l < V; ++l) {
+      const auto element = static_cast<std::uint64_t>(first + l * shape.plane());
+      out[l] = random.uniform(element) >= k.rate ? in[l] * scale : 0.0f;
+    }
+  }
+};
+
+}  // namespace
+
+void run(CUTAWAY_STREAM& s, const Fill& k) { map(s, k.y, k.y, k.y, Constant{k.value}); }
+
+void run(CUTAWAY_STREAM& s, const Reorder& k) {
+  if (k.x.block == k.y.block) {
+    map(s, k.x, k.x, k.y, Copy{});
+  } else if (k.y.block == 1) {
+    for_each_site(s, SiteSpace::of(k.x), ReorderIntoPlanes{k});
+  } else {
+    for_each_site(s, SiteSpace::of(k.y), ReorderIntoBlocks{k});
+  }
+}
+
+void run(CUTAWAY_STREAM& s, const Scale& k) { map(s, k.x, k.x, k.y, Times{k.a}); }
+
+void run(CUTAWAY_STREAM& s, const Add& k) { map(s, k.x0, k.x1, k.y, Sum{k.a, k.b}); }
+
+void run(CUTAWAY_STREAM& s, const Multiply& k) { map(s, k.x0, k.x1, k.y, Product{}); }
+
+void run(CUTAWAY_STREAM& s, const Relu& k) { map(s, k.x, k.x, k.y, Positive{}); }
+
+void run(CUTAWAY_STREAM& s, const ReluBackward& k) {
+  switch (k.rule) {
+    case ReluRule::kGradient:
+      map(s, k.y, k.dy, k.dx, Rectified<ReluRule::kGradient>{});
+      break;
+    case ReluRule::kDeconvnet:  // k.y may have no data
+      map(s, k.dy, k.dy, k.dx, Rectified<ReluRule::kDeconvnet>{});
+      break;
+    case ReluRule::kGuided:
+      map(s, k.y, k.dy, k.dx, Rectified<ReluRule::kGuided>{});
+      break;
+  }
+}
+
+void run(CUTAWAY_STREAM& s, const Dropout& k) {
+  for_each_site(s, SiteSpace::of(k.y), DropoutAt{k, 1.0f / (1.0f - k.rate)}, 16);
+}
+
+}  // namespace cutaway::kernels
