@@ -26,8 +26,9 @@ void Dropout::forward(const Call& c) const {
 void Dropout::vjp(const BackCall& c) const {
   if (!c.dx[0]) return;
   // The mask is a function of the counters alone, so nothing had to be remembered.
+  const float rate = c.training ? rate_ : 0.0f;
   kernels::run(c.stream,
-               kernels::Dropout{c.dy.in(), c.dx[0].out(), rate_, c.random.seed, c.random.stream});
+               kernels::Dropout{c.dy.in(), c.dx[0].out(), rate, c.random.seed, c.random.stream});
 }
 
 }  // namespace cutaway

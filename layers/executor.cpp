@@ -148,6 +148,37 @@ void Executor::backward(std::size_t k) {
 }
 
 void Executor::run(const std::vector<Bound>& steps, int group) {
+  const bool recordable =
+      replay_ && can_record(stream_) && !observer_ && !plan_.request().training;
+  if (!recordable) {
+    run_eagerly(steps, group);
+    return;
+  }
+  passes_.resize(plan_.backward_count() + 1);
+  Pass& pass = passes_[static_cast<std::size_t>(group + 1)];
+  // The first run is eager: libraries set themselves up on first use, which cannot be recorded.
+  if (pass.runs++ == 0) {
+    run_eagerly(steps, group);
+    return;
+  }
+  if (!pass.recording) {
+    begin_recording(stream_);
+    try {
+      run_eagerly(steps, group);
+    } catch (...) {
+      // The stream must leave its recording state, whatever went wrong.
+      try {
+        (void)end_recording(stream_);
+      } catch (const Error&) {
+      }
+      throw;
+    }
+    pass.recording = end_recording(stream_);
+  }
+  replay(stream_, pass.recording);
+}
+
+void Executor::run_eagerly(const std::vector<Bound>& steps, int group) {
   const bool guard = plan_.request().guard && device_of(stream_) == kCpuDevice;
   for (const Bound& bound : steps) {
     if (guard) guard_before(bound, group);

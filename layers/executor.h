@@ -6,6 +6,7 @@
 
 #include "layers/model.h"
 #include "layers/plan.h"
+#include "runtime/recording.h"
 
 namespace cutaway {
 
@@ -57,11 +58,20 @@ class Executor {
   /// A plain NCHW copy on the CPU.
   [[nodiscard]] Tensor read(const TensorRef& value);
 
+  /// CUDA: from its second run on a pass is recorded and replayed as one CUDA graph (the default); off: every
+  /// kernel is launched anew. Both give the same bits. Training passes are never replayed: dropout's numbers
+  /// are arguments. No effect on the CPU.
+  void set_replay(bool on) noexcept { replay_ = on; }
+
   /// Called after every step with the seconds it took (synchronises: for benchmarks only).
   using StepObserver = std::function<void(const Step&, double seconds)>;
   void observe(StepObserver observer) { observer_ = std::move(observer); }
 
  private:
+  struct Pass {  // runs so far, and the recording once there is one
+    int runs{0};
+    Recording recording;
+  };
   struct Bound {  // a step with its addresses
     const Step* step;
     std::vector<TensorRef> in, dx, dparams;
@@ -75,6 +85,7 @@ class Executor {
   [[nodiscard]] Bound bind_step(const Step& step);
   void load(const std::vector<Step>& steps);
   void run(const std::vector<Bound>& steps, int group);
+  void run_eagerly(const std::vector<Bound>& steps, int group);
   void run_step(const Bound& bound);
   [[nodiscard]] bool alive(const Value& value, const Step& step, int group) const;
   void guard_before(const Bound& bound, int group);
@@ -96,6 +107,8 @@ class Executor {
   std::uint64_t random_seed_{0};
   StepObserver observer_;
   Tensor staging_;
+  bool replay_{true};
+  std::vector<Pass> passes_;  // forward, then the backward passes
 };
 
 }  // namespace cutaway

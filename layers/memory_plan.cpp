@@ -1,6 +1,7 @@
 #include "layers/memory_plan.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 namespace cutaway {
@@ -11,12 +12,17 @@ constexpr std::size_t kAlignment = 256;
 std::size_t largest_sum(const std::vector<Lifetime>& all) {
   std::size_t most = 0;
   for (const Lifetime& at : all) {  // a maximum is reached when some value begins
-    std::size_t sum = 0;
+    std::size_t common = 0, largest_turn = 0;
+    std::map<int, std::size_t> turns;  // groups exist one at a time
     for (const Lifetime& other : all) {
-      const bool same_turn = at.group < 0 || other.group < 0 || other.group == at.group;
-      if (same_turn && other.first <= at.first && at.first <= other.last) sum += other.bytes;
+      if (at.first < other.first || other.last < at.first) continue;
+      if (other.group < 0) {
+        common += other.bytes;
+      } else if (at.group < 0 || at.group == other.group) {
+        largest_turn = std::max(largest_turn, turns[other.group] += other.bytes);
+      }
     }
-    most = std::max(most, sum);
+    most = std::max(most, common + largest_turn);
   }
   return most;
 }

@@ -130,7 +130,8 @@ void PlanBuilder::share_values() {
           skipped_[i] = true;
           continue;
         }
-        if (node.layer->in_place()) {
+        // Inputs of a concatenation may become slices of its output, and have readers of their own.
+        if (node.layer->in_place() && producer.kind() != LayerKind::kConcat) {
           plan_.node_values_[i] = value;
           continue;
         }
@@ -146,7 +147,10 @@ bool PlanBuilder::can_slice(ValueId child, ValueId parent, std::int64_t offset) 
   const Value& c = plan_.values_[static_cast<std::size_t>(child)];
   const Value& p = plan_.values_[static_cast<std::size_t>(parent)];
   if (child == parent || c.parent != kNoValue || c.dtype != p.dtype) return false;
-  const std::int64_t unit = device_.kind == Device::Kind::kCuda ? 8 : p.spec.layout.block;
+  const bool cuda = device_.kind == Device::Kind::kCuda;
+  // A block of 16 means "all 16 lanes" to a kernel (View::lanes), whichever layout it belongs to.
+  if (cuda && p.spec.layout.block <= 16) return false;
+  const std::int64_t unit = cuda ? 8 : p.spec.layout.block;
   const bool last = offset + c.spec.shape.c == p.spec.shape.c;
   return unit > 1 && offset % unit == 0 && (last || c.spec.shape.c % unit == 0);
 }
@@ -230,10 +234,14 @@ void PlanBuilder::forward_steps() {
     step.out_shape = plan_.shapes_[i];
     step.in_shapes = graph_.input_shapes(id, plan_.shapes_);
     std::vector<ValueSpec> in_specs;
+    std::int64_t channel = 0;
     for (const NodeId in : node.inputs) {
       const ValueId value = plan_.node_values_[static_cast<std::size_t>(in)];
       const Value& v = plan_.values_[static_cast<std::size_t>(value)];
-      const bool in_place_slice = node.layer->kind() == LayerKind::kConcat && v.parent == step.out;
+      // A node that is concatenated twice stands at the first place only.
+      const bool in_place_slice = node.layer->kind() == LayerKind::kConcat &&
+                                  v.parent == step.out && v.channel_offset == channel;
+      channel += v.spec.shape.c;
       step.in.push_back(in_place_slice ? kNoValue : value);
       in_specs.push_back(v.spec);
       touch(value, time_);
