@@ -1,0 +1,155 @@
+#include "weights/preprocess_json.h"
+
+#include <cmath>
+
+#include "runtime/error.h"
+#include "weights/json.h"
+
+namespace cutaway::weights {
+namespace {
+
+constexpr const char* kWhere = "preprocess";
+constexpr std::int32_t kMostSide = 65536;
+
+template <class E>
+struct Named {
+  E value;
+  const char* name;
+};
+
+constexpr Named<ColorOrder> kOrders[] = {
+    {ColorOrder::kRgb, "rgb"}, {ColorOrder::kBgr, "bgr"}, {ColorOrder::kGray, "gray"}};
+constexpr Named<ResizeRule> kResizes[] = {{ResizeRule::kNone, "none"},
+                                          {ResizeRule::kWarp, "warp"},
+                                          {ResizeRule::kShortSide, "short_side"}};
+constexpr Named<Interpolation> kInterpolations[] = {
+    {Interpolation::kBilinear, "bilinear"},
+    {Interpolation::kBilinearPil, "bilinear_pil"},
+    {Interpolation::kBilinearMatlab, "bilinear_matlab"},
+    {Interpolation::kCubic075, "cubic_075"},
+    {Interpolation::kCubicPil, "cubic_pil"},
+    {Interpolation::kCubicMatlab, "cubic_matlab"}};
+constexpr Named<CropRule> kCrops[] = {{CropRule::kNone, "none"}, {CropRule::kCenter, "center"}};
+constexpr Named<CropOffset> kOffsets[] = {{CropOffset::kFloor, "floor"},
+                                          {CropOffset::kHalfEven, "half_even"}};
+
+template <class E, std::size_t N>
+const char* name_of(const Named<E> (&table)[N], E value) {
+  for (const auto& entry : table) {
+    if (entry.value == value) return entry.name;
+  }
+  throw Error(ErrorKind::kInternal, "a preprocessing rule without a name");
+}
+
+template <class E, std::size_t N>
+E value_of(const Named<E> (&table)[N], JsonObject& object, const char* member) {
+  const std::string text = object.text(member);
+  std::string known;
+  for (const auto& entry : table) {
+    if (text == entry.name) return entry.value;
+    known += (known.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  throw Error(ErrorKind::kInput, "member '" + std::string(member) + "'")
+      .at(kWhere)
+      .expected("one of " + known)
+      .got("'" + text.substr(0, 64) + "'");
+}
+
+Json triple(const std::array<float, 3>& values, int count) {
+  Json array = Json::array();
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
+    array.push_back(double{values[i]});
+  return array;
+}
+
+void read_triple(JsonObject& object, const char* member, int count, std::array<float, 3>& to) {
+  const Json& array = object.array(member);
+  bool good = array.size() == static_cast<std::size_t>(count);
+  for (std::size_t i = 0; good && i < array.size(); ++i) {
+    good = array[i].is_number();
+    if (good) to[i] = static_cast<float>(array[i].get<double>());
+  }
+  if (!good) {
+    throw Error(ErrorKind::kInput, "member '" + std::string(member) + "'")
+        .at(kWhere)
+        .expected(std::to_string(count) + " numbers");
+  }
+}
+
+std::int32_t side(JsonObject& object, const char* member) {
+  return static_cast<std::int32_t>(object.integer(member, 1, kMostSide));
+}
+
+void require(bool good, const char* what, const char* expected) {
+  if (!good) throw Error(ErrorKind::kInput, what).at(kWhere).expected(expected);
+}
+
+}  // namespace
+
+void validate(const Preprocess& p) {
+  const auto extent = [](std::int32_t v) { return v >= 1 && v <= kMostSide; };
+  require(std::isfinite(p.scale) && p.scale != 0.0F, "scale", "a finite number, not 0");
+  for (std::size_t c = 0; c < static_cast<std::size_t>(p.channels()); ++c) {
+    require(std::isfinite(p.mean[c]), "mean", "finite numbers");
+    require(std::isfinite(p.std[c]) && p.std[c] != 0.0F, "std", "finite numbers, not 0");
+  }
+  require(p.resize != ResizeRule::kWarp || (extent(p.width) && extent(p.height)),
+          "extents to warp to", "1 to 65536");
+  require(p.resize != ResizeRule::kShortSide || extent(p.short_side), "short side", "1 to 65536");
+  require(p.crop != CropRule::kCenter || (extent(p.crop_width) && extent(p.crop_height)),
+          "extents to crop to", "1 to 65536");
+}
+
+std::string to_json(const Preprocess& p) {
+  validate(p);
+  Json resize{{"rule", name_of(kResizes, p.resize)},
+              {"interpolation", name_of(kInterpolations, p.interpolation)}};
+  if (p.resize == ResizeRule::kWarp) {
+    resize["width"] = p.width;
+    resize["height"] = p.height;
+  }
+  if (p.resize == ResizeRule::kShortSide) resize["short_side"] = p.short_side;
+  Json crop{{"rule", name_of(kCrops, p.crop)}, {"offset", name_of(kOffsets, p.crop_offset)}};
+  if (p.crop == CropRule::kCenter) {
+    crop["width"] = p.crop_width;
+    crop["height"] = p.crop_height;
+  }
+  return json_text({{"order", name_of(kOrders, p.order)},
+                    {"scale", double{p.scale}},
+                    {"mean", triple(p.mean, p.channels())},
+                    {"std", triple(p.std, p.channels())},
+                    {"resize", resize},
+                    {"crop", crop}});
+}
+
+Preprocess preprocess_from_json(std::string_view text) {
+  const Json json = parse_json(text);
+  JsonObject object(json, kWhere);
+  Preprocess p;
+  p.order = value_of(kOrders, object, "order");
+  p.scale = object.number("scale");
+  read_triple(object, "mean", p.channels(), p.mean);
+  read_triple(object, "std", p.channels(), p.std);
+  JsonObject resize(object.object("resize"), "preprocess resize");
+  p.resize = value_of(kResizes, resize, "rule");
+  p.interpolation = value_of(kInterpolations, resize, "interpolation");
+  if (p.resize == ResizeRule::kWarp) {
+    p.width = side(resize, "width");
+    p.height = side(resize, "height");
+  }
+  if (p.resize == ResizeRule::kShortSide) p.short_side = side(resize, "short_side");
+  resize.finish();
+  JsonObject crop(object.object("crop"), "preprocess crop");
+  p.crop = value_of(kCrops, crop, "rule");
+  p.crop_offset = value_of(kOffsets, crop, "offset");
+  if (p.crop == CropRule::kCenter) {
+    p.crop_width = side(crop, "width");
+    p.crop_height = side(crop, "height");
+  }
+  crop.finish();
+  object.finish();
+  validate(p);
+  return p;
+}
+
+}  // namespace cutaway::weights

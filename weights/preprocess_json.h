@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "weights/preprocess.h"
+
+namespace cutaway::weights {
+
+/// Preprocessing as JSON text, as packages and manifests hold it.
+[[nodiscard]] std::string to_json(const Preprocess& p);
+/// The inverse. Throws kInput, naming the member, on a missing, unknown or mistyped one, on a rule
+/// this version does not know, on extents outside 1..65536 where the rule needs them, and on a std
+/// of 0.
+[[nodiscard]] Preprocess preprocess_from_json(std::string_view text);
+
+/// Throws kInput where a value could not be used (see above): checked before a package is written.
+void validate(const Preprocess& p);
+
+}  // namespace cutaway::weights

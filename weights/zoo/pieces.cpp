@@ -1,0 +1,78 @@
+#include "weights/zoo/pieces.h"
+
+#include "layers/conv.h"
+#include "layers/dense.h"
+#include "layers/dropout.h"
+#include "layers/flatten.h"
+#include "layers/lrn.h"
+#include "layers/max_pool.h"
+#include "layers/relu.h"
+#include "layers/softmax.h"
+
+namespace cutaway::weights::zoo_pieces {
+namespace {
+
+kernels::ConvGeometry geometry(const ConvSize& s) {
+  return {s.kernel, s.kernel, s.stride, s.stride, s.pad, s.pad, 1, 1, s.groups};
+}
+
+}  // namespace
+
+NodeId conv_relu(Graph& g,
+                 const std::string& conv,
+                 const std::string& relu_name,
+                 NodeId from,
+                 const ConvSize& size) {
+  const NodeId id = g.add(conv, std::make_shared<Conv>(size.channels, geometry(size)), {from});
+  return relu(g, relu_name, id);
+}
+
+NodeId conv_plain(Graph& g, const std::string& name, NodeId from, const ConvSize& size) {
+  return g.add(name, std::make_shared<Conv>(size.channels, geometry(size), false), {from});
+}
+
+NodeId max_pool(Graph& g,
+                const std::string& name,
+                NodeId from,
+                std::int32_t kernel,
+                std::int32_t stride,
+                std::int32_t pad) {
+  const kernels::PoolGeometry window{kernel, kernel, stride, stride, pad, pad};
+  return g.add(name, std::make_shared<MaxPool>(window, true), {from});
+}
+
+NodeId lrn(Graph& g, const std::string& name, NodeId from) {
+  return g.add(name, std::make_shared<Lrn>(kernels::LrnParameters{5, 1e-4f, 0.75f, 1.0f}), {from});
+}
+
+NodeId dense(Graph& g, const std::string& name, NodeId from, std::int64_t features) {
+  const Shape& shape = g.node(from).shape;
+  if (shape.plane() > 1) from = g.add("flatten", std::make_shared<Flatten>(), {from});
+  return g.add(name, std::make_shared<Dense>(features), {from});
+}
+
+NodeId relu(Graph& g, const std::string& name, NodeId from) {
+  return g.add(name, std::make_shared<Relu>(), {from});
+}
+
+NodeId dropout(Graph& g, const std::string& name, NodeId from, float rate) {
+  return g.add(name, std::make_shared<Dropout>(rate), {from});
+}
+
+NodeId softmax(Graph& g, const std::string& name, NodeId from) {
+  return g.add(name, std::make_shared<Softmax>(), {from});
+}
+
+Preprocess caffe_imagenet(std::int32_t side, float blue, float green, float red) {
+  Preprocess p;
+  p.order = ColorOrder::kBgr;
+  p.mean = {blue, green, red};
+  p.resize = ResizeRule::kShortSide;
+  p.short_side = 227;
+  p.interpolation = Interpolation::kBilinearPil;
+  p.crop = CropRule::kCenter;
+  p.crop_width = p.crop_height = side;
+  return p;
+}
+
+}  // namespace cutaway::weights::zoo_pieces

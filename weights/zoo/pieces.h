@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "layers/graph.h"
+#include "weights/preprocess.h"
+
+/// What the architectures have in common; private to weights/zoo. All pieces are square.
+namespace cutaway::weights::zoo_pieces {
+
+struct ConvSize {
+  std::int64_t channels;
+  std::int32_t kernel;
+  std::int32_t stride{1};
+  std::int32_t pad{0};
+  std::int32_t groups{1};
+};
+
+/// A convolution with bias and the ReLU behind it. Returns the ReLU.
+NodeId conv_relu(
+    Graph& g, const std::string& conv, const std::string& relu, NodeId from, const ConvSize& size);
+/// A convolution without bias (for batch normalisation behind it).
+NodeId conv_plain(Graph& g, const std::string& name, NodeId from, const ConvSize& size);
+/// Max pooling with Caffe's extents: rounded up.
+NodeId max_pool(Graph& g,
+                const std::string& name,
+                NodeId from,
+                std::int32_t kernel,
+                std::int32_t stride,
+                std::int32_t pad = 0);
+/// Local response normalisation over 5 channels, alpha 1e-4, beta 0.75, k 1.
+NodeId lrn(Graph& g, const std::string& name, NodeId from);
+/// Flattens, if there is a plane, and applies a fully connected layer. Returns the latter.
+NodeId dense(Graph& g, const std::string& name, NodeId from, std::int64_t features);
+NodeId relu(Graph& g, const std::string& name, NodeId from);
+NodeId dropout(Graph& g, const std::string& name, NodeId from, float rate);
+NodeId softmax(Graph& g, const std::string& name, NodeId from);
+
+/// options.classes, or `own` where that is 0.
+[[nodiscard]] constexpr std::int64_t classes_or(std::int64_t wanted, std::int64_t own) {
+  return wanted == 0 ? own : wanted;
+}
+
+/// Caffe's way: warp to 256 x 256, centre crop of `side`, BGR minus `mean` (blue, green, red), no
+/// scaling.
+[[nodiscard]] Preprocess caffe_imagenet(std::int32_t side, float blue, float green, float red);
+
+}  // namespace cutaway::weights::zoo_pieces
