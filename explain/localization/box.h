@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "explain/render/image.h"
+
+namespace cutaway::explain {
+
+/// Inclusive pixels [x1, x2] x [y1, y2].
+struct Box {
+  std::int64_t x1{0}, y1{0}, x2{0}, y2{0};
+  friend constexpr bool operator==(const Box&, const Box&) = default;
+};
+
+/// Intersection over union with the +1 (inclusive pixel) convention (methods.md 0.7).
+[[nodiscard]] double iou(const Box& a, const Box& b);
+
+/// The bounding box of the largest 8-connected component of {map > threshold * max(map)} (Zhou et al. 2016, section
+/// 3.2; CAM uses threshold 0.2). Of equal components the one whose first pixel comes first wins. Empty when the
+/// map is nowhere positive.
+[[nodiscard]] std::optional<Box> largest_component(const Map& map, float threshold);
+
+}  // namespace cutaway::explain
