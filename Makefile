@@ -1,0 +1,85 @@
+# The front door. Everything here is CMake (presets: CMakePresets.json), ctest and scripts; see CONTRIBUTING.md.
+#
+#   make build      the program, at build/cutaway
+#   make test       build everything with its tests and run them; with CUDA where the toolkit is installed
+#   make sanitize   the CPU suites under AddressSanitizer and UndefinedBehaviorSanitizer
+#   make demo       explain a few pictures; look at out/demo/explained/report.html
+#   make bench      time the program on this machine
+#   make format     clang-format all sources
+#   make tidy       clang-tidy all sources of the CPU build
+#   make install    into PREFIX (default /usr/local)
+#   make clean      remove what the above made
+
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+
+NVCC := $(or $(shell command -v nvcc),$(wildcard /usr/local/cuda/bin/nvcc))
+ifneq ($(NVCC),)
+export CUDACXX ?= $(NVCC)
+PRESET ?= ci
+else
+PRESET ?= release
+endif
+
+# Where CTEST writes its results, which tests/support/count.sh reads.
+RESULTS := results.xml
+CTEST := ctest --output-on-failure --no-tests=error --output-junit $(RESULTS) --test-output-size-passed 10000000
+SOURCES = $(shell git ls-files -co --exclude-standard -- '*.h' '*.cpp' '*.inl' '*.cu' '*.cuh')
+
+.PHONY: build test sanitize demo bench format format-check tidy install clean setup configure
+
+build: configure
+	cmake --build build --target cutaway -j $(JOBS)
+
+setup:
+	@tools/setup.sh
+
+configure: setup
+	@cmake --preset $(PRESET)
+
+# The suites that failed are shown in full, then what ran, what was skipped and why; the last line counts tests.
+test: configure
+	@rm -f build/$(RESULTS)
+	cmake --build build -j $(JOBS)
+	@$(CTEST) --test-dir build; status=$$?; \
+	  tests/support/count.sh build/$(RESULTS) || status=1; exit $$status
+
+sanitize: setup
+	@rm -f build-dev/$(RESULTS)
+	cmake --preset dev
+	cmake --build --preset dev -j $(JOBS)
+	@export UBSAN_OPTIONS=print_stacktrace=1; \
+	  $(CTEST) --test-dir build-dev; status=$$?; \
+	  echo "Under AddressSanitizer and UndefinedBehaviorSanitizer:"; \
+	  tests/support/count.sh build-dev/$(RESULTS) || status=1; exit $$status
+
+demo: build
+	tools/demo.sh build/cutaway out/demo
+
+bench: build
+	build/cutaway bench vgg16 --pass forward --batch 1
+	build/cutaway bench vgg16 --pass saliency --batch 1
+	build/cutaway bench googlenet-caffe --pass forward --batch 1
+	build/cutaway bench googlenet-caffe --pass saliency --batch 1
+
+format:
+	@tools/setup.sh --dev
+	clang-format -i $(SOURCES)
+
+format-check:
+	@tools/setup.sh --dev
+	clang-format --dry-run -Werror $(SOURCES)
+
+tidy: setup
+	@tools/setup.sh --dev
+	cmake --preset dev
+	git ls-files -co --exclude-standard -- '*.cpp' | grep -vE '^tests/|/cuda/' | \
+	  xargs -P $(JOBS) -n 1 clang-tidy --quiet -p build-dev
+
+install: configure
+	cmake --build build -j $(JOBS)
+	cmake --install build --prefix $(PREFIX)
+
+clean:
+	rm -rf build build-dev build-gpu out

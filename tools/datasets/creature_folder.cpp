@@ -1,0 +1,92 @@
+#include "tools/datasets/creature_folder.h"
+
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "runtime/error.h"
+#include "tools/images/atomic_file.h"
+#include "tools/images/write_image.h"
+
+namespace cutaway::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+void make_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw Error(ErrorKind::kInput, "cannot make the folder: " + error.message()).at(path);
+}
+
+std::string number(std::uint64_t index) {
+  char text[24];
+  std::snprintf(text, sizeof text, "%06llu", static_cast<unsigned long long>(index));
+  return text;
+}
+
+explain::Image mask_image(const creatures::Creature& c) {
+  explain::Image image = explain::make_image(c.size, c.size);
+  for (std::size_t i = 0; i < c.mask.size(); ++i) {
+    for (std::size_t k = 0; k < 3; ++k) image.rgb[3 * i + k] = c.mask[i];
+  }
+  return image;
+}
+
+Json truth_of(const creatures::Creature& c, const std::string& name) {
+  Json parts = Json::array();
+  for (const creatures::PartTruth& p : c.parts) {
+    parts.push_back({{"name", p.name},
+                     {"box", {p.x1, p.y1, p.x2, p.y2}},
+                     {"center", {p.cx, p.cy}},
+                     {"visible", p.visible}});
+  }
+  return {{"file", "images/" + name + ".png"},
+          {"mask", "masks/" + name + ".png"},
+          {"label", c.label},
+          {"box", {c.x1, c.y1, c.x2, c.y2}},
+          {"occluded", c.occluded},
+          {"parts", std::move(parts)}};
+}
+
+}  // namespace
+
+void write_creatures(const std::string& folder, const creatures::Options& options, std::uint64_t first,
+                     std::uint64_t count, int threads,
+                     const std::function<void(std::int64_t)>& progress) {
+  make_folder(folder + "/images");
+  make_folder(folder + "/masks");
+  std::vector<std::string> rows(count);
+  std::vector<Json> truths(count);
+  std::exception_ptr failure;
+#pragma omp parallel for schedule(dynamic, 8) num_threads(threads)
+  for (std::uint64_t i = 0; i < count; ++i) {
+    try {
+      const creatures::Creature c = creatures::render(options, first + i);
+      const std::string name = number(first + i);
+      write_png(folder + "/images/" + name + ".png", {c.size, c.size, c.rgb});
+      write_png(folder + "/masks/" + name + ".png", mask_image(c));
+      truths[i] = truth_of(c, name);
+      rows[i] = "images/" + name + ".png," + std::to_string(c.label) + "," +
+                creatures::class_names()[static_cast<std::size_t>(c.label)] + "\n";
+    } catch (...) {
+#pragma omp critical
+      failure = std::current_exception();
+    }
+#pragma omp critical
+    progress(1);
+  }
+  if (failure) std::rethrow_exception(failure);
+  const Json truth{{"classes", creatures::class_names()},
+                   {"size", options.size},
+                   {"seed", options.seed},
+                   {"first", first},
+                   {"images", truths}};
+  write_file_atomically(folder + "/truth.json", truth.dump(1));
+  std::string csv = "file,label,class\n";
+  for (const std::string& row : rows) csv += row;
+  write_file_atomically(folder + "/labels.csv", csv);
+}
+
+}  // namespace cutaway::tools

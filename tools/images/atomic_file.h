@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cutaway::tools {
+
+/// Writes a whole file so that readers see the old one or the new one, never a part: a temporary
+/// file in the same folder, fsync, rename, fsync of the folder. Replaces an existing file. On
+/// failure the temporary file is gone and the old file untouched. Throws kUsage when the folder is
+/// missing or not writable or the path is a folder, kInternal when the system fails otherwise (disk
+/// full); both name the path and the system's reason.
+void write_file_atomically(const std::string& path, std::span<const std::uint8_t> bytes);
+void write_file_atomically(const std::string& path, std::string_view text);
+
+/// The bytes of a regular file. Throws kInput, naming the path, when it is missing, unreadable, no
+/// regular file (folders, devices, pipes) or larger than `limit` bytes.
+[[nodiscard]] std::vector<std::uint8_t> read_file(const std::string& path,
+                                                  std::uint64_t limit = std::uint64_t{1} << 30U);
+
+}  // namespace cutaway::tools

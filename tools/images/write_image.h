@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "explain/render/image.h"
+
+namespace cutaway::tools {
+
+struct PngOptions {
+  int level{
+      6};  ///< zlib's, 0 (store) to 9; 1 is more than twice as quick as 6 and some 10 % larger
+};
+
+struct JpegOptions {
+  int quality{90};          ///< 1 to 100
+  bool full_chroma{false};  ///< 4:4:4 instead of 4:2:0: crisp colour edges, larger files
+};
+
+/// The picture as a file's bytes. Throws kShape on a bad picture or one too large for the format
+/// (JPEG: 65500 a side), kUsage on options out of range. Bytes depend on nothing but the arguments.
+[[nodiscard]] std::vector<std::uint8_t> encode_png(const explain::Image& image,
+                                                   const PngOptions& options = {});
+[[nodiscard]] std::vector<std::uint8_t> encode_jpeg(const explain::Image& image,
+                                                    const JpegOptions& options = {});
+
+/// Encodes and writes atomically (tools/images/atomic_file.h).
+void write_png(const std::string& path,
+               const explain::Image& image,
+               const PngOptions& options = {});
+void write_jpeg(const std::string& path,
+                const explain::Image& image,
+                const JpegOptions& options = {});
+
+/// By the extension: .png, .jpg or .jpeg (any case), with the default options. Throws kUsage
+/// otherwise.
+void write_image(const std::string& path, const explain::Image& image);
+
+}  // namespace cutaway::tools

@@ -1,0 +1,155 @@
+#include <csignal>
+#include <cstdio>
+#include <new>
+
+#include <CLI/CLI.hpp>
+
+#include "runtime/config.h"
+#include "runtime/error.h"
+#include "tools/program/context.h"
+#include "tools/verbs/verbs.h"
+
+namespace cutaway::tools {
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+void on_signal(int signal) {
+  // A second Ctrl-C must end a step that takes too long.
+  if (interrupted != 0) std::_Exit(kExitInterrupted);
+  interrupted = signal;
+}
+
+int exit_code(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kUsage:
+      return kExitUsage;
+    case ErrorKind::kInput:
+    case ErrorKind::kShape:
+    case ErrorKind::kUnsupported:
+      return kExitInput;
+    case ErrorKind::kMismatch:
+      return kExitMismatch;
+    default:
+      return kExitFailure;
+  }
+}
+
+void add_common(CLI::App& app, CommonOptions& c) {
+  app.add_option("--device", c.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--precision", c.precision, "fp32: exact single precision")
+      ->check(CLI::IsMember({"fp32"}))
+      ->capture_default_str();
+  app.add_option("--threads", c.threads, "CPU threads; 0 takes all")->check(CLI::Range(0, 4096));
+  app.add_option("--seed", c.seed, "seed of all random numbers")->capture_default_str();
+  app.add_option("--engine", c.engine, "force engines, e.g. conv:reference,gemm:reference");
+  app.add_flag("--json", c.json, "results as one JSON object");
+  app.add_flag("-q,--quiet", c.quiet, "no progress, no messages");
+  app.add_flag("-v,--verbose", c.verbose, "say more (plan, engines and why others declined)");
+}
+
+int fail(const std::string& message, int code) {
+  std::fprintf(stderr, "cutaway: error: %s\n", message.c_str());
+  return code;
+}
+
+/// CLI11 names what it does not know; add what the user may have meant.
+std::string suggestion(const CLI::App& app, const std::string& wrong) {
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+    verbs.push_back(verb->get_name());
+  }
+  std::string text = "; hint: verbs are";
+  for (const std::string& verb : verbs) text += " " + verb;
+  (void)wrong;
+  return text;
+}
+
+int parse_and_run(const std::vector<std::string>& arguments, Context& context) {
+  CLI::App app("Cutaway: convolutional networks with interpretability built into the engine", "cutaway");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", version_text());
+  add_verbs(app, context);
+  for (CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+    add_common(*verb, context.common);
+    for (CLI::App* inner : verb->get_subcommands([](const CLI::App*) { return true; })) {
+      inner->fallthrough();
+    }
+  }
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(std::move(reversed));
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    std::string text = error.what();
+    const bool verb_missing =
+        arguments.empty() || app.get_subcommands().empty();
+    return fail(text + (verb_missing ? suggestion(app, text) : std::string()) +
+                    (verb_missing ? "" : "; hint: cutaway " + arguments.front() + " --help"),
+                kExitUsage);
+  }
+  return context.action ? context.action() : kExitUsage;
+}
+
+}  // namespace
+
+std::string version_text() { return std::string("cutaway ") + CUTAWAY_VERSION; }
+
+void throw_if_interrupted() {
+  if (interrupted != 0) throw Interrupted{};
+}
+
+Stream Context::stream() const {
+  return make_stream(parse_device(common.device), common.threads);
+}
+
+kernels::EngineOptions Context::engines() const {
+  kernels::EngineOptions options;
+  options.force = common.engine;
+  options.validate();
+  return options;
+}
+
+Logger Context::logger() const {
+  const LogLevel least = common.verbose > 0 ? LogLevel::kDebug : LogLevel::kInfo;
+  if (common.quiet) return {};
+  return Logger(
+      [](LogLevel level, std::string_view component, std::string_view message) {
+        const char* names[] = {"debug", "info", "warning"};
+        std::fprintf(stderr, "%s: %.*s: %.*s\n", names[static_cast<int>(level)],
+                     static_cast<int>(component.size()), component.data(),
+                     static_cast<int>(message.size()), message.data());
+      },
+      least);
+}
+
+void Context::info(const std::string& message) const {
+  if (!common.quiet) std::fprintf(stderr, "%s\n", message.c_str());
+}
+
+void Context::warn(const std::string& message) const {
+  if (!common.quiet) std::fprintf(stderr, "warning: %s\n", message.c_str());
+}
+
+int run_program(const std::vector<std::string>& arguments) {
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  (void)sigaction(SIGINT, &action, nullptr);
+  (void)sigaction(SIGTERM, &action, nullptr);
+  Context context;
+  context.argv = arguments;
+  try {
+    return parse_and_run(arguments, context);
+  } catch (const Interrupted&) {
+    return fail("interrupted; what was finished is kept", kExitInterrupted);
+  } catch (const Error& error) {
+    return fail(error.what(), exit_code(error.kind()));
+  } catch (const std::bad_alloc&) {
+    return fail("out of memory; hint: use a smaller --batch", kExitFailure);
+  } catch (const std::exception& error) {
+    return fail(std::string("unexpected: ") + error.what(), kExitFailure);
+  }
+}
+
+}  // namespace cutaway::tools

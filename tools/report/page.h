@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tools/report/report.h"
+
+// The frame of the report page; private to tools/report.
+namespace cutaway::tools::page {
+
+/// The style sheet (without colour maps, which the report adds) and the script.
+[[nodiscard]] std::string_view style();
+[[nodiscard]] std::string_view script();
+
+/// What the rows add up to.
+struct Facts {
+  std::int64_t images{0}, labelled{0}, correct{0}, failed{0};
+  std::vector<std::string> methods;
+  bool has_shared{false};
+  double heat_weight{0.5};
+};
+
+/// Everything before the first row and after the last.
+[[nodiscard]] std::string opening(const ReportHead& head,
+                                  const Facts& facts,
+                                  const std::string& ramps);
+[[nodiscard]] std::string closing(const ReportHead& head);
+
+}  // namespace cutaway::tools::page

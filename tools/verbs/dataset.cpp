@@ -1,0 +1,57 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "runtime/error.h"
+#include "tools/datasets/creature_folder.h"
+#include "tools/program/progress.h"
+#include "tools/verbs/verbs.h"
+
+namespace cutaway::tools {
+namespace {
+
+struct Options {
+  std::string name, folder;
+  std::int64_t count{1000}, first{0};
+  creatures::Options scene;
+};
+
+int make(const Options& o, const Context& context) {
+  if (o.name != "creatures") {
+    throw Error(ErrorKind::kUsage, "unknown data set '" + o.name + "'").hint("known: creatures");
+  }
+  creatures::Options scene = o.scene;
+  scene.seed = context.common.seed;
+  Progress progress("render", o.count, context.common.quiet);
+  write_creatures(o.folder, scene, static_cast<std::uint64_t>(o.first),
+                  static_cast<std::uint64_t>(o.count), CpuStream(context.common.threads).threads(),
+                  [&](std::int64_t done) { progress.add(done); });
+  if (context.common.json) {
+    std::printf("{\"images\": %lld, \"classes\": %zu, \"size\": %d, \"seed\": %llu}\n",
+                static_cast<long long>(o.count), creatures::class_names().size(), scene.size,
+                static_cast<unsigned long long>(scene.seed));
+  } else {
+    std::printf("%s/labels.csv\n", o.folder.c_str());
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_dataset(CLI::App& program, Context& context) {
+  auto o = std::make_shared<Options>();
+  CLI::App* verb = program.add_subcommand("dataset", "Make data sets");
+  verb->require_subcommand(1);
+  CLI::App* maker = verb->add_subcommand("make", "Render a synthetic data set with its ground truth");
+  maker->footer("example: cutaway dataset make creatures DIR --count 2000 --seed 7");
+  maker->add_option("name", o->name, "creatures")->required();
+  maker->add_option("folder", o->folder, "where to write it")->required();
+  maker->add_option("--count", o->count, "pictures")->check(CLI::Range(1, 1000000))->capture_default_str();
+  maker->add_option("--first", o->first, "number of the first picture")->check(CLI::NonNegativeNumber);
+  maker->add_option("--size", o->scene.size, "height and width")->check(CLI::Range(32, 1024))->capture_default_str();
+  maker->add_option("--clutter", o->scene.clutter, "0 to 1")->check(CLI::Range(0.0, 1.0));
+  maker->add_option("--occlusion", o->scene.occlusion, "share of pictures with something in front")
+      ->check(CLI::Range(0.0, 1.0));
+  maker->callback([o, &context] { context.action = [o, &context] { return make(*o, context); }; });
+}
+
+}  // namespace cutaway::tools

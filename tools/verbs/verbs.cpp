@@ -1,0 +1,15 @@
+#include "tools/verbs/verbs.h"
+
+namespace cutaway::tools {
+
+void add_verbs(CLI::App& program, Context& context) {
+  add_info(program, context);
+  add_classify(program, context);
+  add_explain(program, context);
+  add_convert(program, context);
+  add_train(program, context);
+  add_dataset(program, context);
+  add_bench(program, context);
+}
+
+}  // namespace cutaway::tools
