@@ -1,0 +1,103 @@
+// Maps of real networks on real photographs against PyTorch (bundles made by tests/golden).
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "explain/session.h"
+#include "tests/support/shared_data.h"
+#include "tools/images/preprocess.h"
+#include "tools/images/read_image.h"
+#include "weights/hdf5_file.h"
+#include "weights/import/caffe_hdf5.h"
+#include "weights/zoo/zoo.h"
+
+using namespace cutaway;
+
+namespace {
+
+struct Net {
+  const char* architecture;
+  const char* folder;
+  const char* bundle;
+};
+
+struct Agreement {
+  double cosine, largest;  // largest difference over the largest value of the reference
+};
+
+/// NaN anywhere gives NaN, which fails every comparison below.
+Agreement compare(std::span<const float> got, std::span<const float> want, double scale) {
+  REQUIRE(got.size() == want.size());
+  double gg = 0, ww = 0, gw = 0, worst = 0, most = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double g = static_cast<double>(got[i]);
+    const double w = static_cast<double>(want[i]) * scale;
+    gg += g * g;
+    ww += w * w;
+    gw += g * w;
+    const double d = std::abs(g - w);
+    worst = !(d <= worst) ? d : worst;
+    most = std::max(most, std::abs(w));
+  }
+  return {gw / std::sqrt(gg * ww), worst / most};
+}
+
+double scale_of(const weights::Hdf5File& file, const std::string& dataset) {
+  if (!file.has_attribute(dataset, "scale")) return 1.0;
+  return file.read_attribute_number(dataset, "scale");
+}
+
+void check_net(const Net& net, const std::string& engine, double cosine, double largest) {
+  const std::string data = tests::shared_data();
+  if (data.empty()) return;
+  weights::ZooNet zoo = weights::build_zoo(net.architecture);
+  const weights::Imported imported = weights::import_caffe_hdf5(
+      data + "/models/" + net.folder + "/weights.caffe.h5", std::move(zoo.graph));
+  const weights::Hdf5File bundle =
+      weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/" + net.bundle);
+  std::vector<explain::MethodPtr> methods;
+  const std::vector<std::string> names{"saliency", "guided", "gradcam"};
+  const std::vector<std::string> datasets{"saliency", "guided", "grad_cam"};
+  for (const std::string& name : names) methods.push_back(explain::make_method(name));
+  explain::Session::Options options;
+  options.engines.force = engine;
+  explain::Session session(imported.model, std::move(methods), imported.model.graph.node(0).shape,
+                           make_stream(kCpuDevice), options);
+  for (int i = 0; i < 5; ++i) {
+    const std::string group = "/image" + std::to_string(i);
+    const std::string file = bundle.read_attribute_text(group, "file", 256);
+    const std::int64_t target = bundle.read_attribute_integer(group, "class");
+    CAPTURE(file);
+    const explain::Image image = tools::read_image(data + "/images/imagenet_val/images/" + file);
+    const Tensor logits = session.forward(tools::preprocess(image, zoo.preprocess)).clone();
+    const auto want_logits = bundle.read_f32(group + "/logits", 100000);
+    const Agreement scores = compare(logits.f32(), want_logits, scale_of(bundle, group + "/logits"));
+    CHECK(scores.cosine >= 0.999999);
+    CHECK(scores.largest <= 1e-4);
+    const auto maps = session.explain({target});
+    for (std::size_t m = 0; m < maps.size(); ++m) {
+      CAPTURE(names[m]);
+      const std::string dataset = group + "/" + datasets[m];
+      const Agreement a = compare(maps[m].map.f32(), bundle.read_f32(dataset, 10000000),
+                                  scale_of(bundle, dataset));
+      MESSAGE(net.architecture << " " << names[m] << " " << file << ": cosine " << a.cosine
+                               << ", largest difference " << a.largest << " of the range");
+      CHECK(a.cosine >= cosine);
+      CHECK(a.largest <= largest);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("GoogLeNet's maps agree with PyTorch") {
+  check_net({"googlenet-caffe", "bvlc_googlenet", "googlenet.h5"}, "", 0.9999, 1e-3);
+}
+
+TEST_CASE("SqueezeNet's maps agree with PyTorch") {
+  check_net({"squeezenet1.0-caffe", "squeezenet_v1.0", "squeezenet.h5"}, "", 0.9999, 1e-3);
+}

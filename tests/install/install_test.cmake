@@ -1,0 +1,35 @@
+# cmake -D BUILD=... -D CONSUMER=... -D SCRATCH=... -D COMPILER=... [-D SANITIZE=...] -P install_test.cmake
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "${command}\nfailed (${status}):\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE "${SCRATCH}")
+run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${SCRATCH}/prefix" --component library)
+
+set(flags)
+if(SANITIZE)
+  set(flags "-DCMAKE_CXX_FLAGS=-fsanitize=${SANITIZE}")
+endif()
+run("${CMAKE_COMMAND}" -S "${CONSUMER}" -B "${SCRATCH}/build" "-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix"
+    "-DCMAKE_CXX_COMPILER=${COMPILER}" ${flags})
+run("${CMAKE_COMMAND}" --build "${SCRATCH}/build")
+run("${SCRATCH}/build/consumer")
+message(STATUS "consumer: ${output}")
+
+# What is installed must not lead back into the build or the sources.
+file(GLOB package "${SCRATCH}/prefix/lib*/cmake/Cutaway/*.cmake" "${SCRATCH}/prefix/lib*/*/cmake/Cutaway/*.cmake")
+if(NOT package)
+  message(FATAL_ERROR "no package files in ${SCRATCH}/prefix")
+endif()
+foreach(file IN LISTS package)
+  file(READ "${file}" text)
+  string(FIND "${text}" "${BUILD}" at)
+  if(NOT at EQUAL -1)
+    message(FATAL_ERROR "${file} names the build folder")
+  endif()
+endforeach()

@@ -1,0 +1,215 @@
+#include "layers/training/trainer.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "layers/batch_norm.h"
+#include "layers/conv.h"
+#include "layers/dense.h"
+#include "layers/dropout.h"
+#include "layers/flatten.h"
+#include "layers/global_pool.h"
+#include "layers/relu.h"
+#include "runtime/error.h"
+
+using namespace cutaway;
+
+namespace {
+
+/// Bright bars, lying (class 0) or standing (1), anywhere, in noise.
+void bars(std::mt19937& random, Tensor& images, std::vector<std::int32_t>& labels) {
+  std::normal_distribution<float> noise(0.0f, 0.3f);
+  std::uniform_int_distribution<std::int64_t> place(0, 7);
+  for (float& v : images.f32()) v = noise(random);
+  const View<float> x = images.ref().out();
+  for (std::int64_t n = 0; n < x.shape.n; ++n) {
+    const bool standing = place(random) % 2 == 1;
+    labels[static_cast<std::size_t>(n)] = standing ? 1 : 0;
+    const std::int64_t at = place(random);
+    for (std::int64_t k = 0; k < 8; ++k) x.at(n, 0, standing ? k : at, standing ? at : k) += 1.5f;
+  }
+}
+
+Model bar_net() {
+  Graph g({1, 1, 8, 8});
+  g.add("conv1", std::make_shared<Conv>(8, kernels::ConvGeometry{3, 3, 1, 1, 1, 1, 1, 1, 1}, false));
+  g.add("norm1", std::make_shared<BatchNorm>());
+  g.add("relu1", std::make_shared<Relu>());
+  g.add("conv2", std::make_shared<Conv>(16, kernels::ConvGeometry{3, 3, 2, 2, 1, 1, 1, 1, 1}));
+  g.add("relu2", std::make_shared<Relu>());
+  g.add("gap", std::make_shared<GlobalAveragePool>());
+  g.add("drop", std::make_shared<Dropout>(0.1f));
+  g.add("fc", std::make_shared<Dense>(2));
+  Model m(std::move(g));
+  m.parameters = Parameters::initialized(m.graph, 5);
+  return m;
+}
+
+}  // namespace
+
+TEST_CASE("training: a small net learns lying and standing bars, and does so in evaluation too") {
+  for (const auto kind : {OptimizerOptions::Kind::kSgd, OptimizerOptions::Kind::kAdam}) {
+    const bool adam = kind == OptimizerOptions::Kind::kAdam;
+    CAPTURE(adam);
+    const Model m = bar_net();
+    Trainer::Options options;
+    options.batch = 32;
+    options.optimizer.kind = kind;
+    options.optimizer.weight_decay = 1e-4f;
+    Trainer trainer(m, m.graph.find("fc"), options, CpuStream(1));
+    std::mt19937 random(1);
+    Tensor images = zeros({32, 1, 8, 8});
+    std::vector<std::int32_t> labels(32);
+    double first = 0.0, loss = 0.0;
+    std::int64_t correct = 0;
+    constexpr int kSteps = 120;
+    for (int step = 0; step < kSteps; ++step) {
+      bars(random, images, labels);
+      const auto result = trainer.step(images, labels, cosine_rate(step, kSteps, 5, adam ? 0.01f : 0.1f));
+      if (step == 0) first = result.loss;
+      if (step >= kSteps - 10) {
+        loss += result.loss / 10;
+        correct += result.correct;
+      }
+    }
+    CHECK(first == doctest::Approx(std::log(2.0)).epsilon(1.0));
+    CHECK(loss < 0.15);
+    CHECK(correct > 300);  // of 320
+    // With the running estimates.
+    const Model trained(m.graph, trainer.parameters());
+    PlanRequest r;
+    r.input = {32, 1, 8, 8};
+    Executor e(trained, r, CpuStream(1));
+    bars(random, images, labels);
+    e.set_input(images);
+    e.forward();
+    const Tensor y = e.read(e.output());
+    int right = 0;
+    for (std::size_t n = 0; n < 32; ++n) right += (y.f32()[2 * n + 1] > y.f32()[2 * n]) == (labels[n] == 1) ? 1 : 0;
+    CHECK(right >= 30);
+  }
+}
+
+TEST_CASE("training: two runs from one seed are equal to the bit") {
+  std::vector<float> bits[2];
+  for (auto& b : bits) {
+    const Model m = bar_net();
+    Trainer::Options options;
+    options.batch = 8;
+    options.engines.force = "conv:reference,gemm:reference";
+    Trainer trainer(m, m.graph.find("fc"), options, CpuStream(1));
+    std::mt19937 random(3);
+    Tensor images = zeros({8, 1, 8, 8});
+    std::vector<std::int32_t> labels(8);
+    for (int step = 0; step < 5; ++step) {
+      bars(random, images, labels);
+      (void)trainer.step(images, labels, 0.05f);
+    }
+    const Parameters p = trainer.parameters();
+    for (NodeId id = 0; id < m.graph.size(); ++id) {
+      for (const Tensor& t : p.of(id)) b.insert(b.end(), t.f32().begin(), t.f32().end());
+    }
+    // The model it started from is as it was.
+    const Parameters fresh = Parameters::initialized(m.graph, 5);
+    CHECK(std::ranges::equal(m.parameters.of(1)[0].f32(), fresh.of(1)[0].f32()));
+  }
+  CHECK(bits[0] == bits[1]);
+}
+
+namespace {
+
+/// y = W x with one image and two classes: W 2x1 zeros, x = 3. Softmax is (.5, .5), so dW = ((p - t) x).
+struct OneStep {
+  Model model;
+  OneStep() : model(graph()) {
+    model.parameters = Parameters::zeroed(model.graph);
+    model.parameters.of(1)[0].f32()[0] = 0.5f;
+    model.parameters.of(1)[0].f32()[1] = 0.5f;
+  }
+  static Graph graph() {
+    Graph g({1, 1, 1, 1});
+    g.add("fc", std::make_shared<Dense>(2));
+    return g;
+  }
+  std::vector<float> after(const OptimizerOptions& o, int steps, float rate) {
+    Trainer::Options options;
+    options.batch = 1;
+    options.optimizer = o;
+    Trainer trainer(model, 1, options, CpuStream(1));
+    const float x = 3.0f;
+    const std::int32_t label = 0;
+    for (int i = 0; i < steps; ++i) (void)trainer.step(tensor_of({1, 1, 1, 1}, {&x, 1}), {&label, 1}, rate);
+    const Parameters p = trainer.parameters();
+    return {p.of(1)[0].f32()[0], p.of(1)[0].f32()[1], p.of(1)[1].f32()[0], p.of(1)[1].f32()[1]};
+  }
+};
+
+void expect(const std::vector<float>& got, const std::vector<double>& want) {
+  REQUIRE(got.size() == want.size());
+  for (std::size_t i = 0; i < want.size(); ++i) CHECK(static_cast<double>(got[i]) == doctest::Approx(want[i]).epsilon(1e-6));
+}
+
+}  // namespace
+
+TEST_CASE("training: single steps against hand computation") {
+  OneStep one;
+  OptimizerOptions sgd;
+  sgd.momentum = 0.9f;
+  // Gradients: scores (1.5, 1.5), p = (.5, .5); dW = ((-.5) 3, .5 3), db = (-.5, .5).
+  expect(one.after(sgd, 1, 0.1f), {0.5 + 0.15, 0.5 - 0.15, 0.05, -0.05});
+  sgd.weight_decay = 0.2f;  // on the weights, not on the bias: v = g + .2 * .5
+  expect(one.after(sgd, 1, 0.1f), {0.5 - 0.1 * (-1.5 + 0.1), 0.5 - 0.1 * (1.5 + 0.1), 0.05, -0.05});
+  sgd.weight_decay = 0.0f;
+  // Two steps: scores (.65 3 + .05, .35 3 - .05) = (2, 1), p0 = 1 / (1 + e^-1); v = .9 g1 + g2.
+  const double q = 1.0 - 1.0 / (1.0 + std::exp(-1.0));
+  expect(one.after(sgd, 2, 0.1f), {0.65 + 0.1 * (0.9 * 1.5 + 3 * q), 0.35 - 0.1 * (0.9 * 1.5 + 3 * q),
+                                   0.05 + 0.1 * (0.9 * 0.5 + q), -0.05 - 0.1 * (0.9 * 0.5 + q)});
+  sgd.nesterov = true;  // w - rate (g + momentum v), v = g at the first step
+  expect(one.after(sgd, 1, 0.1f), {0.5 + 0.1 * 1.9 * 1.5, 0.5 - 0.1 * 1.9 * 1.5, 0.095, -0.095});
+  OptimizerOptions adam;
+  adam.kind = OptimizerOptions::Kind::kAdam;
+  // The first step of Adam is rate * sign(g), whatever the size of g.
+  expect(one.after(adam, 1, 0.1f), {0.6, 0.4, 0.1, -0.1});
+  adam.weight_decay = 0.2f;  // decoupled: w - rate * decay * w beside it
+  expect(one.after(adam, 1, 0.1f), {0.6 - 0.1 * 0.2 * 0.5, 0.4 - 0.1 * 0.2 * 0.5, 0.1, -0.1});
+}
+
+TEST_CASE("training: the schedule warms up and falls along a cosine") {
+  CHECK(cosine_rate(0, 100, 10, 1.0f) == doctest::Approx(0.1));
+  CHECK(cosine_rate(9, 100, 10, 1.0f) == doctest::Approx(1.0));
+  CHECK(cosine_rate(10, 100, 10, 1.0f) == doctest::Approx(1.0));
+  CHECK(cosine_rate(55, 100, 10, 1.0f) == doctest::Approx(0.5));
+  CHECK(cosine_rate(100, 100, 10, 1.0f) == doctest::Approx(0.0));
+  CHECK(cosine_rate(1000, 100, 10, 1.0f) == doctest::Approx(0.0));
+  CHECK(cosine_rate(0, 100, 0, 0.3f) == doctest::Approx(0.3));
+  CHECK(cosine_rate(3, 0, 0, 0.3f) == doctest::Approx(0.0));  // no division by zero
+  for (int step = 11; step < 100; ++step) CHECK(cosine_rate(step, 100, 10, 1.0f) < cosine_rate(step - 1, 100, 10, 1.0f));
+}
+
+TEST_CASE("training: errors") {
+  const Model m = bar_net();
+  Trainer::Options options;
+  options.batch = 4;
+  Trainer trainer(m, m.graph.find("fc"), options, CpuStream(1));
+  std::vector<std::int32_t> labels(4, 0);
+  const auto kind_of = [&](const Shape& s, float rate) {
+    try {
+      (void)trainer.step(zeros(s), labels, rate);
+    } catch (const Error& error) {
+      return error.kind();
+    }
+    FAIL("nothing was thrown");
+    return ErrorKind::kInternal;
+  };
+  CHECK(kind_of({3, 1, 8, 8}, 0.1f) == ErrorKind::kShape);
+  labels[2] = 2;
+  CHECK(kind_of({4, 1, 8, 8}, 0.1f) == ErrorKind::kInput);
+  labels[2] = -1;
+  CHECK(kind_of({4, 1, 8, 8}, 0.1f) == ErrorKind::kInput);
+  labels.pop_back();
+  CHECK(kind_of({4, 1, 8, 8}, 0.1f) == ErrorKind::kShape);
+  CHECK_THROWS_AS(Trainer(m, m.graph.find("relu2"), options, CpuStream(1)), Error);
+}

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+namespace cutaway::tests {
+
+/// The folder with real weights and images: $CUTAWAY_DATA, or ../shared/data beside the repository. Empty, with a
+/// message, when it is not there: the caller returns, and the run shows what was not tested.
+inline std::string shared_data() {
+  const char* given = std::getenv("CUTAWAY_DATA");
+  const std::string folder =
+      given != nullptr ? given : std::string(CUTAWAY_SOURCE_DIR) + "/../shared/data";
+  if (std::filesystem::is_directory(folder + "/models")) return folder;
+  MESSAGE("SKIPPED: no shared data at " << folder);
+  return {};
+}
+
+}  // namespace cutaway::tests

@@ -1,0 +1,150 @@
+# The rules of check_tree.sh that need more than one grep. Reads sources, prints findings.
+# Written for any POSIX awk (Debian's is mawk).
+
+BEGIN {
+  # Who may include whom.
+  allow("runtime", "runtime")
+  allow("kernels", "runtime kernels")
+  allow("layers", "runtime kernels layers")
+  allow("weights", "runtime kernels layers weights")
+  allow("explain", "runtime kernels layers explain")
+  allow("tools", "runtime kernels layers weights explain tools")
+  allow("tests", "runtime kernels layers weights explain tools tests")
+  count = split(private, names, " ")
+  for (i = 1; i <= count; ++i) is_private[names[i]] = 1
+  third_party = "^(cuda|cudnn|cublas|curand|nccl|dnnl|oneapi/|hdf5|H5|mpi|opencv|jpeglib|turbojpeg|png|zlib|omp)"
+  third_party = third_party "|^(CLI/|nlohmann/|httplib|kainjow/|Eigen/|google/|benchmark/|doctest/|pybind11/)"
+}
+
+function allow(folder, list,   parts, n, k) {
+  is_folder[folder] = 1
+  n = split(list, parts, " ")
+  for (k = 1; k <= n; ++k) allowed[folder, parts[k]] = 1
+}
+
+function found(line, rule, message) { print FILENAME ":" line ": " rule ": " message }
+
+function ends_file() {
+  if (file != "" && (file ~ /\.(h|hpp|cuh)$/) && !has_once) print file ":1: pragma-once: no #pragma once"
+}
+
+# The line without comments and without what stands in quotes.
+function code_of(line,   at) {
+  if (in_raw) {
+    at = index(line, raw_end)
+    if (!at) return ""
+    line = "\"\"" substr(line, at + length(raw_end))
+    in_raw = 0
+  }
+  if (in_comment) {
+    at = index(line, "*/")
+    if (!at) return ""
+    line = substr(line, at + 2)
+    in_comment = 0
+  }
+  if (match(line, /R"[A-Za-z_]*\(/)) {
+    raw_end = ")" substr(line, RSTART + 2, RLENGTH - 3) "\""
+    at = index(substr(line, RSTART + RLENGTH), raw_end)
+    if (!at) {
+      in_raw = 1
+      return substr(line, 1, RSTART - 1)
+    }
+    line = substr(line, 1, RSTART - 1) "\"\"" substr(line, RSTART + RLENGTH + at + length(raw_end) - 1)
+  }
+  gsub(/'([^'\\]|\\.)'/, "' '", line)
+  gsub(/"([^"\\]|\\.)*"/, "\"\"", line)
+  sub(/\/\/.*/, "", line)
+  gsub(/\/\*[^*]*\*\//, "", line)
+  at = index(line, "/*")
+  if (at) {
+    in_comment = 1
+    line = substr(line, 1, at - 1)
+  }
+  return line
+}
+
+function check_include(line,   quoted, path, target) {
+  if (!match(line, /[<"][^>"]+[>"]/)) return
+  quoted = substr(line, RSTART, 1) == "\""
+  path = substr(line, RSTART + 1, RLENGTH - 2)
+  target = path
+  sub(/\/.*/, "", target)
+  if (quoted && !(target in is_folder)) {
+    found(FNR, "include-root", "\"" path "\" is not rooted at the repository")
+  } else if (quoted && !((folder, target) in allowed)) {
+    found(FNR, "direction", folder "/ must not include \"" path "\"")
+  }
+  if (!public) return
+  if (path ~ third_party) found(FNR, "third-party", "<" path "> in a public header")
+  if (quoted && (path in is_private || path ~ /\/(cuda|cpu)\//)) {
+    found(FNR, "third-party", "private header \"" path "\" in a public header")
+  }
+}
+
+# The launch configuration between <<< and >>>: grid, block, bytes, stream.
+function check_launch(config,   depth, commas, i, c, last) {
+  for (i = 1; i <= length(config); ++i) {
+    c = substr(config, i, 1)
+    if (c ~ /[({[]/) ++depth
+    else if (c ~ /[])}]/) --depth
+    else if (c == "," && depth == 0) { ++commas; last = i }
+  }
+  config = substr(config, last + 1)
+  gsub(/[ \t\\]/, "", config)
+  if (commas < 3 || config ~ /^(0|nullptr|NULL|cudaStreamLegacy|cudaStreamPerThread)$/) {
+    found(launch_line, "default-stream", "a launch without a stream of ours")
+  }
+}
+
+function scan_launches(line,   at) {
+  while (line != "") {
+    if (!in_launch) {
+      at = index(line, "<<<")
+      if (!at) return
+      in_launch = 1
+      launch_line = FNR
+      launch = ""
+      line = substr(line, at + 3)
+    }
+    at = index(line, ">>>")
+    if (!at) {
+      launch = launch line
+      return
+    }
+    check_launch(launch substr(line, 1, at - 1))
+    in_launch = 0
+    line = substr(line, at + 3)
+  }
+}
+
+FNR == 1 {
+  ends_file()
+  file = FILENAME
+  folder = file
+  sub(/\/.*/, "", folder)
+  header = file ~ /\.(h|hpp|cuh|inl)$/
+  library = folder != "tools" && folder != "tests"
+  # Installed, or compiled into what is: the program's own headers and the tests' are nobody's interface.
+  public = library && header && file !~ /\/(cuda|cpu)\// && !(file in is_private)
+  has_once = in_raw = in_comment = in_launch = 0
+}
+
+/^[ \t]*#[ \t]*include/ { if (!in_raw && !in_comment) check_include($0) }
+
+{
+  if ($0 ~ /(^|[^A-Za-z_])(TODO|FIXME|XXX|HACK)([^A-Za-z_]|$)/) found(FNR, "unfinished", "finish it, or say why not")
+  line = code_of($0)
+  if (line ~ /^[ \t]*#[ \t]*pragma[ \t]+once/) has_once = 1
+  if (header && line ~ /(^|[^A-Za-z_])using[ \t]+namespace[ \t]/) found(FNR, "using-namespace", "in a header")
+  if (library) {
+    if (line ~ /std::(cout|cerr|clog|puts|terminate|exit|abort|quick_exit)([^A-Za-z_]|$)/ ||
+        line ~ /(^|[^A-Za-z_.>:])(printf|fprintf|puts|fputs|putchar|exit|_Exit|abort)[ \t]*\(/ ||
+        line ~ /(std|[^A-Za-z_])::(printf|fprintf|fputs|putchar|_Exit)[ \t]*\(/) {
+      found(FNR, "prints-or-ends", "the library throws cutaway::Error; it never prints, exits or aborts")
+    }
+    if (line ~ /(^|[^A-Za-z_])getenv[ \t]*\(/) found(FNR, "environment", "the library does not read the environment")
+  }
+  if (in_launch || index(line, "<<<")) scan_launches(line)
+}
+
+END { ends_file() }

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# A check that cannot fail proves nothing: builds a small tree that check_tree.sh accepts, then breaks one rule at a
+# time and wants exactly that rule named.
+set -euo pipefail
+
+checker=$(cd "$(dirname "$0")" && pwd)/check_tree.sh
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cases=0
+failures=0
+
+fail() {
+  echo "self_test: $*"
+  failures=$((failures + 1))
+}
+
+# A tree that breaks no rule, with lines that look as if they did.
+make_good_tree() {
+  rm -rf "$scratch/tree"
+  mkdir -p "$scratch/tree"/{cmake,runtime/cuda,kernels/cuda,layers,weights,explain,tools,tests/layers}
+  cd "$scratch/tree"
+  printf '# why\nweights/handle.h\n' > cmake/private_headers.txt
+  printf '#pragma once\n#include <string>\n// never exit() or std::cout here\n' > runtime/error.h
+  printf '#pragma once\n#include <cuda_runtime.h>\n' > runtime/cuda/check.h
+  printf '#pragma once\n#include "runtime/error.h"\n' > kernels/pool.h
+  printf '#include "kernels/pool.h"\nk<<<dim3(1, 2), f(3, 4),\n    0, queue>>>(1, 2, 3, 4);\n' > kernels/cuda/pool.cu
+  printf '#pragma once\n#include "kernels/pool.h"\nconst char* text = "std::cout << 1; exit(1)";\n' > layers/max_pool.h
+  printf '#pragma once\n#include <hdf5.h>\n' > weights/handle.h
+  printf '#include "weights/handle.h"\n#include "layers/max_pool.h"\nint n = std::snprintf(b, 1, "");\n' > weights/load.cpp
+  printf '#pragma once\n#include "layers/max_pool.h"\n' > explain/method.h
+  printf '#include <CLI/CLI.hpp>\n#include "explain/method.h"\n#include "weights/handle.h"\nstd::cout << 1;\n' > tools/main.cpp
+  mkdir docs
+  printf 'See `layers/max_pool.h` and `layers/<name>.h`.\n' > README.md
+  printf '### `std::cout << 1; exit`\n' > docs/messages.md
+  printf 'using namespace cutaway;\n#include "explain/method.h"\n' > tests/layers/pool_test.cpp
+}
+
+# breaks RULE FILE TEXT: with TEXT appended to FILE the checker must fail and name RULE, nothing else.
+breaks() {
+  local rule=$1 file=$2 output status=0
+  cases=$((cases + 1))
+  make_good_tree
+  mkdir -p "$(dirname "$file")"
+  printf "$3" >> "$file"
+  output=$("$checker" "$scratch/tree") || status=$?
+  [ "$status" -eq 1 ] || fail "$rule in $file: exit status $status, expected 1"
+  [[ $output == *": $rule: "* ]] || fail "$rule in $file: not found in: $output"
+  [ "$(grep -cv -e ": $rule: " -e '^check_tree:' <<< "$output")" -eq 0 ] ||
+    fail "$rule in $file: other findings too: $output"
+}
+
+make_good_tree
+cases=$((cases + 1))
+output=$("$checker" "$scratch/tree") || fail "the good tree: $output"
+
+# Every pair of folders that must not meet.
+for pair in runtime:kernels runtime:layers runtime:weights runtime:explain runtime:tools kernels:layers \
+  kernels:weights kernels:explain kernels:tools layers:weights layers:explain layers:tools weights:explain \
+  weights:tools explain:weights explain:tools tools:tests; do
+  breaks direction "${pair%:*}/new.cpp" "#include \"${pair#*:}/x.h\"\n"
+done
+breaks include-root layers/new.cpp '#include "max_pool.h"\n'
+for header in cuda_runtime.h cudnn.h cublas_v2.h dnnl.hpp hdf5.h mpi.h opencv2/core.hpp jpeglib.h png.h CLI/CLI.hpp \
+  nlohmann/json.hpp; do
+  breaks third-party layers/max_pool.h "#include <$header>\n"
+done
+breaks third-party kernels/pool.h '#include "runtime/cuda/check.h"\n'
+breaks third-party weights/public.h '#pragma once\n#include "weights/handle.h"\n'
+breaks private-list cmake/private_headers.txt 'weights/gone.h\n'
+breaks pragma-once layers/new.h 'int x;\n'
+breaks using-namespace layers/max_pool.h 'using namespace std;\n'
+breaks default-stream kernels/cuda/pool.cu 'k<<<1, 2>>>(x);\n'
+breaks default-stream kernels/cuda/pool.cu 'k<<<1, 2, 0, 0>>>(x);\n'
+breaks default-stream kernels/cuda/pool.cu 'k<<<dim3(1, 2, 3),\n  2>>>(x);\n'
+breaks prints-or-ends layers/new.cpp 'std::cout << 1;\n'
+breaks prints-or-ends layers/new.cpp '  printf("x");\n'
+breaks prints-or-ends layers/new.cpp '  std::fprintf(stderr, "x");\n'
+breaks prints-or-ends layers/new.cpp '  std::exit(1);\n'
+breaks prints-or-ends layers/new.cpp '  abort();\n'
+breaks environment layers/new.cpp 'auto* x = std::getenv("X");\n'
+breaks ascii layers/new.cpp '// caf\xc3\xa9\n'
+breaks tab layers/new.cpp '\tint x;\n'
+breaks unfinished tools/new.cpp '// TODO\n'
+breaks document-path README.md 'and `layers/gone.h`\n'
+breaks document-path docs/new.md '`tools/gone.sh`\n'
+breaks document-message docs/messages.md '### `nobody says this`\n'
+breaks length explain/new.cpp "$(printf 'x;\\n%.0s' {1..501})"
+
+# Nothing to check must not pass.
+cases=$((cases + 1))
+mkdir "$scratch/empty"
+if "$checker" "$scratch/empty" 2> /dev/null; then fail "an empty tree passed"; fi
+
+echo "self_test: $cases cases, $failures failures"
+[ "$failures" -eq 0 ]
