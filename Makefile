@@ -3,7 +3,7 @@
 #   make build      the program, at build/cutaway
 #   make test       build everything with its tests and run them; with CUDA where the toolkit is installed
 #   make sanitize   the CPU suites under AddressSanitizer and UndefinedBehaviorSanitizer
-#   make demo       explain a few pictures; look at out/demo/explained/report.html
+#   make demo       explain a few pictures; look at out/demo/report.html
 #   make bench      time the program on this machine
 #   make format     clang-format all sources
 #   make tidy       clang-tidy all sources of the CPU build

@@ -11,12 +11,15 @@
 #include "runtime/layout.h"
 #include "runtime/stream.h"
 
-/// Convolution as a list of engines. An engine looks at a ConvProblem and either declines, with a reason,
-/// or returns a ConvPrimitive; the first that accepts is used.
+/// Convolution as a list of engines. An engine looks at a ConvProblem and either declines, with a
+/// reason, or returns a ConvPrimitive; the first that accepts is used. On the CPU: winograd (3x3,
+/// stride 1), direct (all else in blocks of 16 channels, and the weight gradients), reordered
+/// (plain tensors, through copies in blocks), onednn (groups of few channels), reference. Every CPU
+/// result has the same bytes for any number of threads.
 namespace cutaway::kernels {
 
-/// y[n,o,i,j] = b[o] + sum over c,u,v of w[o,c,u,v] x[n, group(o)*C/G + c, i*stride_h - pad_h + u*dilation_h, ...]
-/// (methods.md 0.2); zeros outside the image.
+/// y[n,o,i,j] = b[o] + sum over c,u,v of w[o,c,u,v] x[n, group(o)*C/G + c, i*stride_h - pad_h +
+/// u*dilation_h, ...] (methods.md 0.2); zeros outside the image.
 struct ConvGeometry {
   std::int32_t kernel_h{1}, kernel_w{1}, stride_h{1}, stride_w{1}, pad_h{0}, pad_w{0};
   std::int32_t dilation_h{1}, dilation_w{1}, groups{1};
@@ -24,7 +27,8 @@ struct ConvGeometry {
   friend constexpr bool operator==(const ConvGeometry&, const ConvGeometry&) = default;
 };
 
-/// floor((extent + 2 pad - dilation (kernel - 1) - 1) / stride) + 1, or 0 when the kernel does not fit.
+/// floor((extent + 2 pad - dilation (kernel - 1) - 1) / stride) + 1, or 0 when the kernel does not
+/// fit.
 [[nodiscard]] CUTAWAY_HD constexpr std::int64_t conv_extent(std::int64_t extent,
                                                             std::int64_t kernel,
                                                             std::int64_t stride,
@@ -42,15 +46,15 @@ enum class ConvPass : std::uint8_t {
 
 struct ConvProblem {
   ConvPass pass{ConvPass::kForward};
-  Shape x, y;                 ///< shapes of the forward pass, whatever the pass
+  Shape x, y;  ///< shapes of the forward pass, whatever the pass
   ConvGeometry g;
   Layout x_layout, y_layout;  ///< of x or dx, and of y or dy
-  /// Channels of the tensors that x and y are slices of (0: they are whole). Within one image a slice is
-  /// contiguous in blocked layouts; images are further apart.
+  /// Channels of the tensors that x and y are slices of (0: they are whole). Within one image a
+  /// slice is contiguous in blocked layouts; images are further apart.
   std::int64_t x_stored_channels{0}, y_stored_channels{0};
   bool bias{false}, relu{false};  ///< forward only
-  /// The weights stay as they are for the life of the primitive: worth transforming once. When false
-  /// (training) the weights are read at every run.
+  /// The weights stay as they are for the life of the primitive: worth transforming once. When
+  /// false (training) the weights are read at every run.
   bool frozen{true};
   int threads{1};  ///< CPU threads the primitive will run on
 
@@ -58,17 +62,17 @@ struct ConvProblem {
 };
 
 struct ConvArguments {
-  View<const float> in, in2;     ///< see ConvPass
-  View<float> out;               ///< y or dx
-  const float* w{};              ///< O x I/groups x kh x kw, on the stream's device
-  const float* bias{};           ///< O floats, or null
-  const std::byte* prepared{};   ///< what prepare() wrote, when prepared_bytes() > 0
-  float* dw{};                   ///< kBackwardWeights: OIHW, overwritten
-  std::byte* scratch{};          ///< at least scratch_bytes(), 64-byte aligned
+  View<const float> in, in2;    ///< see ConvPass
+  View<float> out;              ///< y or dx
+  const float* w{};             ///< O x I/groups x kh x kw, on the stream's device
+  const float* bias{};          ///< O floats, or null
+  const std::byte* prepared{};  ///< what prepare() wrote, when prepared_bytes() > 0
+  float* dw{};                  ///< kBackwardWeights: OIHW, overwritten
+  std::byte* scratch{};         ///< at least scratch_bytes(), 64-byte aligned
 };
 
-/// One convolution, ready to run on tensors of one geometry. Immutable once made: any number of threads
-/// may run it on different arguments.
+/// One convolution, ready to run on tensors of one geometry. Immutable once made: any number of
+/// threads may run it on different arguments.
 class ConvPrimitive {
  public:
   virtual ~ConvPrimitive() = default;
@@ -77,20 +81,22 @@ class ConvPrimitive {
   [[nodiscard]] virtual std::size_t scratch_bytes() const { return 0; }
   /// Transformed weights; 0 when the plain ones are used as they are.
   [[nodiscard]] virtual std::size_t prepared_bytes() const { return 0; }
-  /// Equal keys for the same weights mean equal prepared bytes: primitives of other batch sizes share them.
+  /// Equal keys for the same weights mean equal prepared bytes: primitives of other batch sizes
+  /// share them.
   [[nodiscard]] virtual std::string prepared_format() const { return {}; }
   virtual void prepare(Stream& stream, const float* w, std::byte* prepared) const;
   virtual void run(Stream& stream, const ConvArguments& a) const = 0;
 };
 
-/// Never null: the reference engine accepts everything that is a valid convolution. Throws kShape for an
-/// invalid problem and kUsage when the forced engine declines (with its reason).
+/// Never null: the reference engine accepts everything that is a valid convolution. Throws kShape
+/// for an invalid problem and kUsage when the forced engine declines (with its reason).
 [[nodiscard]] std::unique_ptr<ConvPrimitive> make_conv(Device device,
                                                        const ConvProblem& problem,
                                                        const EngineOptions& options = {},
                                                        EngineReport* report = nullptr);
 
-/// An engine of the ordered list (kernels/conv.cpp): returns null and writes why it declined, or accepts.
+/// An engine of the ordered list (kernels/conv.cpp): returns null and writes why it declined, or
+/// accepts.
 struct ConvEngine {
   const char* name;
   Device::Kind device;

@@ -7,8 +7,8 @@
 
 namespace cutaway::kernels {
 
-/// Forces engines by operation: "conv:reference", "gemm:library", several separated by commas. Empty: the
-/// first engine of the ordered list that accepts the problem.
+/// Forces engines by operation: "conv:reference", "gemm:library", several separated by commas.
+/// Empty: the first engine of the ordered list that accepts the problem.
 struct EngineOptions {
   std::string force;
   /// Only engines whose result for one image does not depend on the size of its batch.

@@ -10,9 +10,10 @@ namespace cutaway::kernels {
 
 enum class GemmEngine : std::uint8_t { kAuto, kLibrary, kReference };
 
-/// c = a' b' + beta c (+ row_bias), row-major: a' is m x k (a, or a transposed when transpose_a, then a is
-/// stored k x m), b' is k x n. lda, ldb, ldc are row strides in elements of the stored matrices.
-/// bias, when not null, has n floats added to every row of c; relu clamps the result at 0.
+/// c = a' b' + beta c (+ row_bias), row-major: a' is m x k (a, or a transposed when transpose_a,
+/// then a is stored k x m), b' is k x n. lda, ldb, ldc are row strides in elements of the stored
+/// matrices. bias, when not null, has n floats added to every row of c; relu clamps the result at
+/// 0.
 struct Gemm {
   bool transpose_a{false}, transpose_b{false};
   std::int64_t m{}, n{}, k{};

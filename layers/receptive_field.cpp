@@ -14,7 +14,8 @@ struct Axis {
   [[nodiscard]] std::int64_t extent() const { return dilation * (kernel - 1) + 1; }
 };
 
-/// A flattened unit's position is in its channel number, so like a global layer it may stand for any place.
+/// A flattened unit's position is in its channel number, so like a global layer it may stand for
+/// any place.
 bool sees_all(const Layer& layer) {
   return layer.window().global || layer.kind() == LayerKind::kFlatten;
 }
@@ -34,7 +35,9 @@ void pass(Field& field, const Axis& axis) {
 }
 
 /// floor(a / b) and ceil(a / b) for b > 0 and any a.
-std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+std::int64_t floor_div(std::int64_t a, std::int64_t b) {
+  return a >= 0 ? a / b : -((-a + b - 1) / b);
+}
 std::int64_t ceiling_div(std::int64_t a, std::int64_t b) { return -floor_div(-a, b); }
 
 Span clipped(const Span& s, std::int64_t extent) {
@@ -42,7 +45,8 @@ Span clipped(const Span& s, std::int64_t extent) {
 }
 
 Span below(const Axis& axis, const Span& out, std::int64_t extent, bool reflect) {
-  Span in{out.first * axis.stride - axis.pad, out.last * axis.stride - axis.pad + axis.extent() - 1};
+  Span in{out.first * axis.stride - axis.pad,
+          out.last * axis.stride - axis.pad + axis.extent() - 1};
   if (reflect) {
     // Rows before the first are the mirror image of those behind it, and likewise at the end.
     const std::int64_t top = in.first < 0 ? -in.first : -1;
@@ -54,9 +58,11 @@ Span below(const Axis& axis, const Span& out, std::int64_t extent, bool reflect)
   return clipped(in, extent);
 }
 
-Span above(const Axis& axis, const Span& in, std::int64_t in_extent, std::int64_t extent, bool reflect) {
+Span above(
+    const Axis& axis, const Span& in, std::int64_t in_extent, std::int64_t extent, bool reflect) {
   // Unit i reads i s - p to i s - p + k - 1.
-  Span out{ceiling_div(in.first + axis.pad - axis.extent() + 1, axis.stride), floor_div(in.last + axis.pad, axis.stride)};
+  Span out{ceiling_div(in.first + axis.pad - axis.extent() + 1, axis.stride),
+           floor_div(in.last + axis.pad, axis.stride)};
   if (reflect) {
     // Row r shows again at -r and at 2 (extent - 1) - r, when the padding reaches that far.
     const std::int64_t pad_after = extent - in_extent - axis.pad;
@@ -80,7 +86,8 @@ void unite(Region& all, const Region& part) {
     return;
   }
   all.rows = {std::min(all.rows.first, part.rows.first), std::max(all.rows.last, part.rows.last)};
-  all.columns = {std::min(all.columns.first, part.columns.first), std::max(all.columns.last, part.columns.last)};
+  all.columns = {std::min(all.columns.first, part.columns.first),
+                 std::max(all.columns.last, part.columns.last)};
 }
 
 }  // namespace
@@ -92,7 +99,9 @@ std::vector<Fields> receptive_fields(const Graph& graph) {
     const NodeId* widest = nullptr;
     for (const NodeId& input : node.inputs) {
       const Fields& f = all[static_cast<std::size_t>(input)];
-      if (widest != nullptr && !(f.rows.size * f.columns.size > fields.rows.size * fields.columns.size)) continue;
+      if (widest != nullptr &&
+          !(f.rows.size * f.columns.size > fields.rows.size * fields.columns.size))
+        continue;
       fields = f;
       widest = &input;
     }
@@ -115,10 +124,14 @@ Region input_region(const Layer& layer, const Region& out, const Shape& in) {
   if (sees_all(layer)) return whole_region(in);
   const Window w = layer.window();
   const bool reflect = reflects(layer);
-  return {below(row_axis(w), out.rows, in.h, reflect), below(column_axis(w), out.columns, in.w, reflect)};
+  return {below(row_axis(w), out.rows, in.h, reflect),
+          below(column_axis(w), out.columns, in.w, reflect)};
 }
 
-Region output_region(const Layer& layer, const Region& in, const Shape& in_shape, const Shape& out) {
+Region output_region(const Layer& layer,
+                     const Region& in,
+                     const Shape& in_shape,
+                     const Shape& out) {
   if (in.empty()) return {};
   if (sees_all(layer)) return whole_region(out);
   const Window w = layer.window();
@@ -127,8 +140,11 @@ Region output_region(const Layer& layer, const Region& in, const Shape& in_shape
           above(column_axis(w), in.columns, in_shape.w, out.w, reflect)};
 }
 
-Region region_below(
-    const Graph& graph, std::span<const Shape> shapes, NodeId from, const Region& region, NodeId to) {
+Region region_below(const Graph& graph,
+                    std::span<const Shape> shapes,
+                    NodeId from,
+                    const Region& region,
+                    NodeId to) {
   check(from >= 0 && from < graph.size() && to >= 0 && to < graph.size(), "region of no node");
   std::vector<Region> regions(static_cast<std::size_t>(graph.size()));
   regions[static_cast<std::size_t>(from)] = region;
@@ -143,8 +159,11 @@ Region region_below(
   return to > from ? Region{} : regions[static_cast<std::size_t>(to)];
 }
 
-Region region_above(
-    const Graph& graph, std::span<const Shape> shapes, NodeId from, const Region& region, NodeId to) {
+Region region_above(const Graph& graph,
+                    std::span<const Shape> shapes,
+                    NodeId from,
+                    const Region& region,
+                    NodeId to) {
   check(from >= 0 && from < graph.size() && to >= 0 && to < graph.size(), "region of no node");
   std::vector<Region> regions(static_cast<std::size_t>(graph.size()));
   regions[static_cast<std::size_t>(from)] = region;

@@ -9,7 +9,7 @@ namespace cutaway::weights {
 /// crashes or takes more processor time than 20 s and 1 s for every 20 MB, and when `path` is not a
 /// regular file.
 ///
-/// The need is real: in 3000 Caffe files with damaged metadata, HDF5 1.10.8 crashed once (a chunk
+/// The need is real: of 2100 Caffe files with damaged metadata, one crashed HDF5 1.10.8 (a chunk
 /// whose stored size was wrong). For files of foreign origin, before Hdf5File::open; packages have
 /// a checksum instead.
 void vet_hdf5(const std::string& path);

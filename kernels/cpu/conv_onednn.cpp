@@ -42,8 +42,7 @@ auto guarded(const char* what, F&& f) {
   }
 }
 
-// --- descriptors
-// ----------------------------------------------------------------------------------
+// --- descriptors -----------------------------------------------------------------------
 
 Descriptor activation(const Shape& s, Layout layout) {
   return {{s.n, s.c, s.h, s.w},
@@ -115,8 +114,7 @@ std::string format_key(const Descriptor& d) {
   return key;
 }
 
-// --- primitives
-// -----------------------------------------------------------------------------------
+// --- primitives ------------------------------------------------------------------------
 
 /// A convolution primitive of any pass with the descriptors it wants.
 struct Built {
@@ -177,7 +175,6 @@ dnnl::convolution_forward::primitive_desc forward_descriptor(const dnnl::engine&
                                                              const ConvProblem& p,
                                                              const Descriptor& x,
                                                              const Descriptor& y) {
-  using Forward = dnnl::convolution_forward;
   const Descriptor w(weight_dims(p), memory::data_type::f32, memory::format_tag::any);
   const Descriptor b =
       p.bias ? Descriptor({p.y.c}, memory::data_type::f32, memory::format_tag::x) : Descriptor();
@@ -188,9 +185,9 @@ dnnl::convolution_forward::primitive_desc forward_descriptor(const dnnl::engine&
   return {engine,    kind,      kAlgorithm,   x,           w,       b, y,
           e.strides, e.dilates, e.pad_before, e.pad_after, fused(p)};
 #else
-  return {
-      Forward::desc(kind, kAlgorithm, x, w, b, y, e.strides, e.dilates, e.pad_before, e.pad_after),
-      fused(p), engine};
+  return {dnnl::convolution_forward::desc(kind, kAlgorithm, x, w, b, y, e.strides, e.dilates,
+                                          e.pad_before, e.pad_after),
+          fused(p), engine};
 #endif
 }
 
@@ -284,7 +281,7 @@ std::optional<Built> build(const dnnl::engine& engine,
   return built;
 }
 
-// --- the engine -----------------------------------------------------------------------
+// --- the engine ------------------------------------------------------------------------
 
 /// One tensor of the primitive: what the caller has, what oneDNN wants, and the way between.
 struct Slot {
@@ -304,14 +301,8 @@ constexpr std::size_t align64(std::size_t bytes) { return (bytes + 63) / 64 * 64
 
 class OnednnConv final : public ConvPrimitive {
  public:
-  /// `split`: the primitive was built for one image and runs image by image.
-  OnednnConv(const ConvProblem& p,
-             dnnl::engine engine,
-             Built built,
-             Descriptor x,
-             Descriptor y,
-             bool split)
-      : p_(p), engine_(std::move(engine)), built_(std::move(built)), images_(split ? p.x.n : 1) {
+  OnednnConv(const ConvProblem& p, dnnl::engine engine, Built built, Descriptor x, Descriptor y)
+      : p_(p), engine_(std::move(engine)), built_(std::move(built)) {
     x_ = {std::move(x), built_.x, {}, 0};
     y_ = {std::move(y), built_.y, {}, 0};
     w_ = {plain_weights(p), built_.w, {}, 0};
@@ -350,7 +341,7 @@ class OnednnConv final : public ConvPrimitive {
     const ThreadScope threads(std::min(std::get<CpuStream>(stream).threads(), built_.threads));
     guarded("convolution", [&] {
       dnnl::stream queue(engine_);
-      for (std::int64_t n = 0; n < images_; ++n) run_image(queue, a, n);
+      convolve(queue, a);
       queue.wait();
     });
   }
@@ -387,9 +378,9 @@ class OnednnConv final : public ConvPrimitive {
     return input(queue, w_, a.w, a.scratch);
   }
 
-  void run_image(dnnl::stream& queue, const ConvArguments& a, std::int64_t n) const {
-    const float* in = a.in.data + n * a.in.stride_n;
-    float* out = p_.pass == ConvPass::kBackwardWeights ? a.dw : a.out.data + n * a.out.stride_n;
+  void convolve(dnnl::stream& queue, const ConvArguments& a) const {
+    const float* in = a.in.data;
+    float* out = p_.pass == ConvPass::kBackwardWeights ? a.dw : a.out.data;
     const Slot* result = &y_;
     MemoryMap map;
     if (built_.scratchpad.get_size() > 0)
@@ -421,15 +412,14 @@ class OnednnConv final : public ConvPrimitive {
   ConvProblem p_;
   dnnl::engine engine_;
   Built built_;
-  std::int64_t images_;
   Slot x_, y_, w_;
   std::size_t scratch_{0};
 };
 
 bool known_layout(Layout layout) { return layout == kPlain || layout == kBlocked16; }
 
-/// Tries, from the fastest: the caller's layouts as they are; image by image where slices stand in
-/// the way; oneDNN's own layouts with conversions; im2col.
+/// Tries, from the fastest: the caller's layouts as they are; oneDNN's own layouts with
+/// conversions; im2col.
 std::unique_ptr<ConvPrimitive> choose(const ConvProblem& p, std::string& declined) {
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   const auto x = sliced_activation(p.x, p.x_layout, p.x_stored_channels);
@@ -438,26 +428,15 @@ std::unique_ptr<ConvPrimitive> choose(const ConvProblem& p, std::string& decline
     declined = "a channel slice that ends inside a block";
     return nullptr;
   }
-  const auto take = [&](const ConvProblem& q, Built built, const Descriptor& xd,
-                        const Descriptor& yd, bool split) {
-    ConvProblem kept = q;
-    kept.x.n = p.x.n;
-    return std::make_unique<OnednnConv>(kept, engine, std::move(built), xd, yd, split);
+  const auto take = [&](std::optional<Built>& built) {
+    return std::make_unique<OnednnConv>(p, engine, std::move(*built), *x, *y);
   };
   auto exact = build(engine, p, *x, *y);
-  if (exact && exact->fast()) return take(p, std::move(*exact), *x, *y, false);
-  const bool slice = *x != activation(p.x, p.x_layout) || *y != activation(p.y, p.y_layout);
-  if (slice && p.x.n > 1 && p.pass != ConvPass::kBackwardWeights) {
-    ConvProblem one = p;
-    one.x.n = one.y.n = 1;
-    const Descriptor x1 = activation(one.x, p.x_layout), y1 = activation(one.y, p.y_layout);
-    auto single = build(engine, one, x1, y1);
-    if (single && single->fast()) return take(one, std::move(*single), x1, y1, true);
-  }
+  if (exact && exact->fast()) return take(exact);
   auto own = build(engine, p, any_format(*x), any_format(*y));
-  if (own && own->fast()) return take(p, std::move(*own), *x, *y, false);
-  if (exact && !exact->reference()) return take(p, std::move(*exact), *x, *y, false);
-  if (own && !own->reference()) return take(p, std::move(*own), *x, *y, false);
+  if (own && own->fast()) return take(own);
+  if (exact && !exact->reference()) return take(exact);
+  if (own && !own->reference()) return take(own);
   declined = "oneDNN has no vectorised implementation for this geometry";
   return nullptr;
 }

@@ -49,6 +49,10 @@ struct Geometry {
   }
 };
 
+/// A tile's numbers stand as [point][channel]; room for one more point keeps neighbouring tiles
+/// from falling into the same cache sets.
+constexpr std::int64_t kTileStride = kPoints + 1;
+
 struct TilePlace {
   std::int64_t n, h, w;  ///< image, first output row and column
 };
@@ -78,60 +82,53 @@ void copy_padded(const Geometry& g,
   }
 }
 
-/// Tiles [first, end) of one block of tiles that begins at `start` and has room for `room`, into
-/// v[point][tile][channel].
+/// `count` tiles from `first` on, into v[tile][point][channel].
 void transform_inputs(const Geometry& g,
                       const View<const float>& x,
-                      std::int64_t start,
                       std::int64_t first,
-                      std::int64_t end,
-                      std::int64_t room,
+                      std::int64_t count,
                       float* v) {
-  const std::ptrdiff_t plane = room * g.in_padded;
   for (std::int64_t block = 0; block < g.in_padded / kBlock; ++block) {
-    for (std::int64_t tile = first; tile < end; ++tile) {
-      const TilePlace at = place(g, tile);
+    for (std::int64_t t = 0; t < count; ++t) {
+      const TilePlace at = place(g, first + t);
       const std::int64_t top = at.h - g.pad_h, left = at.w - g.pad_w;
       const float* from =
           x.data + at.n * x.stride_n + block * x.stride_b + top * x.stride_h + left * x.stride_w;
-      float* to = v + (tile - start) * g.in_padded + block * kBlock;
+      float* to = v + t * kTileStride * g.in_padded + block * kBlock;
       if (top >= 0 && left >= 0 && top + kIn <= g.in.h && left + kIn <= g.in.w) {
-        winograd::input_tile(from, x.stride_h, x.stride_w, to, plane);
+        winograd::input_tile(from, x.stride_h, x.stride_w, to, g.in_padded);
       } else {
         alignas(64) float padded[kPoints * kBlock];
         copy_padded(g, x, top, left, from, padded);
-        winograd::input_tile(padded, kIn * kBlock, kBlock, to, plane);
+        winograd::input_tile(padded, kIn * kBlock, kBlock, to, g.in_padded);
       }
     }
   }
 }
 
-/// The reverse for m[point][tile][channel].
+/// The reverse for m[tile][point][channel].
 void transform_outputs(const Geometry& g,
                        const View<float>& y,
-                       std::int64_t start,
                        std::int64_t first,
-                       std::int64_t end,
-                       std::int64_t room,
+                       std::int64_t count,
                        const float* m,
                        const float* bias,
                        bool relu) {
-  const std::ptrdiff_t plane = room * g.out_padded;
   for (std::int64_t c = 0; c < g.out_padded; c += kBlock) {
     const std::int64_t lanes = std::min(kBlock, g.out.c - c);
-    for (std::int64_t tile = first; tile < end; ++tile) {
-      const TilePlace at = place(g, tile);
+    for (std::int64_t t = 0; t < count; ++t) {
+      const TilePlace at = place(g, first + t);
       const std::int64_t rows = std::min<std::int64_t>(kOut, g.out.h - at.h);
       const std::int64_t columns = std::min<std::int64_t>(kOut, g.out.w - at.w);
-      const float* from = m + (tile - start) * g.out_padded + c;
+      const float* from = m + t * kTileStride * g.out_padded + c;
       float* to = y.data + at.n * y.stride_n + c / kBlock * y.stride_b + at.h * y.stride_h +
                   at.w * y.stride_w;
       if (rows == kOut && columns == kOut && lanes == kBlock) {
-        winograd::output_tile(from, plane, bias + c, relu, to, y.stride_h, y.stride_w);
+        winograd::output_tile(from, g.out_padded, bias + c, relu, to, y.stride_h, y.stride_w);
         continue;
       }
       alignas(64) float full[kOut * kOut * kBlock];
-      winograd::output_tile(from, plane, bias + c, relu, full, kOut * kBlock, kBlock);
+      winograd::output_tile(from, g.out_padded, bias + c, relu, full, kOut * kBlock, kBlock);
       for (std::int64_t i = 0; i < rows; ++i) {
         for (std::int64_t j = 0; j < columns; ++j) {
           const float* value = full + (i * kOut + j) * kBlock;
@@ -145,22 +142,25 @@ void transform_outputs(const Geometry& g,
 }
 
 constexpr std::int64_t kRegisterRows = 6;
+/// Up to this many tiles a panel of weights is used so briefly that the next must be fetched
+/// meanwhile.
+constexpr std::int64_t kFewRows = 60;
 constexpr std::int64_t kWide = std::max<std::int64_t>(kPanel, kBlock);
 
 /// One point and one panel of output channels: m = v u for the tiles of a block.
+template <bool AHEAD>
 void multiply(const Geometry& g,
               const float* u,
               const float* v,
               float* m,
               std::int64_t point,
               std::int64_t panel,
-              std::int64_t tiles,
-              std::int64_t block_tiles) {
+              std::int64_t tiles) {
   const std::int64_t first = panel * kWide, width = std::min(kWide, g.out_padded - first);
-  multiply_panel(tiles, v + point * block_tiles * g.in_padded, g.in_padded,
-                 u + point * g.in_padded * g.out_padded + first * g.in_padded, width,
-                 std::min(width, g.out.c - first), g.in.c,
-                 m + point * block_tiles * g.out_padded + first, g.out_padded);
+  multiply_panel<AHEAD>(tiles, v + point * g.in_padded, kTileStride * g.in_padded,
+                        u + point * g.in_padded * g.out_padded + first * g.in_padded, width,
+                        std::min(width, g.out.c - first), g.in.c, m + point * g.out_padded + first,
+                        kTileStride * g.out_padded);
 }
 
 /// Sizes that measured best: private blocks as long as the weights stay in the last-level cache and
@@ -173,7 +173,7 @@ Schedule choose_schedule(const Geometry& g, int threads) {
       kPoints * g.in_padded * g.out_padded * std::int64_t{sizeof(float)};
   const std::int64_t fit = static_cast<std::int64_t>(second_level_cache()) / tile_bytes;
   Schedule s;
-  s.shared = fit < kRegisterRows || weight_bytes > 12 * kMiB || g.tiles < threads * kRegisterRows;
+  s.shared = fit < kRegisterRows || weight_bytes > 8 * kMiB || g.tiles < threads * kRegisterRows;
   const std::int64_t most = s.shared ? std::max(kRegisterRows, 8 * kMiB / tile_bytes) : fit;
   std::int64_t blocks = ceil_div(g.tiles, most);
   if (!s.shared) blocks = round_up(blocks, threads);
@@ -235,14 +235,17 @@ class WinogradConv final : public ConvPrimitive {
   }
 
  private:
-  [[nodiscard]] std::int64_t v_floats() const { return kPoints * schedule_.tiles * g_.in_padded; }
-  [[nodiscard]] std::int64_t m_floats() const { return kPoints * schedule_.tiles * g_.out_padded; }
+  [[nodiscard]] std::int64_t v_floats() const {
+    return kTileStride * schedule_.tiles * g_.in_padded;
+  }
+  [[nodiscard]] std::int64_t m_floats() const {
+    return kTileStride * schedule_.tiles * g_.out_padded;
+  }
   [[nodiscard]] std::int64_t panels() const { return ceil_div(g_.out_padded, kWide); }
 
   void run_private(
       const ConvArguments& a, const float* u, const float* bias, float* memory, int threads) const {
-    const std::int64_t step = schedule_.tiles;
-    const std::int64_t blocks = ceil_div(g_.tiles, step);
+    const std::int64_t step = schedule_.tiles, blocks = ceil_div(g_.tiles, step);
 #pragma omp parallel num_threads(threads)
     {
       float* v = memory + omp_get_thread_num() * (v_floats() + m_floats());
@@ -250,37 +253,45 @@ class WinogradConv final : public ConvPrimitive {
 #pragma omp for schedule(dynamic)
       for (std::int64_t block = 0; block < blocks; ++block) {
         const std::int64_t first = block * step, tiles = std::min(step, g_.tiles - first);
-        transform_inputs(g_, a.in, first, first, first + tiles, step, v);
-        for (std::int64_t point = 0; point < kPoints; ++point) {
-          for (std::int64_t panel = 0; panel < panels(); ++panel) {
-            multiply(g_, u, v, m, point, panel, tiles, step);
-          }
+        transform_inputs(g_, a.in, first, tiles, v);
+        for (std::int64_t job = 0; job < kPoints * panels(); ++job) {
+          multiply<false>(g_, u, v, m, job / panels(), job % panels(), tiles);
         }
-        transform_outputs(g_, a.out, first, first, first + tiles, step, m, bias, p_.relu);
+        transform_outputs(g_, a.out, first, tiles, m, bias, p_.relu);
       }
     }
   }
 
   void run_shared(
       const ConvArguments& a, const float* u, const float* bias, float* v, int threads) const {
-    const std::int64_t step = schedule_.tiles;
+    const std::int64_t step = schedule_.tiles, jobs = kPoints * panels();
+    // Neighbouring panels go to one thread, which fetches the next while it works on one.
+    const std::int64_t chunk = std::clamp<std::int64_t>(jobs / (4 * threads), 1, panels());
     float* m = v + v_floats();
 #pragma omp parallel num_threads(threads)
     for (std::int64_t first = 0; first < g_.tiles; first += step) {
       const std::int64_t tiles = std::min(step, g_.tiles - first);
 #pragma omp for schedule(static)
       for (int part = 0; part < threads; ++part) {
-        transform_inputs(g_, a.in, first, first + tiles * part / threads,
-                         first + tiles * (part + 1) / threads, step, v);
+        const std::int64_t begin = tiles * part / threads,
+                           count = tiles * (part + 1) / threads - begin;
+        transform_inputs(g_, a.in, first + begin, count, v + begin * kTileStride * g_.in_padded);
       }
-#pragma omp for schedule(dynamic)
-      for (std::int64_t job = 0; job < kPoints * panels(); ++job) {
-        multiply(g_, u, v, m, job / panels(), job % panels(), tiles, step);
+#pragma omp for schedule(dynamic, chunk)
+      for (std::int64_t job = 0; job < jobs; ++job) {
+        const std::int64_t point = job / panels(), panel = job % panels();
+        if (tiles <= kFewRows) {
+          multiply<true>(g_, u, v, m, point, panel, tiles);
+        } else {
+          multiply<false>(g_, u, v, m, point, panel, tiles);
+        }
       }
 #pragma omp for schedule(static)
       for (int part = 0; part < threads; ++part) {
-        transform_outputs(g_, a.out, first, first + tiles * part / threads,
-                          first + tiles * (part + 1) / threads, step, m, bias, p_.relu);
+        const std::int64_t begin = tiles * part / threads,
+                           count = tiles * (part + 1) / threads - begin;
+        transform_outputs(g_, a.out, first + begin, count, m + begin * kTileStride * g_.out_padded,
+                          bias, p_.relu);
       }
     }
   }

@@ -29,8 +29,7 @@ void scale(
   }
 }
 
-// --- few rows: b is streamed along its rows
-// -------------------------------------------------------
+// --- few rows: b is streamed along its rows --------------------------------------------
 
 constexpr std::int64_t kFewRows = 8;
 constexpr std::int64_t kStreamFloats = 16384;  // of c, in one piece
@@ -115,8 +114,7 @@ void stream(const Gemm& g, int threads) {
   }
 }
 
-// --- many rows: strips of a and panels of b are packed
-// --------------------------------------------
+// --- many rows: strips of a and panels of b are packed ---------------------------------
 
 constexpr std::int64_t kDepth = 256;  // of a packed block
 constexpr std::int64_t kStrip = 6;    // rows of a in one register tile

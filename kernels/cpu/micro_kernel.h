@@ -40,16 +40,14 @@ struct Tile {
     }
   }
 
-  template <bool PF = false>
   CUTAWAY_INLINE void accumulate(const float* a,
                                  std::ptrdiff_t a_row,
                                  std::ptrdiff_t a_step,
                                  const float* b,
                                  std::ptrdiff_t b_step,
                                  std::int64_t count,
-                                 std::ptrdiff_t b_block = 16, std::ptrdiff_t ahead = 0) {
+                                 std::ptrdiff_t b_block = 16) {
     for (std::int64_t k = 0; k < count; ++k, a += a_step, b += b_step) {
-      if constexpr (PF) __builtin_prefetch(b + ahead, 0, 2);
       Vec columns[static_cast<std::size_t>(J)];
 #pragma GCC unroll 4
       for (int j = 0; j < J; ++j) columns[j] = load(b + lane_offset(j, b_block));
@@ -63,8 +61,13 @@ struct Tile {
   }
 };
 
-/// c = a b for `rows` rows and J vectors of columns, b_step floats between the rows of b.
-template <int J>
+/// Steps of k between two helpings of prefetched columns.
+inline constexpr std::int64_t kHelping = 64;
+
+/// c = a b for `rows` rows and J vectors of columns, b_step floats between the rows of b. With
+/// AHEAD, the panel of b that follows in memory is fetched at the same time, in even helpings: a
+/// panel is used by so few rows that reading it from memory takes as long as working on it.
+template <bool AHEAD, int J>
 CUTAWAY_INLINE void multiply_rows(std::int64_t rows,
                                   const float* a,
                                   std::ptrdiff_t a_row,
@@ -74,13 +77,17 @@ CUTAWAY_INLINE void multiply_rows(std::int64_t rows,
                                   float* c,
                                   std::ptrdiff_t c_row) {
   constexpr int kMost = most_rows(J);
-  bool first = true;
+  const float* next = b + count * b_step;
+  const std::int64_t helping = kHelping * kMost * J * kVecWidth / 16 / rows + 1;
   const auto tile = [&]<int T>(std::integral_constant<int, T>) {
     Tile<T, J> sum;
     sum.clear();
-    if (first) {
-      sum.template accumulate<true>(a, a_row, 1, b, b_step, count, 16, b_step * count);
-      first = false;
+    if constexpr (AHEAD) {
+      for (std::int64_t k = 0; k < count; k += kHelping) {
+        for (std::int64_t i = 0; i < helping; ++i, next += 16) __builtin_prefetch(next, 0, 2);
+        sum.accumulate(a + k, a_row, 1, b + k * b_step, b_step,
+                       count - k < kHelping ? count - k : kHelping);
+      }
     } else {
       sum.accumulate(a, a_row, 1, b, b_step, count);
     }
@@ -113,28 +120,30 @@ CUTAWAY_INLINE void multiply_rows(std::int64_t rows,
 
 /// c = a b for one packed panel of b, whose rows stand `width` floats apart; of its columns, the
 /// vectors that hold the first `columns` are computed.
-inline void multiply_panel(std::int64_t rows,
-                           const float* a,
-                           std::ptrdiff_t a_row,
-                           const float* b,
-                           std::int64_t width,
-                           std::int64_t columns,
-                           std::int64_t count,
-                           float* c,
-                           std::ptrdiff_t c_row) {
+template <bool AHEAD>
+void multiply_panel(std::int64_t rows,
+                    const float* a,
+                    std::ptrdiff_t a_row,
+                    const float* b,
+                    std::int64_t width,
+                    std::int64_t columns,
+                    std::int64_t count,
+                    float* c,
+                    std::ptrdiff_t c_row) {
   for (; columns > 0; columns -= kPanel, b += kPanel, c += kPanel) {
     switch (columns <= kPanel - kVecWidth ? (columns + kVecWidth - 1) / kVecWidth : kPanelVecs) {
       case 1:
-        multiply_rows<1>(rows, a, a_row, b, width, count, c, c_row);
+        multiply_rows<AHEAD, 1>(rows, a, a_row, b, width, count, c, c_row);
         break;
       case 2:
-        multiply_rows<2>(rows, a, a_row, b, width, count, c, c_row);
+        multiply_rows<AHEAD, 2>(rows, a, a_row, b, width, count, c, c_row);
         break;
       case 3:
-        multiply_rows < kPanelVecs<3 ? kPanelVecs : 3>(rows, a, a_row, b, width, count, c, c_row);
+        multiply_rows < AHEAD,
+            kPanelVecs<3 ? kPanelVecs : 3>(rows, a, a_row, b, width, count, c, c_row);
         break;
       default:
-        multiply_rows<kPanelVecs>(rows, a, a_row, b, width, count, c, c_row);
+        multiply_rows<AHEAD, kPanelVecs>(rows, a, a_row, b, width, count, c, c_row);
         break;
     }
   }

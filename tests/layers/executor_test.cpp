@@ -1,4 +1,5 @@
-// Executors: repeatable passes, independence of batch, threads and guard, untouched models, and errors.
+// Executors: repeatable passes, independence of batch, threads and guard, untouched models, and
+// errors.
 
 #include "layers/executor.h"
 
@@ -61,8 +62,11 @@ Model small(bool softmax = false) {
   g.add("relu1", std::make_shared<Relu>());
   g.add("norm1", std::make_shared<Lrn>());
   g.add("pool1", std::make_shared<MaxPool>(kernels::PoolGeometry{3, 3, 2, 2, 0, 0}, true));
-  const NodeId left = g.add("left", std::make_shared<Conv>(16, kernels::ConvGeometry{}), {g.find("pool1")});
-  const NodeId right = g.add("right", std::make_shared<Conv>(8, kernels::ConvGeometry{3, 3, 1, 1, 1, 1, 1, 1, 1}), {g.find("pool1")});
+  const NodeId left =
+      g.add("left", std::make_shared<Conv>(16, kernels::ConvGeometry{}), {g.find("pool1")});
+  const NodeId right =
+      g.add("right", std::make_shared<Conv>(8, kernels::ConvGeometry{3, 3, 1, 1, 1, 1, 1, 1, 1}),
+            {g.find("pool1")});
   g.add("concat", std::make_shared<Concat>(), {left, right});
   g.add("relu2", std::make_shared<Relu>());
   g.add("drop", std::make_shared<Dropout>(0.5f));
@@ -74,7 +78,9 @@ Model small(bool softmax = false) {
   return m;
 }
 
-PlanRequest request_of(const Model& m, std::int64_t batch, const std::string& force = "conv:reference,gemm:reference") {
+PlanRequest request_of(const Model& m,
+                       std::int64_t batch,
+                       const std::string& force = "conv:reference,gemm:reference") {
   PlanRequest r;
   r.input = m.graph.node(0).shape;
   r.input.n = batch;
@@ -85,7 +91,9 @@ PlanRequest request_of(const Model& m, std::int64_t batch, const std::string& fo
 
 }  // namespace
 
-TEST_CASE("executor: several passes in any order, again and again, give the same bits and leave the model alone") {
+TEST_CASE(
+    "executor: several passes in any order, again and again, give the same bits and leave the "
+    "model alone") {
   const Model m = small();
   const std::uint64_t before = hash_of(m);
   PlanRequest r = request_of(m, 3, "");
@@ -108,7 +116,8 @@ TEST_CASE("executor: several passes in any order, again and again, give the same
     e.backward(k);
     CHECK(same(e.read(e.seed(k)), dy));  // a pass leaves its seed
     std::vector<Tensor> got;
-    for (const NodeId to : e.plan().request().backward[k].to) got.push_back(e.read(e.gradient(k, to)));
+    for (const NodeId to : e.plan().request().backward[k].to)
+      got.push_back(e.read(e.gradient(k, to)));
     if (k == 3) {
       for (NodeId id = 0; id < m.graph.size(); ++id) {
         for (const Tensor& t : e.parameter_gradients().of(id)) got.push_back(t.clone());
@@ -136,13 +145,17 @@ TEST_CASE("executor: an image gives the same bits in every batch, with 1, 2 and 
       Executor e(m, r, CpuStream(threads));
       Tensor y = zeros({5, 6, 1, 1}), dx = zeros({5, 3, 9, 8});
       for (std::size_t n = 0; n < 5; n += static_cast<std::size_t>(batch)) {
-        e.set_input(tensor_of(r.input, images.f32().subspan(n * one_image, one_image * static_cast<std::size_t>(batch))));
+        e.set_input(tensor_of(
+            r.input,
+            images.f32().subspan(n * one_image, one_image * static_cast<std::size_t>(batch))));
         e.forward();
         std::vector<Executor::Unit> units(static_cast<std::size_t>(batch), {2, 0, 0, 1.0f});
         e.seed_units(0, units);
         e.backward(0);
-        std::ranges::copy(e.read(e.output()).f32(), y.f32().begin() + static_cast<std::ptrdiff_t>(n * 6));
-        std::ranges::copy(e.read(e.gradient(0, 0)).f32(), dx.f32().begin() + static_cast<std::ptrdiff_t>(n * one_image));
+        std::ranges::copy(e.read(e.output()).f32(),
+                          y.f32().begin() + static_cast<std::ptrdiff_t>(n * 6));
+        std::ranges::copy(e.read(e.gradient(0, 0)).f32(),
+                          dx.f32().begin() + static_cast<std::ptrdiff_t>(n * one_image));
       }
       outputs.push_back(std::move(y));
       gradients.push_back(std::move(dx));
@@ -155,7 +168,9 @@ TEST_CASE("executor: an image gives the same bits in every batch, with 1, 2 and 
   }
 }
 
-TEST_CASE("executor: dropout in training repeats its mask by seed and step, drops at its rate, and scales") {
+TEST_CASE(
+    "executor: dropout in training repeats its mask by seed and step, drops at its rate, and "
+    "scales") {
   Graph g({1, 4, 30, 30});
   g.add("drop", std::make_shared<Dropout>(0.25f));
   const Model m(std::move(g), Parameters::zeroed(Graph({1, 4, 30, 30})));
@@ -199,8 +214,8 @@ TEST_CASE("executor: dropout in evaluation passes the signal even where it canno
   Model m(std::move(g));
   m.parameters = Parameters::initialized(m.graph, 3);
   PlanRequest r = request_of(m, 1, "");
-  r.backward[0].from = 2;      // seeded at the dropout itself
-  r.backward[0].to = {1, 2};   // and wanted on both sides of it
+  r.backward[0].from = 2;     // seeded at the dropout itself
+  r.backward[0].to = {1, 2};  // and wanted on both sides of it
   Executor e(m, r, CpuStream(1));
   e.set_input(random_tensor(r.input, 1));
   e.forward();
@@ -227,7 +242,8 @@ TEST_CASE("executor: images of another size, where the network allows it") {
   PlanRequest wrong = request_of(fixed, 1);
   wrong.input.h = 5;
   std::string text;
-  CHECK(kind_of([&] { (void)Plan::build(fixed.graph, wrong, kCpuDevice, 1); }, &text) == ErrorKind::kShape);
+  CHECK(kind_of([&] { (void)Plan::build(fixed.graph, wrong, kCpuDevice, 1); }, &text) ==
+        ErrorKind::kShape);
   CHECK(text.find("fc") != std::string::npos);
   CHECK(text.find("4x4") != std::string::npos);
 }
@@ -235,7 +251,9 @@ TEST_CASE("executor: images of another size, where the network allows it") {
 TEST_CASE("executor: errors say what is wrong and where") {
   const Model m = small(true);
   const Graph& g = m.graph;
-  const auto plan = [&](const PlanRequest& r) { return [&g, r] { (void)Plan::build(g, r, kCpuDevice, 1); }; };
+  const auto plan = [&](const PlanRequest& r) {
+    return [&g, r] { (void)Plan::build(g, r, kCpuDevice, 1); };
+  };
   std::string text;
 
   PlanRequest r = request_of(m, 1);
@@ -246,7 +264,8 @@ TEST_CASE("executor: errors say what is wrong and where") {
   r.backward[0].to = {g.find("fc")};
   CHECK(kind_of(plan(r)) == ErrorKind::kUsage);
 
-  for (const RuleSet& rules : {explain::guided_rules(), explain::deconvnet_rules(), explain::deconvnet_rules(true)}) {
+  for (const RuleSet& rules :
+       {explain::guided_rules(), explain::deconvnet_rules(), explain::deconvnet_rules(true)}) {
     PlanRequest through = request_of(m, 1);
     through.backward[0].rules = rules;
     CHECK(kind_of(plan(through), &text) == ErrorKind::kUnsupported);
@@ -299,8 +318,12 @@ TEST_CASE("graph: names, aliases and shapes") {
   CHECK(kind_of([&] { g.add("b", std::make_shared<Add>(), {0}); }) == ErrorKind::kShape);
   CHECK(kind_of([&] { g.add("b", std::make_shared<Relu>(), {0, 1}); }) == ErrorKind::kShape);
   CHECK(kind_of([&] { g.add("b", std::make_shared<Concat>(), {}); }) == ErrorKind::kShape);
-  CHECK(kind_of([&] { g.add("b", std::make_shared<Conv>(2, kernels::ConvGeometry{5, 5, 1, 1, 0, 0, 1, 1, 1})); }) == ErrorKind::kShape);
-  CHECK(kind_of([&] { g.add("b", std::make_shared<Conv>(3, kernels::ConvGeometry{1, 1, 1, 1, 0, 0, 1, 1, 3})); }) == ErrorKind::kShape);
+  CHECK(kind_of([&] {
+          g.add("b", std::make_shared<Conv>(2, kernels::ConvGeometry{5, 5, 1, 1, 0, 0, 1, 1, 1}));
+        }) == ErrorKind::kShape);
+  CHECK(kind_of([&] {
+          g.add("b", std::make_shared<Conv>(3, kernels::ConvGeometry{1, 1, 1, 1, 0, 0, 1, 1, 3}));
+        }) == ErrorKind::kShape);
   CHECK(g.size() == 2);  // nothing of the failed ones remains
   CHECK(g.node(1).consumers.empty());
   g.alias("first", 1);
@@ -308,7 +331,8 @@ TEST_CASE("graph: names, aliases and shapes") {
   CHECK(kind_of([&] { g.alias("a", 1); }) == ErrorKind::kInput);
   CHECK(kind_of([&] { g.add("first", std::make_shared<Relu>()); }) == ErrorKind::kInput);
   CHECK(kind_of([&] { (void)Graph({1, 0, 4, 4}); }) == ErrorKind::kShape);
-  CHECK(nearest_names("conv5_3", {"conv5_1", "pool5", "conv5_3b", "fc"}, 2) == std::vector<std::string>{"conv5_1", "conv5_3b"});
+  CHECK(nearest_names("conv5_3", {"conv5_1", "pool5", "conv5_3b", "fc"}, 2) ==
+        std::vector<std::string>{"conv5_1", "conv5_3b"});
   const Model gold = gold1();
   CHECK(gold.graph.parameter_count() == 18 + 2 + 4 + 2 + 4 + 2);
   CHECK(gold.graph.macs() == 2 * 16 * 9 + 2 * 4 * 2 + 4);

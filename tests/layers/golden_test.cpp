@@ -54,7 +54,9 @@ class Case {
   [[nodiscard]] const std::string& op() const { return op_; }
   [[nodiscard]] const Json& params() const { return params_; }
   [[nodiscard]] bool has(const std::string& what) const { return tensors_.contains(what); }
-  [[nodiscard]] const Tensor& operator[](const std::string& what) const { return tensors_.at(what); }
+  [[nodiscard]] const Tensor& operator[](const std::string& what) const {
+    return tensors_.at(what);
+  }
 
  private:
   std::string name_, op_;
@@ -62,18 +64,21 @@ class Case {
   std::map<std::string, Tensor> tensors_;
 };
 
-/// PyTorch computed in double from float32 inputs and stored float32: 6e-8; our float32 sums of up to 150 terms
-/// add a few 1e-7 of the largest, Winograd's transform a few 1e-6. Elements compare with the largest of their tensor.
+/// PyTorch computed in double from float32 inputs and stored float32: 6e-8; our float32 sums of up
+/// to 150 terms add a few 1e-7 of the largest, Winograd's transform a few 1e-6. Elements compare
+/// with the largest of their tensor.
 constexpr double kTolerance = 1e-5;
 
 void expect_near(const char* what, const Tensor& got, const Tensor& want) {
   const std::string tensor = what;
   CAPTURE(tensor);
   REQUIRE(got.f32().size() == want.f32().size());
-  double scale = 1e-3, worst = 0.0;  // at least: a saturated softmax's gradient is rounding of values around 1
+  double scale = 1e-3,
+         worst = 0.0;  // at least: a saturated softmax's gradient is rounding of values around 1
   for (const float v : want.f32()) scale = std::max(scale, std::fabs(static_cast<double>(v)));
   for (std::size_t i = 0; i < want.f32().size(); ++i) {
-    const double error = std::fabs(static_cast<double>(got.f32()[i]) - static_cast<double>(want.f32()[i]));
+    const double error =
+        std::fabs(static_cast<double>(got.f32()[i]) - static_cast<double>(want.f32()[i]));
     if (!(error <= worst)) worst = error;
   }
   CHECK(worst <= kTolerance * scale);
@@ -85,13 +90,18 @@ void run_now(const K& kernel) {
   kernels::run(stream, kernel);
 }
 
-std::int32_t at(const Json& list, int axis) { return list.is_array() ? list.at(static_cast<std::size_t>(axis)).get<std::int32_t>() : list.get<std::int32_t>(); }
-
-kernels::PoolGeometry pool_of(const Json& p) {
-  return {at(p["kernel"], 0), at(p["kernel"], 1), at(p["stride"], 0), at(p["stride"], 1), at(p["pad"], 0), at(p["pad"], 1)};
+std::int32_t at(const Json& list, int axis) {
+  return list.is_array() ? list.at(static_cast<std::size_t>(axis)).get<std::int32_t>()
+                         : list.get<std::int32_t>();
 }
 
-/// The network that computes the case: a chain or, for several inputs, convolutions that pick them apart.
+kernels::PoolGeometry pool_of(const Json& p) {
+  return {at(p["kernel"], 0), at(p["kernel"], 1), at(p["stride"], 0),
+          at(p["stride"], 1), at(p["pad"], 0),    at(p["pad"], 1)};
+}
+
+/// The network that computes the case: a chain or, for several inputs, convolutions that pick them
+/// apart.
 Graph graph_of(const Case& c) {
   const Json& p = c.params();
   const auto one = [](Shape s) {
@@ -102,35 +112,44 @@ Graph graph_of(const Case& c) {
     Shape all = one(c["x0"].shape());
     all.c = 0;
     std::vector<NodeId> parts;
-    for (int i = 0; c.has("x" + std::to_string(i)); ++i) all.c += c["x" + std::to_string(i)].shape().c;
+    for (int i = 0; c.has("x" + std::to_string(i)); ++i)
+      all.c += c["x" + std::to_string(i)].shape().c;
     Graph g(all);
     for (int i = 0; c.has("x" + std::to_string(i)); ++i) {
       const std::string x = "x" + std::to_string(i);
-      parts.push_back(g.add(x, std::make_shared<Conv>(c[x].shape().c, kernels::ConvGeometry{}, false), {0}));
+      parts.push_back(
+          g.add(x, std::make_shared<Conv>(c[x].shape().c, kernels::ConvGeometry{}, false), {0}));
     }
-    g.add("layer", c.op() == "add" ? LayerPtr(std::make_shared<Add>()) : std::make_shared<Concat>(), parts);
+    g.add("layer", c.op() == "add" ? LayerPtr(std::make_shared<Add>()) : std::make_shared<Concat>(),
+          parts);
     return g;
   }
   Graph g(one(c["x"].shape()));
   LayerPtr layer;
   if (c.op() == "conv") {
-    kernels::ConvGeometry geometry{at(p["kernel"], 0), at(p["kernel"], 1), at(p["stride"], 0), at(p["stride"], 1),
-                                   at(p["pad"], 0), at(p["pad"], 1), at(p["dilation"], 0), at(p["dilation"], 1), p["groups"].get<std::int32_t>()};
+    kernels::ConvGeometry geometry{
+        at(p["kernel"], 0),   at(p["kernel"], 1),   at(p["stride"], 0),
+        at(p["stride"], 1),   at(p["pad"], 0),      at(p["pad"], 1),
+        at(p["dilation"], 0), at(p["dilation"], 1), p["groups"].get<std::int32_t>()};
     if (p["padding_mode"] == "reflect") {
-      g.add("pad", std::make_shared<Pad>(geometry.pad_h, geometry.pad_h, geometry.pad_w, geometry.pad_w, kernels::PadMode::kReflect));
+      g.add("pad", std::make_shared<Pad>(geometry.pad_h, geometry.pad_h, geometry.pad_w,
+                                         geometry.pad_w, kernels::PadMode::kReflect));
       geometry.pad_h = geometry.pad_w = 0;
     }
     layer = std::make_shared<Conv>(c["weight"].shape().n, geometry);
   } else if (c.op() == "max_pool") {
     layer = std::make_shared<MaxPool>(pool_of(p), p["ceil"].get<bool>());
   } else if (c.op() == "avg_pool") {
-    layer = std::make_shared<AveragePool>(pool_of(p), p["ceil"].get<bool>(), p["count_include_pad"].get<bool>());
+    layer = std::make_shared<AveragePool>(pool_of(p), p["ceil"].get<bool>(),
+                                          p["count_include_pad"].get<bool>());
   } else if (c.op() == "global_avg_pool") {
     layer = std::make_shared<GlobalAveragePool>();
   } else if (c.op() == "relu") {
     layer = std::make_shared<Relu>();
   } else if (c.op() == "lrn") {
-    layer = std::make_shared<Lrn>(kernels::LrnParameters{p["size"].get<std::int32_t>(), p["alpha"].get<float>(), p["beta"].get<float>(), p["k"].get<float>()});
+    layer = std::make_shared<Lrn>(
+        kernels::LrnParameters{p["size"].get<std::int32_t>(), p["alpha"].get<float>(),
+                               p["beta"].get<float>(), p["k"].get<float>()});
   } else if (c.op() == "batch_norm") {
     layer = std::make_shared<BatchNorm>(p["eps"].get<double>(), p["momentum"].get<double>());
   } else if (c.op() == "linear") {
@@ -188,7 +207,8 @@ void check_layer_case(const Case& c, const std::string& forced) {
   BackwardRequest b;
   b.parameters = true;
   std::vector<std::string> wanted;
-  for (int i = 0; c.has("x" + std::to_string(i)); ++i) b.to.push_back(m.graph.find("x" + std::to_string(i)));
+  for (int i = 0; c.has("x" + std::to_string(i)); ++i)
+    b.to.push_back(m.graph.find("x" + std::to_string(i)));
   if (b.to.empty()) b.to = {0};
   r.backward.push_back(b);
   Executor e(m, r, CpuStream(1));
@@ -217,7 +237,8 @@ void check_cross_entropy(const Case& c) {
   for (const float label : c["labels"].f32()) labels.push_back(static_cast<std::int32_t>(label));
   Tensor losses = zeros({1, s.n, 1, 1}), dx = zeros(s);
   const auto smoothing = c.params()["label_smoothing"].get<float>();
-  run_now(kernels::CrossEntropy{c["x"].ref().in(), labels.data(), losses.f32().data(), dx.ref().out(), smoothing});
+  run_now(kernels::CrossEntropy{c["x"].ref().in(), labels.data(), losses.f32().data(),
+                                dx.ref().out(), smoothing});
   const bool mean = c.params()["reduction"] == "mean";
   Tensor y = zeros(c["y"].shape());
   for (std::size_t n = 0; n < losses.f32().size(); ++n) {

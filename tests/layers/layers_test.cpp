@@ -44,7 +44,12 @@ void expect_good_at_all_channels(const Make& make, std::int64_t h, std::int64_t 
   }
 }
 
-LayerCase conv_case(std::int64_t in, std::int64_t out, const kernels::ConvGeometry& g, std::int64_t h, std::int64_t w, bool bias = true) {
+LayerCase conv_case(std::int64_t in,
+                    std::int64_t out,
+                    const kernels::ConvGeometry& g,
+                    std::int64_t h,
+                    std::int64_t w,
+                    bool bias = true) {
   return {std::make_shared<Conv>(out, g, bias), {{1, in, h, w}}, true};
 }
 
@@ -52,9 +57,22 @@ LayerCase conv_case(std::int64_t in, std::int64_t out, const kernels::ConvGeomet
 
 TEST_CASE("layers: every registered type has a reference and a check") {
   // The cases below, by type: a new layer must be added here and get a test case.
-  const std::set<std::string> checked{"add", "average_pool", "batch_norm", "concat", "conv", "dense",
-                                      "dropout", "flatten", "global_average_pool", "global_max_pool", "input", "lrn",
-                                      "max_pool", "pad", "relu", "softmax"};
+  const std::set<std::string> checked{"add",
+                                      "average_pool",
+                                      "batch_norm",
+                                      "concat",
+                                      "conv",
+                                      "dense",
+                                      "dropout",
+                                      "flatten",
+                                      "global_average_pool",
+                                      "global_max_pool",
+                                      "input",
+                                      "lrn",
+                                      "max_pool",
+                                      "pad",
+                                      "relu",
+                                      "softmax"};
   const auto types = layer_types();
   CHECK(std::set<std::string>(types.begin(), types.end()) == checked);
   CHECK(std::ranges::is_sorted(types));
@@ -92,10 +110,26 @@ TEST_CASE("layers: dense") {
 
 TEST_CASE("layers: relu, softmax, flatten") {
   expect_good_at_all_channels([](auto) { return LayerCase{std::make_shared<Relu>(), {}}; }, 3, 4);
-  expect_good_at_all_channels([](auto) { return LayerCase{std::make_shared<Softmax>(), {}}; }, 2, 3);
-  expect_good_at_all_channels([](auto) { return LayerCase{std::make_shared<Softmax>(), {}}; }, 1, 1);
-  expect_good_at_all_channels([](auto) { return LayerCase{std::make_shared<Flatten>(), {}, true}; }, 3, 5);
-  expect_good_at_all_channels([](auto) { return LayerCase{std::make_shared<Flatten>(), {}, true}; }, 1, 1);
+  expect_good_at_all_channels(
+      [](auto) {
+        return LayerCase{std::make_shared<Softmax>(), {}};
+      },
+      2, 3);
+  expect_good_at_all_channels(
+      [](auto) {
+        return LayerCase{std::make_shared<Softmax>(), {}};
+      },
+      1, 1);
+  expect_good_at_all_channels(
+      [](auto) {
+        return LayerCase{std::make_shared<Flatten>(), {}, true};
+      },
+      3, 5);
+  expect_good_at_all_channels(
+      [](auto) {
+        return LayerCase{std::make_shared<Flatten>(), {}, true};
+      },
+      1, 1);
 }
 
 TEST_CASE("layers: max_pool") {
@@ -120,8 +154,16 @@ TEST_CASE("layers: average_pool") {
 }
 
 TEST_CASE("layers: global pools") {
-  expect_good_at_all_channels([](auto) { return LayerCase{std::make_shared<GlobalAveragePool>(), {}, true}; }, 5, 4);
-  expect_good_at_all_channels([](auto) { return LayerCase{std::make_shared<GlobalMaxPool>(), {}}; }, 5, 4);
+  expect_good_at_all_channels(
+      [](auto) {
+        return LayerCase{std::make_shared<GlobalAveragePool>(), {}, true};
+      },
+      5, 4);
+  expect_good_at_all_channels(
+      [](auto) {
+        return LayerCase{std::make_shared<GlobalMaxPool>(), {}};
+      },
+      5, 4);
 }
 
 TEST_CASE("layers: lrn") {
@@ -134,7 +176,11 @@ TEST_CASE("layers: lrn") {
 }
 
 TEST_CASE("layers: batch_norm, evaluation and training") {
-  expect_good_at_all_channels([](auto) { return LayerCase{std::make_shared<BatchNorm>(), {}, true}; }, 4, 3);
+  expect_good_at_all_channels(
+      [](auto) {
+        return LayerCase{std::make_shared<BatchNorm>(), {}, true};
+      },
+      4, 3);
   // Three places or more in a batch, or the batch's variance may be next to nothing.
   expect_good_at_all_channels(
       [](auto) {
@@ -165,7 +211,11 @@ TEST_CASE("layers: add and concat of two and three inputs") {
 }
 
 TEST_CASE("layers: dropout is the identity in evaluation") {
-  expect_good_at_all_channels([](auto) { return LayerCase{std::make_shared<Dropout>(0.5f), {}, true}; }, 3, 4);
+  expect_good_at_all_channels(
+      [](auto) {
+        return LayerCase{std::make_shared<Dropout>(0.5f), {}, true};
+      },
+      3, 4);
 }
 
 TEST_CASE("layers: the input layer describes itself") {
@@ -231,6 +281,8 @@ TEST_CASE("layers: the check finds wrong layers") {
   CHECK_FALSE(check_layer({std::make_shared<WrongForward>(false), in}).empty());
   // An average that claims another divisor than it uses.
   const kernels::PoolGeometry g{3, 3, 1, 1, 1, 1};
-  CHECK_FALSE(check_layer({std::make_shared<Lrn>(kernels::LrnParameters{5, 2.0f, 0.75f, 1.0f}), in, true}).empty());
+  CHECK_FALSE(
+      check_layer({std::make_shared<Lrn>(kernels::LrnParameters{5, 2.0f, 0.75f, 1.0f}), in, true})
+          .empty());
   CHECK(check_layer({std::make_shared<AveragePool>(g, false, true), in, true}).empty());
 }

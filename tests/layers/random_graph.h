@@ -21,11 +21,13 @@
 
 namespace cutaway::tests {
 
-/// A random network: chains, branches, residual sums, nested concatenations, identities and in-place layers, values
-/// with several readers; then a classifier. Channel counts are odd, blocks, or in between.
+/// A random network: chains, branches, residual sums, nested concatenations, identities and
+/// in-place layers, values with several readers; then a classifier. Channel counts are odd, blocks,
+/// or in between.
 class RandomGraph {
  public:
-  explicit RandomGraph(unsigned seed) : random_(seed), graph_(Shape{1, pick({1, 3, 16, 20}), 9, 8}) {
+  explicit RandomGraph(unsigned seed)
+      : random_(seed), graph_(Shape{1, pick({1, 3, 16, 20}), 9, 8}) {
     const int count = static_cast<int>(pick({4, 8, 14}));
     for (int i = 0; i < count; ++i) grow();
     const NodeId last = graph_.last();
@@ -71,11 +73,22 @@ class RandomGraph {
     if (pick({0, 0, 1}) == 1) from = partner(from, false);
     const std::int64_t channels = pick({3, 8, 16, 17, 32});
     switch (pick({0, 0, 0, 1, 1, 2, 3, 4, 4, 5, 5, 5, 6, 7, 8})) {
-      case 0: add(std::make_shared<Conv>(channels, kernels::ConvGeometry{3, 3, 1, 1, 1, 1, 1, 1, 1}), {from}); break;
-      case 1: add(std::make_shared<Relu>(), {from}); break;
-      case 2: add(std::make_shared<BatchNorm>(), {from}); break;
-      case 3: add(std::make_shared<MaxPool>(kernels::PoolGeometry{3, 3, 1, 1, 1, 1}, true), {from}); break;
-      case 4: add(std::make_shared<Add>(), {from, partner(from, true)}); break;
+      case 0:
+        add(std::make_shared<Conv>(channels, kernels::ConvGeometry{3, 3, 1, 1, 1, 1, 1, 1, 1}),
+            {from});
+        break;
+      case 1:
+        add(std::make_shared<Relu>(), {from});
+        break;
+      case 2:
+        add(std::make_shared<BatchNorm>(), {from});
+        break;
+      case 3:
+        add(std::make_shared<MaxPool>(kernels::PoolGeometry{3, 3, 1, 1, 1, 1}, true), {from});
+        break;
+      case 4:
+        add(std::make_shared<Add>(), {from, partner(from, true)});
+        break;
       case 5:
         if (pick({0, 1}) == 0) {
           add(std::make_shared<Concat>(), {from, partner(from, false)});
@@ -83,13 +96,19 @@ class RandomGraph {
           add(std::make_shared<Concat>(), {partner(from, false), from, partner(from, false)});
         }
         // Keep nested concatenations from growing without end.
-        if (graph_.node(graph_.last()).shape.c > 120) add(std::make_shared<Conv>(16, kernels::ConvGeometry{}), {graph_.last()});
+        if (graph_.node(graph_.last()).shape.c > 120)
+          add(std::make_shared<Conv>(16, kernels::ConvGeometry{}), {graph_.last()});
         break;
-      case 6: add(std::make_shared<Dropout>(0.25f), {from}); break;
-      case 7: add(std::make_shared<Lrn>(kernels::LrnParameters{5, 1.0f, 0.75f, 1.0f}), {from}); break;
+      case 6:
+        add(std::make_shared<Dropout>(0.25f), {from});
+        break;
+      case 7:
+        add(std::make_shared<Lrn>(kernels::LrnParameters{5, 1.0f, 0.75f, 1.0f}), {from});
+        break;
       default:
         if (graph_.node(from).shape.h >= 4) {
-          add(std::make_shared<AveragePool>(kernels::PoolGeometry{3, 3, 2, 2, 1, 1}, true, false), {from});
+          add(std::make_shared<AveragePool>(kernels::PoolGeometry{3, 3, 2, 2, 1, 1}, true, false),
+              {from});
         }
     }
   }

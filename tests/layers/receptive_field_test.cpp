@@ -20,7 +20,11 @@ using namespace cutaway;
 
 namespace {
 
-LayerPtr conv(std::int64_t channels, std::int32_t k, std::int32_t s = 1, std::int32_t p = 0, std::int32_t d = 1) {
+LayerPtr conv(std::int64_t channels,
+              std::int32_t k,
+              std::int32_t s = 1,
+              std::int32_t p = 0,
+              std::int32_t d = 1) {
   return std::make_shared<Conv>(channels, kernels::ConvGeometry{k, k, s, s, p, p, d, d, 1});
 }
 LayerPtr max_pool(std::int32_t k, std::int32_t s, std::int32_t p = 0, bool ceil = true) {
@@ -36,7 +40,8 @@ struct Row {
 void expect(const Graph& g, const std::vector<Row>& table) {
   const auto fields = receptive_fields(g);
   for (const Row& row : table) {
-    CAPTURE(row.node);
+    const std::string node = row.node;
+    CAPTURE(node);
     const Fields& f = fields[static_cast<std::size_t>(g.find(row.node))];
     for (const Field& axis : {f.rows, f.columns}) {
       CHECK(axis.size == row.size);
@@ -61,10 +66,20 @@ Graph alexnet(std::int64_t side, std::int32_t pad1, std::int64_t channels) {
 }  // namespace
 
 TEST_CASE("receptive fields: the table of methods.md A.2") {
-  expect(alexnet(227, 0, 1), {{"conv1", 11, 4, 5}, {"pool1", 19, 8, 9}, {"conv2", 51, 8, 9}, {"pool2", 67, 16, 17},
-                              {"conv3", 99, 16, 17}, {"conv4", 131, 16, 17}, {"conv5", 163, 16, 17}, {"pool5", 195, 32, 33}});
-  expect(alexnet(224, 2, 1), {{"conv1", 11, 4, 3}, {"pool1", 19, 8, 7}, {"conv2", 51, 8, 7}, {"pool2", 67, 16, 15},
-                              {"conv5", 163, 16, 15}, {"pool5", 195, 32, 31}});
+  expect(alexnet(227, 0, 1), {{"conv1", 11, 4, 5},
+                              {"pool1", 19, 8, 9},
+                              {"conv2", 51, 8, 9},
+                              {"pool2", 67, 16, 17},
+                              {"conv3", 99, 16, 17},
+                              {"conv4", 131, 16, 17},
+                              {"conv5", 163, 16, 17},
+                              {"pool5", 195, 32, 33}});
+  expect(alexnet(224, 2, 1), {{"conv1", 11, 4, 3},
+                              {"pool1", 19, 8, 7},
+                              {"conv2", 51, 8, 7},
+                              {"pool2", 67, 16, 15},
+                              {"conv5", 163, 16, 15},
+                              {"pool5", 195, 32, 31}});
   Graph zf({1, 3, 224, 224});
   zf.add("conv1", conv(1, 7, 2, 1));
   zf.add("pool1", max_pool(3, 2));
@@ -73,17 +88,32 @@ TEST_CASE("receptive fields: the table of methods.md A.2") {
   for (const char* name : {"conv3", "conv4", "conv5"}) zf.add(name, conv(1, 3, 1, 1));
   zf.add("pool5", max_pool(3, 2));
   CHECK(zf.node(zf.find("conv5")).shape == Shape{1, 1, 13, 13});
-  expect(zf, {{"conv1", 7, 2, 2}, {"pool1", 11, 4, 4}, {"conv2", 27, 8, 12}, {"pool2", 43, 16, 20}, {"conv3", 75, 16, 20},
-              {"conv4", 107, 16, 20}, {"conv5", 139, 16, 20}, {"pool5", 171, 32, 36}});
+  expect(zf, {{"conv1", 7, 2, 2},
+              {"pool1", 11, 4, 4},
+              {"conv2", 27, 8, 12},
+              {"pool2", 43, 16, 20},
+              {"conv3", 75, 16, 20},
+              {"conv4", 107, 16, 20},
+              {"conv5", 139, 16, 20},
+              {"pool5", 171, 32, 36}});
 }
 
 TEST_CASE("receptive fields: the networks of the zoo") {
-  expect(weights::build_zoo("vgg16").graph,
-         {{"conv1_2", 5, 1, 0}, {"pool1", 6, 2, .5}, {"conv2_2", 14, 2, .5}, {"pool2", 16, 4, 1.5}, {"conv3_3", 40, 4, 1.5},
-          {"pool3", 44, 8, 3.5}, {"conv4_3", 92, 8, 3.5}, {"pool4", 100, 16, 7.5}, {"conv5_3", 196, 16, 7.5}, {"pool5", 212, 32, 15.5}});
-  expect(weights::build_zoo("googlenet-caffe").graph,
-         {{"pool2/3x3_s2", 27, 8, 6}, {"inception_3b/output", 91, 8, -1}, {"pool3/3x3_s2", 107, 16, 14},
-          {"inception_4e/output", 427, 16, -1}, {"inception_5b/output", 715, 32, 30}});
+  expect(weights::build_zoo("vgg16").graph, {{"conv1_2", 5, 1, 0},
+                                             {"pool1", 6, 2, .5},
+                                             {"conv2_2", 14, 2, .5},
+                                             {"pool2", 16, 4, 1.5},
+                                             {"conv3_3", 40, 4, 1.5},
+                                             {"pool3", 44, 8, 3.5},
+                                             {"conv4_3", 92, 8, 3.5},
+                                             {"pool4", 100, 16, 7.5},
+                                             {"conv5_3", 196, 16, 7.5},
+                                             {"pool5", 212, 32, 15.5}});
+  expect(weights::build_zoo("googlenet-caffe").graph, {{"pool2/3x3_s2", 27, 8, 6},
+                                                       {"inception_3b/output", 91, 8, -1},
+                                                       {"pool3/3x3_s2", 107, 16, 14},
+                                                       {"inception_4e/output", 427, 16, -1},
+                                                       {"inception_5b/output", 715, 32, 30}});
   const Graph alex = weights::build_zoo("alexnet-caffe").graph;
   expect(alex, {{"conv5", 163, 16, 17}, {"pool5", 195, 32, 33}});
 }
@@ -107,7 +137,8 @@ TEST_CASE("receptive fields: a path through the image and back, clipped at every
 
 namespace {
 
-/// All weights positive, so that a change in one pixel, if large, is seen by every unit that can see it.
+/// All weights positive, so that a change in one pixel, if large, is seen by every unit that can
+/// see it.
 void make_positive(Model& m) {
   m.parameters = Parameters::initialized(m.graph, 3);
   for (NodeId id = 0; id < m.graph.size(); ++id) {
@@ -125,7 +156,8 @@ Graph crooked(std::int32_t dilation) {
   const NodeId thin = g.add("thin", conv(2, 1), {g.find("b")});
   g.add("sum", std::make_shared<Add>(), {wide, thin});
   g.add("reflect", std::make_shared<Pad>(2, 1, 1, 3, kernels::PadMode::kReflect));
-  g.add("average", std::make_shared<AveragePool>(kernels::PoolGeometry{3, 2, 2, 2, 0, 1}, true, true));
+  g.add("average",
+        std::make_shared<AveragePool>(kernels::PoolGeometry{3, 2, 2, 2, 0, 1}, true, true));
   g.add("zero", std::make_shared<Pad>(1, 0, 2, 1, kernels::PadMode::kZero));
   g.add("c", conv(1, 2));
   const NodeId c = g.last();
@@ -155,7 +187,8 @@ Region changed(const Tensor& y, std::int64_t n) {
 bool agrees(const Region& predicted, const Region& actual, bool exact) {
   if (exact || actual.empty()) return predicted == actual || (predicted.empty() && actual.empty());
   return predicted.rows.first <= actual.rows.first && predicted.rows.last >= actual.rows.last &&
-         predicted.columns.first <= actual.columns.first && predicted.columns.last >= actual.columns.last;
+         predicted.columns.first <= actual.columns.first &&
+         predicted.columns.last >= actual.columns.last;
 }
 
 void perturb_every_pixel(std::int32_t dilation) {
@@ -169,7 +202,8 @@ void perturb_every_pixel(std::int32_t dilation) {
   for (NodeId id = 1; id < g.size(); ++id) r.taps.push_back(id);
   Executor e(m, r, CpuStream(1));
   Tensor x = zeros(r.input);
-  for (std::int64_t p = 0; p < pixels; ++p) x.f32()[static_cast<std::size_t>((1 + p) * pixels + p)] = 100.0f;
+  for (std::int64_t p = 0; p < pixels; ++p)
+    x.f32()[static_cast<std::size_t>((1 + p) * pixels + p)] = 100.0f;
   e.set_input(x);
   e.forward();
   const auto shapes = g.infer({1, 1, h, w});
@@ -198,7 +232,8 @@ void perturb_every_pixel(std::int32_t dilation) {
       }
     }
     for (std::int64_t u = 0; u < s.plane(); ++u) {
-      const Region predicted = region_below(g, shapes, id, {{u / s.w, u / s.w}, {u % s.w, u % s.w}});
+      const Region predicted =
+          region_below(g, shapes, id, {{u / s.w, u / s.w}, {u % s.w, u % s.w}});
       if (!agrees(predicted, seen[static_cast<std::size_t>(u)], dilation == 1)) ++wrong_down;
     }
     CHECK(wrong_up == 0);
@@ -209,7 +244,8 @@ void perturb_every_pixel(std::int32_t dilation) {
 
 }  // namespace
 
-TEST_CASE("receptive fields: perturbing every pixel of a crooked net reaches what the arithmetic says") {
+TEST_CASE(
+    "receptive fields: perturbing every pixel of a crooked net reaches what the arithmetic says") {
   perturb_every_pixel(1);
   perturb_every_pixel(2);
 }
@@ -223,10 +259,11 @@ TEST_CASE("A4: the centre unit of AlexNet's conv5 sees 163 x 163 pixels, no more
     std::int64_t row, column;
     bool inside;
   };
-  const std::vector<Probe> probes{{middle, middle, true},  {first, middle, true},      {first - 1, middle, false},
-                                  {last, middle, true},    {last + 1, middle, false},  {middle, first, true},
-                                  {middle, first - 1, false}, {middle, last, true},    {middle, last + 1, false},
-                                  {first, first, true},    {last, last, true},         {first - 1, first - 1, false}};
+  const std::vector<Probe> probes{
+      {middle, middle, true},     {first, middle, true},     {first - 1, middle, false},
+      {last, middle, true},       {last + 1, middle, false}, {middle, first, true},
+      {middle, first - 1, false}, {middle, last, true},      {middle, last + 1, false},
+      {first, first, true},       {last, last, true},        {first - 1, first - 1, false}};
   PlanRequest r;
   const auto images = static_cast<std::int64_t>(probes.size()) + 1;
   r.input = {images, 1, 227, 227};
@@ -242,7 +279,8 @@ TEST_CASE("A4: the centre unit of AlexNet's conv5 sees 163 x 163 pixels, no more
   const Tensor y = e.read(e.output());
   for (std::size_t i = 0; i < probes.size(); ++i) {
     CAPTURE(i);
-    const float moved = y.ref().in().at(static_cast<std::int64_t>(i) + 1, 0, 6, 6) - y.ref().in().at(0, 0, 6, 6);
+    const float moved =
+        y.ref().in().at(static_cast<std::int64_t>(i) + 1, 0, 6, 6) - y.ref().in().at(0, 0, 6, 6);
     CHECK((moved != 0.0f) == probes[i].inside);
   }
 }

@@ -77,7 +77,12 @@ TEST_CASE("registry: values out of range, of another type, missing or unknown ar
       {"dropout", {{"rate", std::nan("")}}},
       {"pad", {}},
       {"pad", {{"top", i(1)}, {"bottom", i(1)}, {"left", i(1)}, {"right", i(-1)}}},
-      {"pad", {{"top", i(1)}, {"bottom", i(1)}, {"left", i(1)}, {"right", i(1)}, {"mode", std::string("wrap")}}},
+      {"pad",
+       {{"top", i(1)},
+        {"bottom", i(1)},
+        {"left", i(1)},
+        {"right", i(1)},
+        {"mode", std::string("wrap")}}},
       {"input", {{"channels", i(3)}, {"height", i(0)}, {"width", i(4)}}},
       {"relu", {{"slope", 0.1}}},
       {"softmax", {{"axis", i(1)}}},
@@ -89,7 +94,8 @@ TEST_CASE("registry: values out of range, of another type, missing or unknown ar
   };
   for (std::size_t k = 0; k < bad.size(); ++k) {
     CAPTURE(k);
-    CAPTURE(bad[k].first);
+    const std::string type = bad[k].first;
+    CAPTURE(type);
     CHECK(error_of(bad[k].first, bad[k].second).kind() == ErrorKind::kInput);
   }
 }

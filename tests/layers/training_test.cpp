@@ -35,7 +35,8 @@ void bars(std::mt19937& random, Tensor& images, std::vector<std::int32_t>& label
 
 Model bar_net() {
   Graph g({1, 1, 8, 8});
-  g.add("conv1", std::make_shared<Conv>(8, kernels::ConvGeometry{3, 3, 1, 1, 1, 1, 1, 1, 1}, false));
+  g.add("conv1",
+        std::make_shared<Conv>(8, kernels::ConvGeometry{3, 3, 1, 1, 1, 1, 1, 1, 1}, false));
   g.add("norm1", std::make_shared<BatchNorm>());
   g.add("relu1", std::make_shared<Relu>());
   g.add("conv2", std::make_shared<Conv>(16, kernels::ConvGeometry{3, 3, 2, 2, 1, 1, 1, 1, 1}));
@@ -68,7 +69,8 @@ TEST_CASE("training: a small net learns lying and standing bars, and does so in 
     constexpr int kSteps = 120;
     for (int step = 0; step < kSteps; ++step) {
       bars(random, images, labels);
-      const auto result = trainer.step(images, labels, cosine_rate(step, kSteps, 5, adam ? 0.01f : 0.1f));
+      const auto result =
+          trainer.step(images, labels, cosine_rate(step, kSteps, 5, adam ? 0.01f : 0.1f));
       if (step == 0) first = result.loss;
       if (step >= kSteps - 10) {
         loss += result.loss / 10;
@@ -88,7 +90,8 @@ TEST_CASE("training: a small net learns lying and standing bars, and does so in 
     e.forward();
     const Tensor y = e.read(e.output());
     int right = 0;
-    for (std::size_t n = 0; n < 32; ++n) right += (y.f32()[2 * n + 1] > y.f32()[2 * n]) == (labels[n] == 1) ? 1 : 0;
+    for (std::size_t n = 0; n < 32; ++n)
+      right += (y.f32()[2 * n + 1] > y.f32()[2 * n]) == (labels[n] == 1) ? 1 : 0;
     CHECK(right >= 30);
   }
 }
@@ -121,7 +124,8 @@ TEST_CASE("training: two runs from one seed are equal to the bit") {
 
 namespace {
 
-/// y = W x with one image and two classes: W 2x1 zeros, x = 3. Softmax is (.5, .5), so dW = ((p - t) x).
+/// y = W x with one image and two classes: W 2x1 zeros, x = 3. Softmax is (.5, .5), so dW = ((p -
+/// t) x).
 struct OneStep {
   Model model;
   OneStep() : model(graph()) {
@@ -141,7 +145,8 @@ struct OneStep {
     Trainer trainer(model, 1, options, CpuStream(1));
     const float x = 3.0f;
     const std::int32_t label = 0;
-    for (int i = 0; i < steps; ++i) (void)trainer.step(tensor_of({1, 1, 1, 1}, {&x, 1}), {&label, 1}, rate);
+    for (int i = 0; i < steps; ++i)
+      (void)trainer.step(tensor_of({1, 1, 1, 1}, {&x, 1}), {&label, 1}, rate);
     const Parameters p = trainer.parameters();
     return {p.of(1)[0].f32()[0], p.of(1)[0].f32()[1], p.of(1)[1].f32()[0], p.of(1)[1].f32()[1]};
   }
@@ -149,7 +154,8 @@ struct OneStep {
 
 void expect(const std::vector<float>& got, const std::vector<double>& want) {
   REQUIRE(got.size() == want.size());
-  for (std::size_t i = 0; i < want.size(); ++i) CHECK(static_cast<double>(got[i]) == doctest::Approx(want[i]).epsilon(1e-6));
+  for (std::size_t i = 0; i < want.size(); ++i)
+    CHECK(static_cast<double>(got[i]) == doctest::Approx(want[i]).epsilon(1e-6));
 }
 
 }  // namespace
@@ -165,8 +171,9 @@ TEST_CASE("training: single steps against hand computation") {
   sgd.weight_decay = 0.0f;
   // Two steps: scores (.65 3 + .05, .35 3 - .05) = (2, 1), p0 = 1 / (1 + e^-1); v = .9 g1 + g2.
   const double q = 1.0 - 1.0 / (1.0 + std::exp(-1.0));
-  expect(one.after(sgd, 2, 0.1f), {0.65 + 0.1 * (0.9 * 1.5 + 3 * q), 0.35 - 0.1 * (0.9 * 1.5 + 3 * q),
-                                   0.05 + 0.1 * (0.9 * 0.5 + q), -0.05 - 0.1 * (0.9 * 0.5 + q)});
+  expect(one.after(sgd, 2, 0.1f),
+         {0.65 + 0.1 * (0.9 * 1.5 + 3 * q), 0.35 - 0.1 * (0.9 * 1.5 + 3 * q),
+          0.05 + 0.1 * (0.9 * 0.5 + q), -0.05 - 0.1 * (0.9 * 0.5 + q)});
   sgd.nesterov = true;  // w - rate (g + momentum v), v = g at the first step
   expect(one.after(sgd, 1, 0.1f), {0.5 + 0.1 * 1.9 * 1.5, 0.5 - 0.1 * 1.9 * 1.5, 0.095, -0.095});
   OptimizerOptions adam;
@@ -186,7 +193,8 @@ TEST_CASE("training: the schedule warms up and falls along a cosine") {
   CHECK(cosine_rate(1000, 100, 10, 1.0f) == doctest::Approx(0.0));
   CHECK(cosine_rate(0, 100, 0, 0.3f) == doctest::Approx(0.3));
   CHECK(cosine_rate(3, 0, 0, 0.3f) == doctest::Approx(0.0));  // no division by zero
-  for (int step = 11; step < 100; ++step) CHECK(cosine_rate(step, 100, 10, 1.0f) < cosine_rate(step - 1, 100, 10, 1.0f));
+  for (int step = 11; step < 100; ++step)
+    CHECK(cosine_rate(step, 100, 10, 1.0f) < cosine_rate(step - 1, 100, 10, 1.0f));
 }
 
 TEST_CASE("training: errors") {

@@ -8,8 +8,11 @@ using namespace cutaway;
 
 TEST_CASE("error: the text is where, what, expected, got, hint, and absent parts are left out") {
   CHECK(std::string(Error(ErrorKind::kShape, "rows").what()) == "rows");
-  const Error full =
-      Error(ErrorKind::kShape, "channels").at("conv1").expected("64").got("32").hint("look at conv0");
+  const Error full = Error(ErrorKind::kShape, "channels")
+                         .at("conv1")
+                         .expected("64")
+                         .got("32")
+                         .hint("look at conv0");
   CHECK(std::string(full.what()) == "conv1: channels: expected 64, got 32; hint: look at conv0");
   CHECK(full.kind() == ErrorKind::kShape);
   CHECK(full.where() == "conv1");

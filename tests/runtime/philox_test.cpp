@@ -8,7 +8,8 @@ using namespace cutaway;
 
 namespace {
 
-void expect(const Philox::Block& got, std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t d) {
+void expect(
+    const Philox::Block& got, std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t d) {
   CHECK(got.v[0] == a);
   CHECK(got.v[1] == b);
   CHECK(got.v[2] == c);
@@ -19,10 +20,11 @@ void expect(const Philox::Block& got, std::uint32_t a, std::uint32_t b, std::uin
 
 TEST_CASE("philox: known answers of Random123 for philox4x32-10") {
   expect(Philox{0, 0}.block(0), 0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u);
-  expect(Philox{UINT64_MAX, UINT64_MAX}.block(UINT64_MAX), 0x408f276du, 0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu);
+  expect(Philox{UINT64_MAX, UINT64_MAX}.block(UINT64_MAX), 0x408f276du, 0x41c83b0eu, 0xa20bc7c6u,
+         0x6d5451fdu);
   // Counter and key from the digits of pi, least significant word first.
-  expect(Philox{0x299f31d0a4093822u, 0x0370734413198a2eu}.block(0x85a308d3243f6a88u),
-         0xd16cfe09u, 0x94fdccebu, 0x5001e420u, 0x24126ea1u);
+  expect(Philox{0x299f31d0a4093822u, 0x0370734413198a2eu}.block(0x85a308d3243f6a88u), 0xd16cfe09u,
+         0x94fdccebu, 0x5001e420u, 0x24126ea1u);
 }
 
 TEST_CASE("philox: words, streams and seeds") {

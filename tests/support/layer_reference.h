@@ -11,8 +11,8 @@
 
 #include "layers/layer.h"
 
-/// What every layer computes, in double and the obvious way, from nothing but its attributes and parameters:
-/// shares no code with the kernels. Evaluation mode, except batch normalisation.
+/// What every layer computes, in double and the obvious way, from nothing but its attributes and
+/// parameters: shares no code with the kernels. Evaluation mode, except batch normalisation.
 namespace cutaway::tests {
 
 using Values = std::vector<double>;
@@ -24,17 +24,25 @@ struct RefTensor {
 
   explicit RefTensor(const Shape& s) : shape(s), v(static_cast<std::size_t>(s.count()), 0.0) {}
   RefTensor(const Shape& s, Values values) : shape(s), v(std::move(values)) {}
-  double& at(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) { return v[index(n, c, h, w)]; }
+  double& at(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) {
+    return v[index(n, c, h, w)];
+  }
   double at(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) const {
     return v[index(n, c, h, w)];
   }
   /// 0 outside the image.
-  [[nodiscard]] double padded(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) const {
+  [[nodiscard]] double padded(std::int64_t n,
+                              std::int64_t c,
+                              std::int64_t h,
+                              std::int64_t w) const {
     return h < 0 || h >= shape.h || w < 0 || w >= shape.w ? 0.0 : at(n, c, h, w);
   }
 
  private:
-  [[nodiscard]] std::size_t index(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) const {
+  [[nodiscard]] std::size_t index(std::int64_t n,
+                                  std::int64_t c,
+                                  std::int64_t h,
+                                  std::int64_t w) const {
     return static_cast<std::size_t>(((n * shape.c + c) * shape.h + h) * shape.w + w);
   }
 };
@@ -93,7 +101,8 @@ inline void ref_dense(const RefCall& r) {
   const bool bias = r.a.flag("bias", true);
   for_each(r.y.shape, [&](auto n, auto o, auto, auto) {
     double sum = bias ? r.params[1].v[static_cast<std::size_t>(o)] : 0.0;
-    for (std::int64_t c = 0; c < r.in[0].shape.c; ++c) sum += r.params[0].at(o, c, 0, 0) * r.in[0].at(n, c, 0, 0);
+    for (std::int64_t c = 0; c < r.in[0].shape.c; ++c)
+      sum += r.params[0].at(o, c, 0, 0) * r.in[0].at(n, c, 0, 0);
     r.y.at(n, o, 0, 0) = sum;
   });
 }
@@ -122,7 +131,8 @@ inline void ref_max_pool(const RefCall& r) {
 inline void ref_average_pool(const RefCall& r) {
   const Shape& s = r.in[0].shape;
   // Positions of the window inside the padded image: what counts as area when padding counts.
-  const auto extent = [](std::int64_t at, std::int64_t stride, std::int64_t pad, std::int64_t kernel, std::int64_t size) {
+  const auto extent = [](std::int64_t at, std::int64_t stride, std::int64_t pad,
+                         std::int64_t kernel, std::int64_t size) {
     const std::int64_t start = at * stride - pad;
     return std::min(start + kernel, size + pad) - start;
   };
@@ -159,7 +169,8 @@ inline void ref_lrn(const RefCall& r) {
   const double k0 = r.a.number("k", 1), beta = r.a.number("beta", 0.75);
   for_each(r.y.shape, [&](auto n, auto c, auto h, auto w) {
     double sum = 0.0;
-    for (auto k = std::max<std::int64_t>(0, c - half); k <= std::min(r.y.shape.c - 1, c + half); ++k) {
+    for (auto k = std::max<std::int64_t>(0, c - half); k <= std::min(r.y.shape.c - 1, c + half);
+         ++k) {
       sum += r.in[0].at(n, k, h, w) * r.in[0].at(n, k, h, w);
     }
     r.y.at(n, c, h, w) = r.in[0].at(n, c, h, w) * std::pow(k0 + scale * sum, -beta);
@@ -176,12 +187,15 @@ inline void ref_batch_norm(const RefCall& r) {
       mean = variance = 0.0;
       for_each(one, [&](auto n, auto, auto h, auto w) { mean += x.at(n, c, h, w); });
       mean /= static_cast<double>(one.count());
-      for_each(one, [&](auto n, auto, auto h, auto w) { variance += std::pow(x.at(n, c, h, w) - mean, 2); });
+      for_each(one, [&](auto n, auto, auto h, auto w) {
+        variance += std::pow(x.at(n, c, h, w) - mean, 2);
+      });
       variance /= static_cast<double>(one.count());
     }
     for_each({x.shape.n, 1, x.shape.h, x.shape.w}, [&](auto n, auto, auto h, auto w) {
-      r.y.at(n, c, h, w) =
-          r.params[0].v[i] * (x.at(n, c, h, w) - mean) / std::sqrt(variance + r.a.number("eps", 0)) + r.params[1].v[i];
+      r.y.at(n, c, h, w) = r.params[0].v[i] * (x.at(n, c, h, w) - mean) /
+                               std::sqrt(variance + r.a.number("eps", 0)) +
+                           r.params[1].v[i];
     });
   }
 }
@@ -189,7 +203,9 @@ inline void ref_batch_norm(const RefCall& r) {
 inline void ref_concat(const RefCall& r) {
   std::int64_t first = 0;
   for (const RefTensor& x : r.in) {
-    for_each(x.shape, [&](auto n, auto c, auto h, auto w) { r.y.at(n, first + c, h, w) = x.at(n, c, h, w); });
+    for_each(x.shape, [&](auto n, auto c, auto h, auto w) {
+      r.y.at(n, first + c, h, w) = x.at(n, c, h, w);
+    });
     first += x.shape.c;
   }
 }
@@ -235,8 +251,8 @@ inline const std::map<std::string, std::function<void(const RefCall&)>, std::les
       {"concat", ref_concat},
       {"conv", ref_conv},
       {"dense", ref_dense},
-      {"dropout", ref_add},   // of one input: the identity
-      {"flatten", ref_add},   // NCHW order is the flat order
+      {"dropout", ref_add},  // of one input: the identity
+      {"flatten", ref_add},  // NCHW order is the flat order
       {"global_average_pool", [](const RefCall& r) { ref_global(r, false); }},
       {"global_max_pool", [](const RefCall& r) { ref_global(r, true); }},
       {"input", [](const RefCall&) {}},

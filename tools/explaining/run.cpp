@@ -2,8 +2,9 @@
 
 #include <chrono>
 #include <filesystem>
-#include <set>
+#include <map>
 
+#include "explain/render/panel.h"
 #include "explain/session.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
@@ -192,6 +193,7 @@ class Run {
     cell.layer = e.layer;
     if (!wanted) {
       cell.warning = "no label to explain";
+      add_tile(batch.entries[i], {{batch.seen[i], {}, {}, false, {}}, {}, false}, cell, batch.seen[i]);
       row.cells.push_back(std::move(cell));
       return;
     }
@@ -216,8 +218,31 @@ class Run {
       cell.raw_file = base + ".npy";
     }
     if (job_.pictures) write_png(job_.out + "/" + base + ".png", painted.figure, {1});
+    add_tile(batch.entries[i], painted, cell, batch.seen[i]);
     ++summary_.maps;
     row.cells.push_back(std::move(cell));
+  }
+
+  /// The first pictures also go onto one sheet: a row a picture, the photo first.
+  void add_tile(std::size_t entry, const Painted& painted, const ReportCell& cell,
+                const explain::Image& photo) {
+    constexpr std::size_t kRows = 8;
+    if (!job_.pictures || (sheet_.size() == kRows && !sheet_.contains(entry))) return;
+    std::vector<explain::Tile>& row = sheet_[entry];
+    if (row.empty()) row.push_back({photo, file_word(job_.images[entry].name), ""});
+    const explain::Image shown =
+        painted.over_photo
+            ? explain::blend(photo, painted.colors.image, explain::Blend::alpha(job_.paint.heat_weight))
+            : painted.colors.image;
+    row.push_back({shown, cell.method, cell.target});
+  }
+
+  void write_sheet() const {
+    if (sheet_.empty()) return;
+    std::vector<explain::Tile> tiles;
+    for (const auto& [entry, row] : sheet_) tiles.insert(tiles.end(), row.begin(), row.end());
+    const int columns = static_cast<int>(sheet_.begin()->second.size());
+    write_png(job_.out + "/sheet.png", explain::grid(tiles, columns));
   }
 
   std::string file_base(std::size_t entry, const explain::Explanation& e, const std::string& target) {
@@ -240,6 +265,7 @@ class Run {
   }
 
   void finish() {
+    write_sheet();
     if (job_.report) {
       summary_.report = job_.out + "/report.html";
       report_.write(summary_.report);
@@ -284,6 +310,7 @@ class Run {
   explain::Session session_;
   std::vector<TargetRule> rules_;
   std::map<std::string, std::size_t> stems_;
+  std::map<std::size_t, std::vector<explain::Tile>> sheet_;
   ExplainSummary summary_;
   ReportBuilder report_;
 };

@@ -35,8 +35,8 @@ struct ExplainSummary {
 };
 
 /// Explains all pictures: one forward pass a batch, whatever the number of methods and targets. Writes
-/// `{image}__{method}__{layer}__{target}.png` and the raw map beside it as .npy, then report.html, and
-/// manifest.json last. A picture that cannot be read is listed and skipped.
+/// `{image}__{method}__{layer}__{target}.png` and the raw map beside it as .npy, the first pictures
+/// together on sheet.png, then report.html, and manifest.json last. A picture that cannot be read is listed and skipped.
 [[nodiscard]] ExplainSummary run_explain(const ExplainJob& job, const weights::Package& package,
                                          const Context& context);
 
