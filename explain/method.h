@@ -14,9 +14,12 @@ namespace cutaway::explain {
 /// What all methods of a run agree on.
 struct Setting {
   NodeId logits{0};
-  NodeId layer{0};        ///< the layer of methods that take one
-  std::string layer_why;  ///< "chosen by the user", or the reason of the default
+  NodeId layer{-1};       ///< of methods that take one; -1: the net has no maps to choose from
+  std::string layer_why;  ///< "chosen by the user", the reason of the default, or why there is none
 };
+
+/// The layer of a method that takes one; throws kUnsupported, with the reason, when there is none.
+[[nodiscard]] NodeId required_layer(const Setting& setting);
 
 /// Collects what methods need, so that one forward pass and as few backward passes as possible serve all.
 class Needs {

@@ -5,6 +5,11 @@
 
 namespace cutaway::explain {
 
+NodeId required_layer(const Setting& setting) {
+  if (setting.layer >= 0) return setting.layer;
+  throw Error(ErrorKind::kUnsupported, setting.layer_why).hint("name a layer");
+}
+
 void Needs::tap(NodeId node) {
   if (std::ranges::find(taps_, node) == taps_.end()) taps_.push_back(node);
 }

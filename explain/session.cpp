@@ -11,9 +11,13 @@ Session::Session(const Model& model, std::vector<MethodPtr> methods, const Shape
   const Graph& graph = model.graph;
   setting_.logits = logits_node(graph);
   if (options.layer.empty()) {
-    const LayerChoice choice = default_layer(graph);
-    setting_.layer = choice.node;
-    setting_.layer_why = choice.why;
+    try {
+      const LayerChoice choice = default_layer(graph);
+      setting_.layer = choice.node;
+      setting_.layer_why = choice.why;
+    } catch (const Error& error) {  // only methods that take a layer need to care
+      setting_.layer_why = error.what();
+    }
   } else {
     setting_.layer = graph.find(options.layer);
     setting_.layer_why = "chosen by the user";

@@ -135,7 +135,7 @@ void Executor::set_input(const Tensor& input) {
     kernels::run(stream_, kernels::Reorder{input.ref().in(), target.out()});
     return;
   }
-  if (staging_.empty()) staging_ = Tensor(device, DType::kF32, input.shape(), input.layout());
+  if (staging_.empty() || !(staging_.layout() == input.layout())) staging_ = Tensor(device, DType::kF32, input.shape(), input.layout());
   synchronize(stream_);
   copy_bytes(staging_.ref().data(), device, input.ref().data(), input.device(), input.bytes());
   kernels::run(stream_, kernels::Reorder{staging_.ref().in(), target.out()});

@@ -49,7 +49,13 @@ RulePtr RuleSet::resolve(const Graph& graph, NodeId id) const {
 std::string RuleSet::describe(const Graph& graph) const {
   std::string text;
   for (NodeId id = 1; id < graph.size(); ++id) {
-    text += graph.node(id).name + ": " + std::string(resolve(graph, id)->name()) + "\n";
+    std::string rule;
+    try {
+      rule = resolve(graph, id)->name();
+    } catch (const Error& error) {
+      rule = error.what();
+    }
+    text += graph.node(id).name + ": " + rule + "\n";
   }
   return text;
 }

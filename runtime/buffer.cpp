@@ -35,6 +35,9 @@ Buffer::Buffer(Device device, std::size_t bytes) : bytes_(bytes), device_(device
   data_ = device.kind == Device::Kind::kCuda ? cuda::allocate(device.index, bytes)
                                              : allocate_cpu(bytes);
 #else
+  if (device.kind == Device::Kind::kCuda) {
+    throw Error(ErrorKind::kDevice, "this build has no CUDA").at(to_string(device));
+  }
   data_ = allocate_cpu(bytes);
 #endif
   if (data_ == nullptr) {

@@ -61,7 +61,7 @@ struct View {
   }
   /// True when the elements fill memory without gaps, so that a kernel may walk it linearly.
   [[nodiscard]] CUTAWAY_HD constexpr bool dense() const {
-    return stride_w == block && stride_h == shape.w * block &&
+    return lanes() == block && stride_w == block && stride_h == shape.w * block &&
            stride_b == shape.h * stride_h && stride_n == blocks() * stride_b;
   }
   [[nodiscard]] CUTAWAY_HD constexpr std::int64_t stored() const {

@@ -23,7 +23,7 @@ void validate(const Shape& s, const char* what) {
   }
   if (!good) {
     throw Error(ErrorKind::kShape, what)
-        .expected("extents of at least 1 and fewer than 2^40 elements")
+        .expected("extents of at least 1 and at most 2^40 elements")
         .got(to_string(s));
   }
 }

@@ -20,7 +20,7 @@ struct Shape {
 /// "8x64x56x56".
 [[nodiscard]] std::string to_string(const Shape& shape);
 
-/// Throws kShape unless every extent is at least 1 and the element count stays below 2^40.
+/// Throws kShape unless every extent is at least 1 and the element count is at most 2^40.
 void validate(const Shape& shape, const char* what);
 
 /// ceil(a / b) for a >= 0, b > 0.

@@ -59,7 +59,7 @@ class GradCam final : public Method {
  public:
   std::string_view name() const noexcept override { return "gradcam"; }
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
-    layer_ = setting.layer;
+    layer_ = required_layer(setting);
     layer_name_ = graph.node(layer_).name;
     needs.tap(layer_);
     pass_ = needs.backward(gradient_rules(), setting.logits, layer_);
@@ -85,7 +85,7 @@ class GuidedGradCam final : public Method {
  public:
   std::string_view name() const noexcept override { return "guided_gradcam"; }
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
-    layer_ = setting.layer;
+    layer_ = required_layer(setting);
     layer_name_ = graph.node(layer_).name;
     needs.tap(layer_);
     gradient_ = needs.backward(gradient_rules(), setting.logits, layer_);

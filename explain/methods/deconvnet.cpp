@@ -30,7 +30,7 @@ class Deconvnet final : public Method {
   std::string_view name() const noexcept override { return "deconvnet"; }
 
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
-    layer_ = setting.layer;
+    layer_ = required_layer(setting);
     layer_name_ = graph.node(layer_).name;
     needs.tap(layer_);
     pass_ = needs.backward(deconvnet_rules(lrn_ == "gradient"), layer_, 0);

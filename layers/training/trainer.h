@@ -23,6 +23,10 @@ class Trainer {
   /// device.
   Trainer(const Model& model, NodeId logits, const Options& options, Stream stream);
 
+  // The executor refers to the working copy beside it.
+  Trainer(Trainer&&) = delete;
+  Trainer& operator=(Trainer&&) = delete;
+
   struct Result {
     double loss;      ///< mean over the batch, before the update
     std::int64_t correct;

@@ -19,7 +19,12 @@ namespace conv_test {
 using cutaway::Layout;
 using cutaway::Shape;
 using cutaway::View;
-using namespace cutaway::kernels;
+using cutaway::kernels::conv_extent;
+using cutaway::kernels::ConvArguments;
+using cutaway::kernels::ConvGeometry;
+using cutaway::kernels::ConvPass;
+using cutaway::kernels::ConvPrimitive;
+using cutaway::kernels::ConvProblem;
 
 inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 

@@ -6,6 +6,7 @@
 #include "tests/kernels/conv_fixture.h"
 
 using namespace conv_test;
+using namespace cutaway::kernels;
 using cutaway::Error;
 using cutaway::ErrorKind;
 using cutaway::kBlocked16;

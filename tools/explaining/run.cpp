@@ -64,7 +64,8 @@ class Run {
         report_(head(), {}) {
     for (const std::string& text : job.targets) rules_.emplace_back(text, package);
     const Graph& graph = package.model.graph;
-    summary_.layer = graph.node(session_.setting().layer).name;
+    const NodeId layer = session_.setting().layer;
+    summary_.layer = layer >= 0 ? graph.node(layer).name : "none";
     summary_.layer_why = session_.setting().layer_why;
     if (context.common.verbose > 0) context.info(session_.executor().plan().report(graph));
   }
