@@ -51,7 +51,13 @@ double scale_of(const weights::Hdf5File& file, const std::string& dataset) {
   return file.read_attribute_number(dataset, "scale");
 }
 
-void check_net(const Net& net, const std::string& engine, double cosine, double largest) {
+/// Guided backpropagation and Grad-CAM must be within 1e-3 of the range. So must saliency, unless rounding sends the
+/// signal of some ReLU or pooling window another way: PyTorch's own float32 is up to 9e-3 off its float64 on these
+/// pictures (tests/golden/README.md). Then the difference must stay below what noise of the size of rounding
+/// does (recorded in the bundle), and at most 3 of 5 pictures may be concerned.
+void check_net(const Net& net, const std::string& engine) {
+  constexpr double kLargest = 1e-3;
+  int flipped = 0;
   const std::string data = tests::shared_data();
   if (data.empty()) return;
   weights::ZooNet zoo = weights::build_zoo(net.architecture);
@@ -84,20 +90,26 @@ void check_net(const Net& net, const std::string& engine, double cosine, double 
       const std::string dataset = group + "/" + datasets[m];
       const Agreement a = compare(maps[m].map.f32(), bundle.read_f32(dataset, 10000000),
                                   scale_of(bundle, dataset));
-      MESSAGE(net.architecture << " " << names[m] << " " << file << ": cosine " << a.cosine
+      MESSAGE(std::string(net.architecture) << " " << names[m] << " " << file << ": cosine " << a.cosine
                                << ", largest difference " << a.largest << " of the range");
-      CHECK(a.cosine >= cosine);
-      CHECK(a.largest <= largest);
+      CHECK(a.cosine >= 0.9999);
+      if (names[m] != "saliency" || a.largest <= kLargest) {
+        CHECK(a.largest <= kLargest);
+        continue;
+      }
+      ++flipped;
+      CHECK(a.largest <= bundle.read_attribute_number(dataset, "noise_max"));
     }
   }
+  CHECK(flipped <= 3);
 }
 
 }  // namespace
 
 TEST_CASE("GoogLeNet's maps agree with PyTorch") {
-  check_net({"googlenet-caffe", "bvlc_googlenet", "googlenet.h5"}, "", 0.9999, 1e-3);
+  check_net({"googlenet-caffe", "bvlc_googlenet", "googlenet.h5"}, "");
 }
 
 TEST_CASE("SqueezeNet's maps agree with PyTorch") {
-  check_net({"squeezenet1.0-caffe", "squeezenet_v1.0", "squeezenet.h5"}, "", 0.9999, 1e-3);
+  check_net({"squeezenet1.0-caffe", "squeezenet_v1.0", "squeezenet.h5"}, "");
 }
