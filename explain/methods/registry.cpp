@@ -40,8 +40,8 @@ MethodPtr make_method(std::string_view name, const Attributes& options) {
     MethodPtr method = entry.make(options);
     options.expect_all_read();
     return method;
-  } catch (const Error& error) {
-    throw error.located("method " + std::string(name));
+  } catch (const Error& error) {  // options are the caller's words, whatever was wrong with them
+    throw Error(ErrorKind::kUsage, error.what()).at("method " + std::string(name));
   }
 }
 
