@@ -230,7 +230,7 @@ class Run {
     constexpr std::size_t kRows = 8;
     if (!job_.pictures || (sheet_.size() == kRows && !sheet_.contains(entry))) return;
     std::vector<explain::Tile>& row = sheet_[entry];
-    if (row.empty()) row.push_back({photo, file_word(job_.images[entry].name), ""});
+    if (row.empty()) row.push_back({photo, std::filesystem::path(job_.images[entry].name).stem().string(), ""});
     const explain::Image shown =
         painted.over_photo
             ? explain::blend(photo, painted.colors.image, explain::Blend::alpha(job_.paint.heat_weight))
