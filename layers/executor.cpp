@@ -27,9 +27,6 @@ Executor::Executor(const Model& model, const PlanRequest& request, Stream stream
   for (std::size_t k = 0; k < plan_.backward_count(); ++k) load(plan_.backward(k));
 }
 
-Executor::Executor(Model& model, const PlanRequest& request, Stream stream)
-    : Executor(static_cast<const Model&>(model), request, std::move(stream)) {}
-
 std::size_t Executor::value_index(ValueId value) const {
   check(value != kNoValue, "a value that the plan does not have");
   return static_cast<std::size_t>(value);

@@ -15,11 +15,9 @@ namespace cutaway {
 class Executor {
  public:
   /// Plans, allocates, and transforms frozen weights (shared through the model's cache). The model must
-  /// outlive the executor.
+  /// outlive the executor. With PlanRequest::training its parameters are read anew at every run, and batch
+  /// normalisation moves its running estimates: hand it a copy, as Trainer does.
   Executor(const Model& model, const PlanRequest& request, Stream stream);
-  /// For training: parameters of `model` are read anew at every run, and batch normalisation moves its
-  /// running estimates.
-  Executor(Model& model, const PlanRequest& request, Stream stream);
 
   [[nodiscard]] const Plan& plan() const noexcept { return plan_; }
   [[nodiscard]] const Model& model() const noexcept { return model_; }

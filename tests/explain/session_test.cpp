@@ -8,19 +8,13 @@
 #include "layers/lrn.h"
 #include "runtime/error.h"
 #include "tests/layers/gold1.h"
+#include "tests/support/random_tensor.h"
 
 using namespace cutaway;
 using namespace cutaway::explain;
+using cutaway::tests::random_tensor;
 
 namespace {
-
-Tensor random_tensor(const Shape& s, unsigned seed) {
-  std::mt19937 engine(seed);
-  std::normal_distribution<float> d;
-  Tensor t = zeros(s);
-  for (float& v : t.f32()) v = d(engine);
-  return t;
-}
 
 Model net() {
   Graph g({1, 3, 12, 10});

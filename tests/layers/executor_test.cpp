@@ -14,19 +14,12 @@
 #include "runtime/error.h"
 #include "tests/layers/gold1.h"
 #include "tests/layers/random_graph.h"
+#include "tests/support/random_tensor.h"
 
 using namespace cutaway;
 using namespace cutaway::tests;
 
 namespace {
-
-Tensor random_tensor(const Shape& s, unsigned seed) {
-  std::mt19937 engine(seed);
-  std::normal_distribution<float> d;
-  Tensor t = zeros(s);
-  for (float& v : t.f32()) v = d(engine);
-  return t;
-}
 
 bool same(const Tensor& a, const Tensor& b) {
   return a.shape() == b.shape() && std::ranges::equal(a.f32(), b.f32());

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "layers/graph.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "tools/program/context.h"
@@ -59,9 +60,13 @@ std::string suggestion(const CLI::App& app, const std::string& wrong) {
   for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
     verbs.push_back(verb->get_name());
   }
-  std::string text = "; hint: verbs are";
-  for (const std::string& verb : verbs) text += " " + verb;
-  (void)wrong;
+  if (wrong.empty()) {
+    std::string text = "; hint: verbs are";
+    for (const std::string& verb : verbs) text += " " + verb;
+    return text;
+  }
+  std::string text = "; hint: did you mean";
+  for (const std::string& near : nearest_names(wrong, verbs)) text += " '" + near + "'";
   return text;
 }
 
@@ -85,7 +90,7 @@ int parse_and_run(const std::vector<std::string>& arguments, Context& context) {
     std::string text = error.what();
     const bool verb_missing =
         arguments.empty() || app.get_subcommands().empty();
-    return fail(text + (verb_missing ? suggestion(app, text) : std::string()) +
+    return fail(text + (verb_missing ? suggestion(app, arguments.empty() ? std::string() : arguments.front()) : std::string()) +
                     (verb_missing ? "" : "; hint: cutaway " + arguments.front() + " --help"),
                 kExitUsage);
   }

@@ -84,11 +84,8 @@ std::vector<std::size_t> shuffled(std::size_t count, const Philox& random) {
   return order;
 }
 
-struct Fit {
-  std::int64_t updates{0};
-};
-
-Fit fit(Trainer& trainer, const Pictures& all, const weights::Preprocess& rule, const Shape& shape,
+/// Returns the number of updates.
+std::int64_t fit(Trainer& trainer, const Pictures& all, const weights::Preprocess& rule, const Shape& shape,
         const CreatureTraining& o, const Context& context) {
   const auto batch = static_cast<std::size_t>(o.batch);
   const std::int64_t per_epoch = static_cast<std::int64_t>(all.labels.size() / batch);
@@ -97,7 +94,7 @@ Fit fit(Trainer& trainer, const Pictures& all, const weights::Preprocess& rule, 
   Progress progress("train", total, context.common.quiet);
   Tensor input = zeros(shape);
   std::vector<std::int32_t> labels(batch);
-  Fit done;
+  std::int64_t updates = 0;
   double smooth_loss = 0.0;
   for (std::int64_t epoch = 0; epoch < o.epochs; ++epoch) {
     const auto e = static_cast<std::uint64_t>(epoch);
@@ -113,17 +110,17 @@ Fit fit(Trainer& trainer, const Pictures& all, const weights::Preprocess& rule, 
                    static_cast<std::int64_t>(i));
         labels[i] = all.labels[index];
       }
-      const float rate = cosine_rate(done.updates, total, std::min<std::int64_t>(100, total / 10), o.rate);
+      const float rate = cosine_rate(updates, total, std::min<std::int64_t>(100, total / 10), o.rate);
       const Trainer::Result r = trainer.step(input, labels, rate);
-      smooth_loss = done.updates == 0 ? r.loss : 0.98 * smooth_loss + 0.02 * r.loss;
-      ++done.updates;
+      smooth_loss = updates == 0 ? r.loss : 0.98 * smooth_loss + 0.02 * r.loss;
+      ++updates;
       char note[64];
       std::snprintf(note, sizeof note, "epoch %lld, loss %.3f", static_cast<long long>(epoch + 1),
                     smooth_loss);
       progress.add(1, note);
     }
   }
-  return done;
+  return updates;
 }
 
 }  // namespace
@@ -198,14 +195,14 @@ TrainedNet train_on_creatures(const CreatureTraining& o, const Context& context)
   options.seed = context.common.seed;
   options.engines = context.engines();
   Trainer trainer(model, explain::logits_node(model.graph), options, context.stream());
-  const Fit done = fit(trainer, all, net.preprocess, shape, o, context);
+  const std::int64_t updates = fit(trainer, all, net.preprocess, shape, o, context);
   model.parameters = trainer.parameters();
 
   std::string command = "cutaway";
   for (const std::string& word : context.argv) command += " " + word;
   TrainedNet result{{weights::fold_batch_norm(model), net.preprocess, creatures::class_names(),
                      {"trained", "creatures", {}, {}, command}},
-                    o.held_out, done.updates, 0, 0, 0};
+                    o.held_out, updates, 0, 0, 0};
   result.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const CreatureScore score = score_on_creatures(
