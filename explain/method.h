@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "explain/evaluator.h"
 #include "explain/explanation.h"
-#include "layers/executor.h"
 
 namespace cutaway::explain {
 
@@ -21,7 +21,8 @@ struct Setting {
 /// The layer of a method that takes one; throws kUnsupported, with the reason, when there is none.
 [[nodiscard]] NodeId required_layer(const Setting& setting);
 
-/// Collects what methods need, so that one forward pass and as few backward passes as possible serve all.
+/// Collects what methods need, so that one forward pass and as few backward passes as possible
+/// serve all.
 class Needs {
  public:
   void tap(NodeId node);
@@ -36,10 +37,17 @@ class Needs {
   std::vector<BackwardRequest> passes_;
 };
 
-/// The forward pass that has run, and backward passes run on demand, each at most once a seed.
+/// The forward pass that has run, backward passes run on demand, each at most once a seed, and
+/// evaluators for whatever else a method wants to ask the network.
 class Passes {
  public:
-  Passes(Executor& executor, const Tensor& input, std::span<const std::int64_t> targets);
+  /// `first` is the number of the batch's first image in the whole run.
+  Passes(Executor& executor,
+         EvaluatorPool& evaluators,
+         const Setting& setting,
+         const Tensor& input,
+         std::span<const std::int64_t> targets,
+         std::int64_t first = 0);
 
   [[nodiscard]] const Model& model() const noexcept { return executor_.model(); }
   [[nodiscard]] const Graph& graph() const noexcept { return model().graph; }
@@ -52,6 +60,18 @@ class Passes {
   /// The same for other seeds; not remembered.
   [[nodiscard]] Tensor gradient(std::size_t k, NodeId to, std::span<const Executor::Unit> units);
 
+  [[nodiscard]] const Setting& setting() const noexcept { return setting_; }
+  /// The class scores of image n, before softmax.
+  [[nodiscard]] std::span<const float> scores(std::int64_t n);
+  [[nodiscard]] Evaluator& evaluator(const EvaluatorRequest& request) {
+    return evaluators_.get(request);
+  }
+  [[nodiscard]] const Evaluator::Resources& resources() const noexcept {
+    return evaluators_.resources();
+  }
+  /// Random numbers of a method for image n of the batch: the same whatever batch the image is in.
+  [[nodiscard]] std::int64_t image_number(std::int64_t n) const noexcept { return first_ + n; }
+
  private:
   struct Result {
     std::size_t pass;
@@ -60,12 +80,16 @@ class Passes {
   };
 
   Executor& executor_;
+  EvaluatorPool& evaluators_;
+  const Setting& setting_;
   const Tensor& input_;
   std::span<const std::int64_t> targets_;
+  std::int64_t first_;
   std::vector<std::unique_ptr<Result>> taps_, gradients_;
 };
 
-/// A way to explain: says what it needs when the plan is made, and composes its map from the passes.
+/// A way to explain: says what it needs when the plan is made, and composes its map from the
+/// passes.
 class Method {
  public:
   virtual ~Method() = default;
@@ -76,7 +100,8 @@ class Method {
 
 using MethodPtr = std::unique_ptr<Method>;
 
-/// The method of that name with its options; throws kUsage for an unknown name (with the nearest) or option.
+/// The method of that name with its options; throws kUsage for an unknown name (with the nearest)
+/// or option.
 [[nodiscard]] MethodPtr make_method(std::string_view name, const Attributes& options = {});
 [[nodiscard]] std::vector<std::string> method_names();
 /// One line about a method, for --help and the docs.

@@ -29,15 +29,30 @@ std::size_t Needs::backward(const RuleSet& rules, NodeId from, NodeId to) {
   return passes_.size() - 1;
 }
 
-Passes::Passes(Executor& executor, const Tensor& input, std::span<const std::int64_t> targets)
-    : executor_(executor), input_(input), targets_(targets) {}
+Passes::Passes(Executor& executor,
+               EvaluatorPool& evaluators,
+               const Setting& setting,
+               const Tensor& input,
+               std::span<const std::int64_t> targets,
+               std::int64_t first)
+    : executor_(executor),
+      evaluators_(evaluators),
+      setting_(setting),
+      input_(input),
+      targets_(targets),
+      first_(first) {}
+
+std::span<const float> Passes::scores(std::int64_t n) {
+  const Tensor& logits = tap(setting_.logits);
+  const auto classes = static_cast<std::size_t>(logits.shape().c);
+  return logits.f32().subspan(static_cast<std::size_t>(n) * classes, classes);
+}
 
 const Tensor& Passes::tap(NodeId node) {
   for (const auto& known : taps_) {
     if (known->node == node) return known->value;
   }
-  taps_.push_back(std::make_unique<Result>(
-      Result{0, node, executor_.read(executor_.value(node))}));
+  taps_.push_back(std::make_unique<Result>(Result{0, node, executor_.read(executor_.value(node))}));
   return taps_.back()->value;
 }
 
@@ -55,8 +70,8 @@ const Tensor& Passes::gradient(std::size_t k, NodeId to) {
   executor_.backward(k);
   // All that this pass was planned to bring, while it is there.
   for (const NodeId node : executor_.plan().request().backward[k].to) {
-    gradients_.push_back(std::make_unique<Result>(
-        Result{k, node, executor_.read(executor_.gradient(k, node))}));
+    gradients_.push_back(
+        std::make_unique<Result>(Result{k, node, executor_.read(executor_.gradient(k, node))}));
   }
   const Tensor* value = known();
   check(value != nullptr, "a method asks for a gradient it did not plan");

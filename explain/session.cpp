@@ -5,8 +5,11 @@
 
 namespace cutaway::explain {
 
-Session::Session(const Model& model, std::vector<MethodPtr> methods, const Shape& input,
-                 Stream stream, Options options)
+Session::Session(const Model& model,
+                 std::vector<MethodPtr> methods,
+                 const Shape& input,
+                 Stream stream,
+                 Options options)
     : methods_(std::move(methods)) {
   const Graph& graph = model.graph;
   setting_.logits = logits_node(graph);
@@ -37,10 +40,13 @@ Session::Session(const Model& model, std::vector<MethodPtr> methods, const Shape
   request.backward = needs.passes();
   request.engines = options.engines;
   request.guard = options.guard;
+  evaluators_ = std::make_unique<EvaluatorPool>(
+      model, Evaluator::Resources{stream, options.engines, options.budget});
   executor_ = std::make_unique<Executor>(model, request, std::move(stream));
 }
 
-const Tensor& Session::forward(Tensor input) {
+const Tensor& Session::forward(Tensor input, std::int64_t first) {
+  first_ = first;
   input_ = std::move(input);
   executor_->set_input(input_);
   executor_->forward();
@@ -63,7 +69,7 @@ std::vector<Explanation> Session::explain(std::vector<std::int64_t> targets) {
           .got(std::to_string(target));
     }
   }
-  Passes passes(*executor_, input_, targets);
+  Passes passes(*executor_, *evaluators_, setting_, input_, targets, first_);
   std::vector<Explanation> explanations;
   for (const MethodPtr& method : methods_) explanations.push_back(method->explain(passes));
   return explanations;

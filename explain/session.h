@@ -9,26 +9,34 @@
 
 namespace cutaway::explain {
 
-/// Several methods on one network: one forward pass a batch, and as few backward passes as serve them all.
+/// Several methods on one network: one forward pass a batch, and as few backward passes as serve
+/// them all.
 class Session {
  public:
   struct Options {
     std::string layer;  ///< of methods that take one; empty: default_layer()
     kernels::EngineOptions engines;
     bool guard{false};
+    /// Of methods that run many inputs (occlusion, RISE, SmoothGrad): bytes of activations at a
+    /// time.
+    std::size_t budget{std::size_t{1} << 30};
   };
 
-  /// `input` is the shape of a batch. Throws kUsage and kUnsupported as the methods do. The model must outlive
-  /// the session; it is never changed.
-  Session(const Model& model, std::vector<MethodPtr> methods, const Shape& input, Stream stream,
+  /// `input` is the shape of a batch. Throws kUsage and kUnsupported as the methods do. The model
+  /// must outlive the session; it is never changed.
+  Session(const Model& model,
+          std::vector<MethodPtr> methods,
+          const Shape& input,
+          Stream stream,
           Options options);
   Session(const Model& model, std::vector<MethodPtr> methods, const Shape& input, Stream stream)
       : Session(model, std::move(methods), input, std::move(stream), Options()) {}
 
-  /// Runs the forward pass; the logits of the batch, n x C x 1 x 1.
-  const Tensor& forward(Tensor input);
-  /// The explanations of that batch, in the order of the methods; one target class an image. Throws kUsage
-  /// when their number or values do not fit.
+  /// Runs the forward pass; the logits of the batch, n x C x 1 x 1. `first` is the number of the
+  /// first image in the whole run: random numbers of methods depend on it and not on the batch.
+  const Tensor& forward(Tensor input, std::int64_t first = 0);
+  /// The explanations of that batch, in the order of the methods; one target class an image. Throws
+  /// kUsage when their number or values do not fit.
   [[nodiscard]] std::vector<Explanation> explain(std::vector<std::int64_t> targets);
 
   [[nodiscard]] const Setting& setting() const noexcept { return setting_; }
@@ -38,7 +46,9 @@ class Session {
   std::vector<MethodPtr> methods_;
   Setting setting_;
   std::unique_ptr<Executor> executor_;
+  std::unique_ptr<EvaluatorPool> evaluators_;
   Tensor input_, logits_;
+  std::int64_t first_{0};
 };
 
 }  // namespace cutaway::explain

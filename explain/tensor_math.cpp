@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "kernels/gemm.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {
@@ -42,8 +43,31 @@ Tensor weighted_sum(const Tensor& x, std::span<const float> weights, bool relu) 
   check(static_cast<std::int64_t>(weights.size()) == x.shape().n * x.shape().c,
         "one weight a channel and image");
   Tensor y = one_channel_like(x);
-  run_on_cpu(kernels::WeightedChannelSum{
-      x.ref().in(), weights.data(), x.shape().c, y.ref().out(), relu});
+  run_on_cpu(
+      kernels::WeightedChannelSum{x.ref().in(), weights.data(), x.shape().c, y.ref().out(), relu});
+  return y;
+}
+
+Tensor weighted_sums(const Tensor& x, std::span<const float> weights, int threads) {
+  const Shape& s = x.shape();
+  check(!weights.empty() && static_cast<std::int64_t>(weights.size()) % s.c == 0,
+        "rows of one weight a channel");
+  const std::int64_t rows = static_cast<std::int64_t>(weights.size()) / s.c;
+  Tensor y(kCpuDevice, DType::kF32, {s.n, rows, s.h, s.w});
+  CpuStream stream(threads);
+  for (std::int64_t n = 0; n < s.n; ++n) {
+    kernels::Gemm k;
+    k.m = rows;
+    k.n = s.plane();
+    k.k = s.c;
+    k.a = weights.data();
+    k.lda = s.c;
+    k.b = x.f32().data() + n * s.c * s.plane();
+    k.ldb = s.plane();
+    k.c = y.f32().data() + n * rows * s.plane();
+    k.ldc = s.plane();
+    kernels::run(stream, k);
+  }
   return y;
 }
 

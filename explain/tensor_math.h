@@ -13,9 +13,14 @@ namespace cutaway::explain {
 [[nodiscard]] Tensor reduce_channels(const Tensor& x, kernels::ChannelReduction reduction);
 /// n x C x 1 x 1: the mean of every map (double accumulation).
 [[nodiscard]] Tensor plane_means(const Tensor& x);
-/// n x 1 x h x w: sum over channels of weight[n, c] * x[n, c], clamped at 0 if `relu`. `weights` holds n rows
-/// of c values.
+/// n x 1 x h x w: sum over channels of weight[n, c] * x[n, c], clamped at 0 if `relu`. `weights`
+/// holds n rows of c values.
 [[nodiscard]] Tensor weighted_sum(const Tensor& x, std::span<const float> weights, bool relu);
+/// n x rows x h x w: every row of `weights` (rows x C) applied to the channels of every pixel; the
+/// class maps of all classes at once (methods.md C.2) as one matrix product an image.
+[[nodiscard]] Tensor weighted_sums(const Tensor& x,
+                                   std::span<const float> weights,
+                                   int threads = 0);
 /// x * y elementwise; a one-channel y is broadcast over the channels of x.
 [[nodiscard]] Tensor multiply(const Tensor& x, const Tensor& y);
 /// Bilinear with half-pixel centres (methods.md 0.5, BL-half).

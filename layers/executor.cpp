@@ -113,10 +113,8 @@ Executor::Bound Executor::bind_step(const Step& step) {
 void Executor::load(const std::vector<Step>& steps) {
   for (const Step& step : steps) {
     if (!step.prepared) continue;
-    const std::string key =
-        std::to_string(step.node) + ":" + std::to_string(model_.parameters.version());
     step.prepared->load(stream_, parameter_refs_[static_cast<std::size_t>(step.node)], *model_.cache,
-                        key);
+                        model_.parameters.key(step.node));
   }
 }
 

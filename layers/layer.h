@@ -32,7 +32,8 @@ enum class LayerKind : std::uint8_t {
   kDropout,
   kFlatten,
   kSoftmax,
-  kPad
+  kPad,
+  kWindow
 };
 
 /// What a backward step reads of the forward pass; the planner keeps nothing else.
@@ -49,16 +50,16 @@ struct ParameterSpec {
   bool decays{false};  ///< weight decay applies
 };
 
-/// The window of a layer along both axes; a pointwise layer has kernel 1, stride 1. `global` layers see
-/// the whole plane.
+/// The window of a layer along both axes; a pointwise layer has kernel 1, stride 1. `global` layers
+/// see the whole plane.
 struct Window {
   std::int64_t kernel_h{1}, kernel_w{1}, stride_h{1}, stride_w{1}, pad_h{0}, pad_w{0};
   std::int64_t dilation_h{1}, dilation_w{1};
   bool global{false};
 };
 
-/// Geometry of a planned value: its shape and layout, and, when it is a slice of the channels of a larger
-/// one, how many channels that one has (0: it is whole).
+/// Geometry of a planned value: its shape and layout, and, when it is a slice of the channels of a
+/// larger one, how many channels that one has (0: it is whole).
 struct ValueSpec {
   Shape shape;
   Layout layout;
@@ -73,14 +74,18 @@ struct ValueSpec {
 /// Prepared weights, shared by all plans over the same parameters (keyed by parameter and format).
 class WeightCache;
 
-/// What a layer (or rule) sets up once for a step of a plan: primitives, sizes, transformed weights.
+/// What a layer (or rule) sets up once for a step of a plan: primitives, sizes, transformed
+/// weights.
 class Prepared {
  public:
   virtual ~Prepared() = default;
   [[nodiscard]] virtual std::size_t scratch_bytes() const { return 0; }
   /// Called when an executor is made, before the first run; transforms frozen weights.
   /// `key` names the node and the version of its parameters.
-  virtual void load(Stream&, std::span<const TensorRef> /*params*/, WeightCache&, const std::string& /*key*/) {}
+  virtual void load(Stream&,
+                    std::span<const TensorRef> /*params*/,
+                    WeightCache&,
+                    const std::string& /*key*/) {}
   /// For the plan's report: which engine runs, and why others do not.
   [[nodiscard]] virtual std::string note() const { return {}; }
 };
@@ -93,9 +98,10 @@ struct PrepareContext {
   ValueSpec out;                  ///< and of its output
   bool relu{false};               ///< the ReLU behind this layer is fused into it
   bool frozen{true};              ///< weights will not change while the plan lives
-  std::span<const ValueSpec> dx;  ///< backward: specs of the input cotangents (count 0 shapes: not wanted)
-  ValueSpec dy;                   ///< backward: spec of the output cotangent
-  bool wants_dparams{false};      ///< backward: parameter gradients are wanted
+  std::span<const ValueSpec>
+      dx;        ///< backward: specs of the input cotangents (count 0 shapes: not wanted)
+  ValueSpec dy;  ///< backward: spec of the output cotangent
+  bool wants_dparams{false};  ///< backward: parameter gradients are wanted
   const kernels::EngineOptions* engines{};
 };
 
@@ -113,8 +119,8 @@ struct Call {
   Philox random{};  ///< stream = node number; counters are the layer's business
 };
 
-/// One backward step. `in`, `out` and `aux` have data only if the rule's keeps() named them. An element of
-/// `dx` (or `dparams`) without data is not wanted. Results overwrite.
+/// One backward step. `in`, `out` and `aux` have data only if the rule's keeps() named them. An
+/// element of `dx` (or `dparams`) without data is not wanted. Results overwrite.
 struct BackCall {
   Stream& stream;
   std::span<const TensorRef> in;
@@ -130,8 +136,9 @@ struct BackCall {
   Philox random{};
 };
 
-/// An immutable description of a layer: hyper-parameters, shapes, forward, gradient, receptive field. It
-/// holds no tensors, no device and no mutable state, so any number of graphs and plans may share one.
+/// An immutable description of a layer: hyper-parameters, shapes, forward, gradient, receptive
+/// field. It holds no tensors, no device and no mutable state, so any number of graphs and plans
+/// may share one.
 class Layer {
  public:
   virtual ~Layer() = default;
@@ -151,7 +158,8 @@ class Layer {
     Shape shape;
     bool like_output{true};  ///< laid out like the output; otherwise plain
   };
-  [[nodiscard]] virtual std::optional<AuxSpec> aux(std::span<const Shape>, bool /*training*/) const {
+  [[nodiscard]] virtual std::optional<AuxSpec> aux(std::span<const Shape>,
+                                                   bool /*training*/) const {
     return {};
   }
   [[nodiscard]] virtual Window window() const { return {}; }

@@ -22,14 +22,12 @@ void fill(Tensor& tensor, const ParameterSpec& spec, const Philox& random) {
 }  // namespace
 
 Parameters Parameters::initialized(const Graph& graph, std::uint64_t seed) {
-  Parameters result;
-  result.tensors_.resize(static_cast<std::size_t>(graph.size()));
+  Parameters result = zeroed(graph);
   for (NodeId id = 0; id < graph.size(); ++id) {
     std::uint64_t index = 0;
     for (const ParameterSpec& spec : graph.parameters(id)) {
-      Tensor tensor(kCpuDevice, DType::kF32, spec.shape);
-      fill(tensor, spec, {seed, static_cast<std::uint64_t>(id) * 16 + index++});
-      result.tensors_[static_cast<std::size_t>(id)].push_back(std::move(tensor));
+      fill(result.of(id)[index], spec, {seed, static_cast<std::uint64_t>(id) * 16 + index});
+      ++index;
     }
   }
   return result;
@@ -37,31 +35,45 @@ Parameters Parameters::initialized(const Graph& graph, std::uint64_t seed) {
 
 Parameters Parameters::zeroed(const Graph& graph) {
   Parameters result;
-  result.tensors_.resize(static_cast<std::size_t>(graph.size()));
   for (NodeId id = 0; id < graph.size(); ++id) {
+    Slot& slot = result.slots_.emplace_back();
+    slot.origin = id;
     for (const ParameterSpec& spec : graph.parameters(id)) {
-      result.tensors_[static_cast<std::size_t>(id)].push_back(zeros(spec.shape));
+      slot.tensors->push_back(zeros(spec.shape));
     }
   }
   return result;
 }
 
-std::span<const Tensor> Parameters::of(NodeId node) const {
-  check(node >= 0 && static_cast<std::size_t>(node) < tensors_.size(), "parameters of no node");
-  return tensors_[static_cast<std::size_t>(node)];
+Parameters Parameters::shared(std::span<const NodeId> nodes) const {
+  Parameters result;
+  result.version_ = version_;
+  for (const NodeId node : nodes) {
+    result.slots_.push_back(node < 0 ? Slot() : slot(node));
+  }
+  return result;
 }
 
-std::span<Tensor> Parameters::of(NodeId node) {
-  check(node >= 0 && static_cast<std::size_t>(node) < tensors_.size(), "parameters of no node");
-  return tensors_[static_cast<std::size_t>(node)];
+const Parameters::Slot& Parameters::slot(NodeId node) const {
+  check(node >= 0 && static_cast<std::size_t>(node) < slots_.size(), "parameters of no node");
+  return slots_[static_cast<std::size_t>(node)];
+}
+
+std::span<const Tensor> Parameters::of(NodeId node) const { return *slot(node).tensors; }
+
+std::span<Tensor> Parameters::of(NodeId node) { return *slot(node).tensors; }
+
+std::string Parameters::key(NodeId node) const {
+  return std::to_string(slot(node).origin) + ":" + std::to_string(version_);
 }
 
 Parameters Parameters::to(Device device) const {
   Parameters copy;
   copy.version_ = version_;
-  for (const auto& node : tensors_) {
-    auto& target = copy.tensors_.emplace_back();
-    for (const Tensor& tensor : node) target.push_back(to_device(tensor, device));
+  for (const Slot& slot : slots_) {
+    Slot& target = copy.slots_.emplace_back();
+    target.origin = slot.origin;
+    for (const Tensor& tensor : *slot.tensors) target.tensors->push_back(to_device(tensor, device));
   }
   return copy;
 }

@@ -46,6 +46,10 @@ class Parameters {
   /// Allocates every parameter of `graph`, filled with zeros.
   static Parameters zeroed(const Graph& graph);
 
+  /// The parameters of another graph whose node i is node `nodes[i]` of this one's (-1: it has none). Both
+  /// share the same memory: neither may be trained while the other is used.
+  [[nodiscard]] Parameters shared(std::span<const NodeId> nodes) const;
+
   [[nodiscard]] std::span<const Tensor> of(NodeId node) const;
   [[nodiscard]] std::span<Tensor> of(NodeId node);
   [[nodiscard]] Parameters clone() const { return to(kCpuDevice); }
@@ -55,9 +59,17 @@ class Parameters {
   /// Whoever changes a parameter says so, and transformed copies are made anew.
   void touch() noexcept { ++version_; }
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
+  /// Names a node's parameters and their version in a WeightCache; shared parameters keep their name.
+  [[nodiscard]] std::string key(NodeId node) const;
 
  private:
-  std::vector<std::vector<Tensor>> tensors_;
+  struct Slot {
+    std::shared_ptr<std::vector<Tensor>> tensors{std::make_shared<std::vector<Tensor>>()};
+    NodeId origin{-1};  // the node they were made for
+  };
+  [[nodiscard]] const Slot& slot(NodeId node) const;
+
+  std::vector<Slot> slots_;
   std::uint64_t version_{0};
 };
 
@@ -69,6 +81,8 @@ struct Model {
 
   explicit Model(Graph g) : graph(std::move(g)) {}
   Model(Graph g, Parameters p) : graph(std::move(g)), parameters(std::move(p)) {}
+  Model(Graph g, Parameters p, std::shared_ptr<WeightCache> c)
+      : graph(std::move(g)), parameters(std::move(p)), cache(std::move(c)) {}
 };
 
 }  // namespace cutaway

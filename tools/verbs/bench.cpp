@@ -1,14 +1,13 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "runtime/buffer.h"
 #include "tools/measuring/bench.h"
 #include "tools/measuring/peak.h"
 #include "tools/program/network.h"
+#include "tools/verbs/bench_explain.h"
 #include "tools/verbs/verbs.h"
-#include "weights/zoo/zoo.h"
 
 namespace cutaway::tools {
 namespace {
@@ -17,15 +16,6 @@ struct Options {
   std::string model;
   BenchJob job;
 };
-
-/// A package, or an architecture of the zoo with random weights.
-Model load_or_build(const std::string& name, std::uint64_t seed) {
-  if (std::filesystem::exists(name)) return load_network(name).model;
-  weights::ZooNet net = weights::build_zoo(name);
-  Model model(std::move(net.graph));
-  model.parameters = Parameters::initialized(model.graph, seed);
-  return model;
-}
 
 void print_layers(const BenchResult& r) {
   std::printf("%9s %9s %9s  %s\n", "ms", "GFLOP/s", "share", "layer");
@@ -78,8 +68,8 @@ int bench(const Options& o, const Context& context) {
   std::printf("median %.2f ms (10 %%: %.2f, 90 %%: %.2f), %.1f img/s, %.0f GFLOP/s effective",
               r.median_ms, r.p10_ms, r.p90_ms, r.images_per_second, r.gflops);
   if (peak > 0) std::printf(" = %.0f %% of the measured peak of %.0f", percent, peak);
-  std::printf("\nmemory %s beside the weights, set-up %.0f ms\n", format_bytes(r.arena_bytes).c_str(),
-              r.setup_ms);
+  std::printf("\nmemory %s beside the weights, set-up %.0f ms\n",
+              format_bytes(r.arena_bytes).c_str(), r.setup_ms);
   if (job.per_layer) print_layers(r);
   return kExitOk;
 }
@@ -88,18 +78,29 @@ int bench(const Options& o, const Context& context) {
 
 void add_bench(CLI::App& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = program.add_subcommand("bench", "Time a network: img/s, GFLOP/s, share of the peak");
+  CLI::App* verb =
+      program.add_subcommand("bench", "Time a network: img/s, GFLOP/s, share of the peak");
   verb->footer("example: cutaway bench vgg16 --pass saliency --batch 8 --layers");
-  verb->add_option("model", o->model, "a package, or an architecture of the zoo (random weights)")
-      ->required();
+  verb->add_option("model", o->model, "a package, or an architecture of the zoo (random weights)");
   verb->add_option("--pass", o->job.pass, "forward or saliency")
       ->check(CLI::IsMember({"forward", "saliency"}))
       ->capture_default_str();
-  verb->add_option("--batch", o->job.batch, "images a round")->check(CLI::Range(1, 4096))->capture_default_str();
-  verb->add_option("--rounds", o->job.rounds, "timed rounds")->check(CLI::Range(1, 100000))->capture_default_str();
-  verb->add_option("--warmup", o->job.warmup, "rounds before")->check(CLI::Range(0, 1000))->capture_default_str();
+  verb->add_option("--batch", o->job.batch, "images a round")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  verb->add_option("--rounds", o->job.rounds, "timed rounds")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  verb->add_option("--warmup", o->job.warmup, "rounds before")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
   verb->add_flag("--layers", o->job.per_layer, "time every step");
-  verb->callback([o, &context] { context.action = [o, &context] { return bench(*o, context); }; });
+  CLI::App* explain = add_bench_explain(*verb, context);
+  verb->callback([o, explain, &context] {
+    if (explain->parsed()) return;
+    if (o->model.empty()) throw CLI::RequiredError("model");
+    context.action = [o, &context] { return bench(*o, context); };
+  });
 }
 
 }  // namespace cutaway::tools

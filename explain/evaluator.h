@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "layers/executor.h"
+
+namespace cutaway::explain {
+
+/// What an Evaluator computes.
+struct EvaluatorRequest {
+  NodeId input{0};       ///< the node whose output is handed in: 0, the picture, or a layer through
+                         ///< which all passes
+  NodeId output{0};      ///< whose values are read: usually the logits
+  bool gradient{false};  ///< also what `rules` bring from `output` down to the input
+  RuleSet rules{gradient_rules()};
+
+  [[nodiscard]] bool same_as(const EvaluatorRequest& other) const {
+    return input == other.input && output == other.output && gradient == other.gradient &&
+           rules.name() == other.rules.name();
+  }
+};
+
+/// Runs a network over many inputs a method makes: noisy, masked, on a path. In batches whose
+/// memory stays within a budget; results do not depend on it beyond rounding.
+class Evaluator {
+ public:
+  struct Resources {
+    Stream stream;
+    kernels::EngineOptions engines;
+    std::size_t budget{std::size_t{1} << 30};  ///< bytes of activations at a time
+  };
+  /// The model must outlive this. Throws kUnsupported when not everything passes through `input`.
+  Evaluator(const Model& model, const EvaluatorRequest& request, Resources resources);
+
+  /// Shape of one input (n = 1), and number of values of one output.
+  [[nodiscard]] const Shape& input_shape() const noexcept { return shape_; }
+
+  /// Results of consecutive samples, first to first + count - 1.
+  struct Batch {
+    std::int64_t first, count;
+    const Tensor& output;  ///< (at least count) x C x 1 x 1, plain
+    const Tensor&
+        gradient;  ///< (at least count) x the input's shape, plain; empty unless asked for
+    [[nodiscard]] std::span<const float> scores(std::int64_t i) const;  ///< of sample first + i
+    [[nodiscard]] std::span<const float> gradient_of(std::int64_t i) const;
+  };
+  /// Writes sample i, plain c x h x w. Called from several threads for different samples.
+  using Fill = std::function<void(std::int64_t sample, std::span<float> values)>;
+  /// Called in order of the samples.
+  using Take = std::function<void(const Batch&)>;
+  /// `target` is the channel of the output seeded with 1 where gradients are wanted.
+  void run(std::int64_t count, const Fill& fill, const Take& take, std::int64_t target = 0);
+
+  [[nodiscard]] int threads() const noexcept { return threads_; }
+
+ private:
+  [[nodiscard]] std::int64_t batch_for(std::int64_t count);
+  void make_executor(std::int64_t batch);
+  [[nodiscard]] PlanRequest plan_request(std::int64_t batch) const;
+
+  const Model* model_;
+  std::unique_ptr<Model> tail_;
+  EvaluatorRequest request_;
+  Resources resources_;
+  Shape shape_;
+  int threads_;
+  std::size_t bytes_per_sample_{0};
+  std::unique_ptr<Executor> executor_;
+  Tensor input_;
+};
+
+/// softmax(scores)[target], in double.
+[[nodiscard]] double probability(std::span<const float> scores, std::int64_t target);
+
+/// The Evaluators of a session: one for equal requests.
+class EvaluatorPool {
+ public:
+  EvaluatorPool(const Model& model, Evaluator::Resources resources)
+      : model_(model), resources_(std::move(resources)) {}
+  [[nodiscard]] Evaluator& get(const EvaluatorRequest& request);
+  [[nodiscard]] const Evaluator::Resources& resources() const noexcept { return resources_; }
+
+ private:
+  const Model& model_;
+  Evaluator::Resources resources_;
+  std::vector<std::pair<EvaluatorRequest, std::unique_ptr<Evaluator>>> evaluators_;
+};
+
+}  // namespace cutaway::explain

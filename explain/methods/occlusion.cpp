@@ -1,0 +1,111 @@
+#include "explain/occlusion/occluder.h"
+
+#include <cmath>
+
+#include "explain/methods/constant_image.h"
+#include "explain/methods/methods.h"
+#include "explain/methods/of_class.h"
+#include "runtime/error.h"
+
+namespace cutaway::explain {
+namespace {
+
+/// Occlusion attribution (after Zeiler & Fergus 2013; methods.md D.10): R(pixel) = mean over the
+/// windows that cover it of S_c(x) - S_c(x with the window painted over). Signed: what is above 0
+/// speaks for the class. Options: `window` (pixels; default a seventh of the image's height, 32 of
+/// 224), `stride` (a quarter of the window), `fill` (zero: the mean colour; or values in the units
+/// of the network's input), `output` (logit or probability), `passes` (automatic, regional, full:
+/// whether only what the window reaches is computed anew).
+class Occlusion final : public Method {
+ public:
+  explicit Occlusion(const Attributes& o)
+      : window_(o.integer("window", 0, 0, 1 << 15)),
+        stride_(o.integer("stride", 0, 0, 1 << 15)),
+        fill_(o.text("fill", "zero")),
+        output_(o.text("output", "logit")),
+        passes_(o.text("passes", "automatic")) {
+    if (output_ != "logit" && output_ != "probability") {
+      throw Error(ErrorKind::kUsage, "output").expected("logit or probability").got(output_);
+    }
+    if (passes_ != "automatic" && passes_ != "regional" && passes_ != "full") {
+      throw Error(ErrorKind::kUsage, "passes").expected("automatic, regional or full").got(passes_);
+    }
+  }
+  std::string_view name() const noexcept override { return "occlusion"; }
+
+  void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
+    const Shape& image = graph.node(0).shape;
+    if (window_ == 0) window_ = std::max<std::int64_t>(1, (image.h + 3) / 7);
+    if (stride_ == 0) stride_ = std::max<std::int64_t>(1, window_ / 4);
+    regions_ = window_grid(image, window_, stride_);
+    values_ = channel_values("fill", fill_, static_cast<std::size_t>(image.c));
+    needs.tap(setting.logits);
+  }
+
+  Explanation explain(Passes& passes) const override {
+    Explanation e = of_class(passes, "occlusion", "", MapKind::kSigned);
+    if (!occluder_) {
+      const auto how = passes_ == "full"       ? Occluder::Passes::kFull
+                       : passes_ == "regional" ? Occluder::Passes::kRegional
+                                               : Occluder::Passes::kAutomatic;
+      occluder_ = std::make_unique<Occluder>(passes.model(), passes.setting().logits,
+                                             passes.resources(), regions_, how);
+    }
+    e.options = {
+        {"window", window_},        {"stride", stride_}, {"fill", fill_},
+        {"output", output_},        {"passes", passes_}, {"regional", occluder_->regional()},
+        {"work", occluder_->work()}};
+    const Shape& shape = passes.input().shape();
+    const auto size = static_cast<std::size_t>(shape.c * shape.plane());
+    const auto plane = static_cast<std::size_t>(shape.plane());
+    e.map = zeros({shape.n, 1, shape.h, shape.w});
+    for (std::int64_t n = 0; n < shape.n; ++n) {
+      const auto i = static_cast<std::size_t>(n);
+      explain_one(passes.input().f32().subspan(i * size, size), passes.scores(n),
+                  passes.targets()[i], shape, e.map.f32().subspan(i * plane, plane));
+    }
+    return e;
+  }
+
+ private:
+  [[nodiscard]] double answer(std::span<const float> scores, std::int64_t target) const {
+    return output_ == "logit" ? static_cast<double>(scores[static_cast<std::size_t>(target)])
+                              : probability(scores, target);
+  }
+
+  void explain_one(std::span<const float> x,
+                   std::span<const float> clean,
+                   std::int64_t target,
+                   const Shape& shape,
+                   std::span<float> map) const {
+    const double whole = answer(clean, target);
+    std::vector<double> sum(map.size());
+    std::vector<std::int32_t> covers(map.size());
+    occluder_->run(x, values_, [&](std::int64_t k, std::span<const float> scores) {
+      const double loss = whole - answer(scores, target);
+      const Region& r = regions_[static_cast<std::size_t>(k)];
+      for (std::int64_t i = r.rows.first; i <= r.rows.last; ++i) {
+        for (std::int64_t j = r.columns.first; j <= r.columns.last; ++j) {
+          const auto at = static_cast<std::size_t>(i * shape.w + j);
+          sum[at] += loss;
+          ++covers[at];
+        }
+      }
+    });
+    for (std::size_t i = 0; i < map.size(); ++i) {
+      map[i] = covers[i] == 0 ? 0.0f : static_cast<float>(sum[i] / covers[i]);
+    }
+  }
+
+  std::int64_t window_, stride_;
+  std::string fill_, output_, passes_;
+  std::vector<Region> regions_;
+  std::vector<float> values_;
+  mutable std::unique_ptr<Occluder> occluder_;  // made at the first image: its plans are large
+};
+
+}  // namespace
+
+MethodPtr make_occlusion(const Attributes& o) { return std::make_unique<Occlusion>(o); }
+
+}  // namespace cutaway::explain
