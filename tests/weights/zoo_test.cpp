@@ -372,7 +372,7 @@ TEST_CASE("the number of classes is an option; unknown names get hints") {
             .shape.c == 37);
   CHECK(build_zoo("gap-small", {2}).graph.node(build_zoo("gap-small").graph.find("fc")).shape.c ==
         2);
-  CHECK(has(message_of([] { (void)build_zoo("vgg61"); }), "did you mean 'vgg16'"));
+  CHECK(has(message_of([] { (void)build_zoo("vgg_16"); }), "did you mean 'vgg16'"));
   CHECK(has(message_of([] { (void)build_zoo("lenet", {-1}); }), "number of classes"));
 }
 
