@@ -66,7 +66,7 @@ int info(const std::string& path, const Context& context) {
                 cuda.reason.c_str());
     return kExitOk;
   }
-  const weights::Package package = load_network(path);
+  const weights::Package package = load_network(path, Use::kStructure);
   const std::vector<Row> rows = rows_of(package.model.graph);
   if (!context.common.json) {
     print_table(package, rows);

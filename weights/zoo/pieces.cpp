@@ -27,6 +27,10 @@ NodeId conv_relu(Graph& g,
   return relu(g, relu_name, id);
 }
 
+NodeId conv_bias(Graph& g, const std::string& name, NodeId from, const ConvSize& size) {
+  return g.add(name, std::make_shared<Conv>(size.channels, geometry(size)), {from});
+}
+
 NodeId conv_plain(Graph& g, const std::string& name, NodeId from, const ConvSize& size) {
   return g.add(name, std::make_shared<Conv>(size.channels, geometry(size), false), {from});
 }

@@ -20,6 +20,8 @@ struct ConvSize {
 /// A convolution with bias and the ReLU behind it. Returns the ReLU.
 NodeId conv_relu(
     Graph& g, const std::string& conv, const std::string& relu, NodeId from, const ConvSize& size);
+/// A convolution with bias and nothing behind it.
+NodeId conv_bias(Graph& g, const std::string& name, NodeId from, const ConvSize& size);
 /// A convolution without bias (for batch normalisation behind it).
 NodeId conv_plain(Graph& g, const std::string& name, NodeId from, const ConvSize& size);
 /// Max pooling with Caffe's extents: rounded up.
