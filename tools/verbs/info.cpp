@@ -105,7 +105,7 @@ int info(const Options& o, const Context& context) {
                 cuda.reason.empty() ? "" : ", ", cuda.reason.c_str());
     return kExitOk;
   }
-  const weights::Package package = load_network(o.model);
+  const weights::Package package = load_network(o.model, Use::kStructure);
   draw(package, o);
   const std::vector<Row> rows = rows_of(package.model.graph);
   if (!context.common.json) {

@@ -27,6 +27,12 @@ constexpr std::array kZoo{
     ZooEntry{"caffenet",
              "CaffeNet: AlexNet with pools before LRN, 227x227 BGR; 61.0 M parameters, 0.72 GMAC",
              build_caffenet},
+    ZooEntry{"cifar-resnet20", "ResNet-20 for CIFAR-10: 32x32 RGB; 0.27 M parameters, 0.041 GMAC",
+             build_cifar_resnet20},
+    ZooEntry{"cifar-resnet20-folded", "the same with batch normalisation folded into convolutions",
+             build_cifar_resnet20_folded},
+    ZooEntry{"cifar-resnet56", "ResNet-56 for CIFAR-10: 32x32 RGB; 0.86 M parameters, 0.126 GMAC",
+             build_cifar_resnet56},
     ZooEntry{"gap-small",
              "small batch-normalised net for training, 96x96 RGB, CAM-ready; 0.25 M parameters, "
              "0.06 GMAC",
@@ -50,6 +56,12 @@ constexpr std::array kZoo{
              build_lenet},
     ZooEntry{"nin", "network in network (Caffe): 224x224 BGR; 7.6 M parameters, 1.10 GMAC",
              build_nin},
+    ZooEntry{"resnet18", "ResNet-18 (torchvision): 224x224 RGB; 11.7 M parameters, 1.81 GMAC",
+             build_resnet18},
+    ZooEntry{"resnet34", "ResNet-34 (torchvision): 224x224 RGB; 21.8 M parameters, 3.66 GMAC",
+             build_resnet34},
+    ZooEntry{"resnet50", "ResNet-50 (torchvision): 224x224 RGB; 25.6 M parameters, 4.09 GMAC",
+             build_resnet50},
     ZooEntry{"squeezenet1.0-caffe",
              "SqueezeNet 1.0 (Caffe): 227x227 BGR; 1.2 M parameters, 0.86 GMAC",
              build_squeezenet_caffe},
@@ -77,6 +89,10 @@ constexpr std::array kZoo{
              "VGG-16-GAP for class activation maps: 224x224 BGR; 20.5 M parameters, 16.3 GMAC",
              build_vgg16_gap},
     ZooEntry{"vgg19", "VGG-19: 224x224 BGR; 143.7 M parameters, 19.6 GMAC", build_vgg19},
+    ZooEntry{"vgg19-quarter",
+             "convolutions of VGG-19 at a quarter of the width, for style: 224x224 RGB; 0.8 M "
+             "parameters, 1.19 GMAC",
+             build_vgg19_quarter},
     ZooEntry{"zfnet", "ZFNet: 224x224 RGB, LRN; 62.4 M parameters, 1.17 GMAC", build_zfnet},
 };
 
