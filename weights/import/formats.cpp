@@ -18,6 +18,7 @@ constexpr std::size_t kHeadBytes = 4096;
 constexpr std::array kFormats{
     Format{"caffe-hdf5", "Caffe's HDF5 snapshots (/data/<layer>/0)", detect_caffe_hdf5,
            read_caffe_hdf5},
+    Format{"onnx", "ONNX models of the CNN operators, opset 7 to 27", detect_onnx, read_onnx},
     Format{"pytorch", "PyTorch's .pt/.pth archives", detect_torch_zip, read_torch_zip},
     Format{"pytorch-legacy", "PyTorch's .pth before 1.6", detect_torch_legacy, read_torch_legacy},
     Format{"safetensors", "safetensors with PyTorch's names", detect_safetensors, read_safetensors},
