@@ -35,11 +35,13 @@ struct Folder {
     fs::create_directories(path);
   }
   ~Folder() { fs::remove_all(path); }
-  [[nodiscard]] std::string operator/(const std::string& name) const { return (path / name).string(); }
+  [[nodiscard]] std::string operator/(const std::string& name) const {
+    return (path / name).string();
+  }
 };
 
-/// Every kind of layer that a conversion error can hide in: equal convolutions, equal square fully connected
-/// layers, a flatten of several channels and positions, an odd kernel.
+/// Every kind of layer that a conversion error can hide in: equal convolutions, equal square fully
+/// connected layers, a flatten of several channels and positions, an odd kernel.
 weights::Package small_net() {
   Graph g(Shape{1, 3, 12, 12});
   const kernels::ConvGeometry three{3, 3, 1, 1, 1, 1, 1, 1, 1};
@@ -69,7 +71,8 @@ weights::Package small_net() {
 std::vector<std::int64_t> extents(const Shape& s) { return {s.n, s.c, s.h, s.w}; }
 
 struct Recording {
-  std::vector<std::string> activations{"conv1", "conv2", "conv3", "pool", "fc1", "fc2", "fc3", "prob"};
+  std::vector<std::string> activations{"conv1", "conv2", "conv3", "pool",
+                                       "fc1",   "fc2",   "fc3",   "prob"};
   bool gradients{true};
   float spoil{0};  // added to one element of conv2
 };
@@ -119,7 +122,8 @@ std::span<float> weight(weights::Package& p, const char* node, std::size_t i = 0
 }
 
 /// Verifies `broken` against the sound net's bundle; the first difference and the diagnosis.
-std::pair<std::string, std::string> caught(const std::string& bundle, const weights::Package& broken) {
+std::pair<std::string, std::string> caught(const std::string& bundle,
+                                           const weights::Package& broken) {
   const Verification v = check_net(broken, bundle);
   if (v.ok()) return {"nothing", ""};
   return {v.rows[v.first].name, v.diagnosis};
@@ -159,7 +163,8 @@ TEST_CASE("conversion errors are found in their layer and named") {
   {
     weights::Package net = small_net();  // unflipped kernels
     const auto w = weight(net, "conv2");
-    for (std::size_t k = 0; k < w.size(); k += 9) std::reverse(w.begin() + static_cast<long>(k), w.begin() + static_cast<long>(k) + 9);
+    for (std::size_t k = 0; k < w.size(); k += 9)
+      std::reverse(w.begin() + static_cast<long>(k), w.begin() + static_cast<long>(k) + 9);
     const auto [layer, why] = caught(bundle, net);
     CHECK(layer == "conv2");
     CHECK(says(why, "rotated by 180 degrees"));
@@ -202,7 +207,10 @@ TEST_CASE("conversion errors are found in their layer and named") {
   {
     weights::Package net = small_net();  // BGR for RGB
     const auto w = weight(net, "conv1");
-    for (std::size_t o = 0; o < 6; ++o) std::swap_ranges(w.begin() + static_cast<long>(27 * o), w.begin() + static_cast<long>(27 * o) + 9, w.begin() + static_cast<long>(27 * o) + 18);
+    for (std::size_t o = 0; o < 6; ++o)
+      std::swap_ranges(w.begin() + static_cast<long>(27 * o),
+                       w.begin() + static_cast<long>(27 * o) + 9,
+                       w.begin() + static_cast<long>(27 * o) + 18);
     const auto [layer, why] = caught(bundle, net);
     CHECK(layer == "conv1");
     CHECK(says(why, "RGB and BGR"));
@@ -217,7 +225,9 @@ TEST_CASE("conversion errors are found in their layer and named") {
   }
   {
     weights::Package net = small_net();  // two equal layers exchanged, biases too
-    for (const std::size_t i : {0U, 1U}) std::swap_ranges(weight(net, "conv2", i).begin(), weight(net, "conv2", i).end(), weight(net, "conv3", i).begin());
+    for (const std::size_t i : {0U, 1U})
+      std::swap_ranges(weight(net, "conv2", i).begin(), weight(net, "conv2", i).end(),
+                       weight(net, "conv3", i).begin());
     const auto [layer, why] = caught(bundle, net);
     CHECK(layer == "conv2");
     CHECK(says(why, "weights of 'conv3'"));
@@ -241,7 +251,8 @@ TEST_CASE("one wrong number is enough, NaN never agrees, and a wrong shape is a 
     file.write_attribute("/", "cutaway_reference", std::int64_t{1});
     const std::vector<float> zero(2 * 3 * 12 * 12, 0.0f);
     file.write_f32("/input", std::vector<std::int64_t>{2, 3, 12, 12}, zero);
-    file.write_f32("/activations/fc1", std::vector<std::int64_t>{2, 9}, std::vector<float>(18, 0.0f));
+    file.write_f32("/activations/fc1", std::vector<std::int64_t>{2, 9},
+                   std::vector<float>(18, 0.0f));
     file.close();
   }
   v = check_net(net, f / "shape.h5");
@@ -309,8 +320,10 @@ TEST_CASE("the verb: exit codes 0, 4 and 3") {
   {
     weights::Hdf5File file = weights::Hdf5File::create(f / "unknown.h5");
     file.write_attribute("/", "cutaway_reference", std::int64_t{1});
-    file.write_f32("/input", std::vector<std::int64_t>{1, 3, 12, 12}, std::vector<float>(432, 0.0f));
-    file.write_f32("/activations/conv9", std::vector<std::int64_t>{1, 1}, std::vector<float>(1, 0.0f));
+    file.write_f32("/input", std::vector<std::int64_t>{1, 3, 12, 12},
+                   std::vector<float>(432, 0.0f));
+    file.write_f32("/activations/conv9", std::vector<std::int64_t>{1, 1},
+                   std::vector<float>(1, 0.0f));
     file.close();
   }
   CHECK(run({f / "net.h5", f / "unknown.h5"}) == 3);

@@ -65,7 +65,7 @@ std::string verdict(const Verification& v) {
 
 int verify_model(const Options& o, const Context& context) {
   const Reference reference(o.reference);
-  const weights::Package package = load_network(o.model);
+  const weights::Package package = load_network(o.model, Use::kStructure);
   const Verification v =
       verify(package, reference, o.tolerances, context.stream(), context.engines());
   if (context.common.json) {

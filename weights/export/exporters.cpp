@@ -3,15 +3,21 @@
 #include <array>
 
 #include "runtime/error.h"
-#include "weights/export/writers.h"
+#include "weights/export/keras_hdf5.h"
+#include "weights/export/onnx.h"
+#include "weights/export/safetensors.h"
 
 namespace cutaway::weights {
 namespace {
 
 // One line a format.
 constexpr std::array kExporters{
+    Exporter{"keras-hdf5", ".weights.h5", "Keras' weights-only HDF5, for load_weights",
+             export_keras_hdf5},
     Exporter{"onnx", ".onnx", "ONNX, opset 13, with preprocessing and labels as metadata",
-             write_onnx},
+             export_onnx},
+    Exporter{"safetensors", ".safetensors", "safetensors under PyTorch's names",
+             export_safetensors},
 };
 
 }  // namespace

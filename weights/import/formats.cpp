@@ -18,6 +18,11 @@ constexpr std::size_t kHeadBytes = 4096;
 constexpr std::array kFormats{
     Format{"caffe-hdf5", "Caffe's HDF5 snapshots (/data/<layer>/0)", detect_caffe_hdf5,
            read_caffe_hdf5},
+    Format{"caffe", "Caffe's .prototxt and .caffemodel (or HDF5)", detect_caffe, read_caffe},
+    Format{"keras-hdf5", "Keras' .h5, models and weights", detect_keras_hdf5, read_keras_hdf5},
+    Format{"keras", "Keras 3's .keras archives", detect_keras_zip, read_keras_zip},
+    Format{"matconvnet", "MatConvNet's .mat (SimpleNN, MAT-file level 5)", detect_matconvnet,
+           read_matconvnet},
     Format{"onnx", "ONNX models of the CNN operators, opset 7 to 27", detect_onnx, read_onnx},
     Format{"pytorch", "PyTorch's .pt/.pth archives", detect_torch_zip, read_torch_zip},
     Format{"pytorch-legacy", "PyTorch's .pth before 1.6", detect_torch_legacy, read_torch_legacy},

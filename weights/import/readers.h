@@ -12,6 +12,20 @@ namespace cutaway::weights {
 bool detect_caffe_hdf5(std::span<const Candidate> files);
 Source read_caffe_hdf5(std::span<const Candidate> files);
 
+/// A prototxt with a .caffemodel or HDF5 file, in either order; or a .caffemodel alone.
+bool detect_caffe(std::span<const Candidate> files);
+Source read_caffe(std::span<const Candidate> files);
+
+bool detect_keras_hdf5(std::span<const Candidate> files);
+Source read_keras_hdf5(std::span<const Candidate> files);
+bool detect_keras_zip(std::span<const Candidate> files);
+Source read_keras_zip(std::span<const Candidate> files);
+
+bool detect_matconvnet(std::span<const Candidate> files);
+Source read_matconvnet(std::span<const Candidate> files);
+/// The same of bytes anywhere, for tests.
+Source matconvnet_source(std::shared_ptr<const BinaryFile> file);
+
 bool detect_plain_hdf5(std::span<const Candidate> files);
 Source read_plain_hdf5(std::span<const Candidate> files);
 
