@@ -52,6 +52,7 @@ if(CUTAWAY_PROGRAM)
   find_package(HDF5 REQUIRED COMPONENTS C)
   find_package(JPEG REQUIRED)
   find_package(PNG REQUIRED)
+  find_package(ZLIB REQUIRED)
   find_package(nlohmann_json REQUIRED)
   find_package(CLI11 REQUIRED)
   # OpenCV's own config needs the whole of OpenCV; core and imgproc are enough.

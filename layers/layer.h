@@ -33,6 +33,8 @@ enum class LayerKind : std::uint8_t {
   kFlatten,
   kSoftmax,
   kPad,
+  kLeakyRelu,
+  kClip,
   kWindow
 };
 

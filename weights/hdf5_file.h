@@ -118,6 +118,10 @@ class Hdf5File {
   /// At most 60 KiB: longer texts do not fit into an attribute; use write_text.
   void write_attribute(const std::string& object, const std::string& name, const std::string& text);
   void write_attribute(const std::string& object, const std::string& name, std::int64_t value);
+  /// A list of texts, padded to the longest; together at most 60 KiB.
+  void write_attribute(const std::string& object,
+                       const std::string& name,
+                       const std::vector<std::string>& texts);
 
  private:
   Hdf5File(std::string path, std::int64_t id) : path_(std::move(path)), id_(id) {}

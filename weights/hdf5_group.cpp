@@ -259,4 +259,33 @@ void Hdf5File::write_attribute(const std::string& object,
   write_value(path_, id_, object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
 }
 
+void Hdf5File::write_attribute(const std::string& object,
+                               const std::string& name,
+                               const std::vector<std::string>& texts) {
+  const Session session;
+  std::size_t longest = 1;
+  for (const std::string& text : texts) longest = std::max(longest, text.size());
+  if (longest * texts.size() > 60 * 1024) {
+    throw Error(ErrorKind::kUnsupported, "a list of texts too long for an attribute")
+        .at(path_ + ":" + object + "@" + name);
+  }
+  std::string flat(longest * texts.size(), '\0');
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    std::copy(texts[i].begin(), texts[i].end(), flat.begin() + static_cast<std::ptrdiff_t>(i * longest));
+  }
+  const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+  const hsize_t count = texts.size();
+  const Handle space(H5Screate_simple(1, &count, nullptr), H5Sclose);
+  if (type) {
+    H5Tset_size(type.get(), longest);
+    H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
+  }
+  const Handle owner = hdf5::open_object(path_, id_, object);
+  const Handle attribute(
+      H5Acreate2(owner.get(), name.c_str(), type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  if (!attribute || H5Awrite(attribute.get(), type.get(), flat.data()) < 0) {
+    throw hdf5::failure(path_, object + "@" + name, "cannot be written");
+  }
+}
+
 }  // namespace cutaway::weights

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes tests/golden/keras/: small Keras models in every format that Keras writes, and what Keras computes with them.
+
+    KERAS_BACKEND=torch python make_keras_fixtures.py
+
+net.h5 (whole model), net.keras, net.weights.h5 (Keras 3, no names) and sequential.h5 with bundles for `cutaway verify`.
+The functional model has every layer that the importer knows; the sequential one ends in a flattened classifier.
+"""
+
+import os
+import sys
+
+import keras
+import numpy as np
+from keras import layers as L
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(HERE, "..", "..", "tools", "verify"))
+from from_keras import record  # noqa: E402
+
+
+def functional():
+    image = keras.Input((20, 17, 3), name="image")
+    x = L.Conv2D(8, 3, strides=2, padding="same", activation="relu", name="stem")(image)
+    x = L.BatchNormalization(name="stem_bn")(x)
+    x = L.MaxPooling2D(3, 2, padding="same", name="pool1")(x)
+    y = L.DepthwiseConv2D((3, 2), padding="same", depth_multiplier=2, name="depthwise")(x)
+    y = L.Conv2D(8, 1, use_bias=False, name="pointwise")(y)
+    y = L.BatchNormalization(scale=False, name="bn2")(y)
+    x = L.Add(name="add")([x, y])
+    x = L.Activation("relu", name="relu2")(x)
+    z = L.ZeroPadding2D(((1, 0), (2, 1)), name="zeros")(x)
+    z = L.Conv2D(4, (2, 4), groups=2, name="grouped")(z)
+    x = L.Concatenate(name="joined")([x, z])
+    x = L.AveragePooling2D(2, padding="same", name="average")(x)
+    x = L.Flatten(name="flatten")(x)
+    x = L.Dropout(0.3, name="dropout")(x)
+    x = L.Dense(7, activation="relu", name="hidden")(x)
+    x = L.Dense(7, name="square")(x)
+    return keras.Model(image, L.Dense(5, activation="softmax", name="classes")(x))
+
+
+def sequential():
+    return keras.Sequential([
+        keras.Input((9, 11, 3)),
+        L.Conv2D(6, 3, name="conv_a"),
+        L.ReLU(name="relu_a"),
+        L.Conv2D(6, (3, 1), padding="same", name="conv_b"),
+        L.GlobalAveragePooling2D(name="gap"),
+        L.Dense(4, name="scores"),
+        L.Softmax(name="prob"),
+    ])
+
+
+def randomise(model, seed):
+    rng = np.random.default_rng(seed)
+    for variable in model.weights:
+        shape = tuple(variable.shape)
+        values = rng.standard_normal(shape) * (0.5 if len(shape) == 1 else 1.5 / np.sqrt(np.prod(shape[:-1])))
+        variable.assign(np.abs(values) + 0.5 if "variance" in variable.path else values)
+
+
+def main():
+    folder = os.path.join(HERE, "keras")
+    os.makedirs(folder, exist_ok=True)
+    for name, make, seed in (("net", functional, 1), ("sequential", sequential, 2)):
+        keras.utils.clear_session()
+        model = make()
+        randomise(model, seed)
+        model.save(os.path.join(folder, name + ".h5"), include_optimizer=False)
+        model.save(os.path.join(folder, name + ".keras"))
+        model.save_weights(os.path.join(folder, name + ".weights.h5"))
+        x = np.random.default_rng(seed).standard_normal((2, *model.input_shape[1:])).astype(np.float32)
+        record(model, x, os.path.join(folder, name + ".bundle.h5"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+// MatConvNet's .mat: nets written here in the format, compressed and not; refusals and damage.
+
+#include <zlib.h>
+
+#include <random>
+
+#include "tests/weights/import_support.h"
+#include "tests/weights/scratch.h"
+#include "weights/import/mat_file.h"
+#include "weights/import/readers.h"
+
+using namespace cutaway;
+using namespace cutaway::weights;
+using namespace cutaway::weights::testing;
+
+namespace {
+
+/// A MAT-file element by element.
+std::string word(std::uint32_t v) { return {reinterpret_cast<const char*>(&v), 4}; }
+
+std::string element(std::uint32_t type, const std::string& data) {
+  std::string out = word(type) + word(static_cast<std::uint32_t>(data.size())) + data;
+  out.resize((out.size() + 7) / 8 * 8, '\0');
+  return out;
+}
+
+std::string array(std::uint32_t array_class,
+                  const std::vector<std::int32_t>& dims,
+                  const std::string& name,
+                  const std::string& rest) {
+  const std::string extents(reinterpret_cast<const char*>(dims.data()), dims.size() * 4);
+  return element(
+      14, element(6, word(array_class) + word(0)) + element(5, extents) + element(1, name) + rest);
+}
+
+std::string numbers(const std::vector<std::int32_t>& dims,
+                    const std::vector<float>& values,
+                    const std::string& name = "") {
+  return array(7, dims, name,
+               element(7, {reinterpret_cast<const char*>(values.data()), values.size() * 4}));
+}
+
+std::string doubles(const std::vector<double>& values) {
+  return array(6, {1, static_cast<std::int32_t>(values.size())}, "",
+               element(9, {reinterpret_cast<const char*>(values.data()), values.size() * 8}));
+}
+
+std::string text(const std::string& value) {
+  return array(4, {1, static_cast<std::int32_t>(value.size())}, "", element(16, value));
+}
+
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+std::string structure(const Fields& fields, const std::string& name = "") {
+  std::string names;
+  std::string values;
+  for (const auto& [field, value] : fields) {
+    std::string padded = field;
+    padded.resize(32, '\0');
+    names += padded;
+    values += value;
+  }
+  return array(2, {1, 1}, name, element(5, word(32)) + element(1, names) + values);
+}
+
+std::string cell(const std::vector<std::string>& values, const std::string& name = "") {
+  std::string all;
+  for (const std::string& v : values) all += v;
+  return array(1, {1, static_cast<std::int32_t>(values.size())}, name, all);
+}
+
+std::string header() {
+  std::string h = "MATLAB 5.0 MAT-file, written by a test";
+  h.resize(124, ' ');
+  return h + std::string("\x00\x01IM", 4);
+}
+
+std::string compressed(const std::string& variable) {
+  uLongf size = compressBound(variable.size());
+  std::string out(size, '\0');
+  compress(reinterpret_cast<Bytef*>(out.data()), &size,
+           reinterpret_cast<const Bytef*>(variable.data()), variable.size());
+  out.resize(size);
+  return word(15) + word(static_cast<std::uint32_t>(size)) + out;
+}
+
+std::string meta() {
+  return structure({{"normalization", structure({{"imageSize", doubles({6, 5, 3})},
+                                                 {"averageImage", numbers({1, 1, 3}, {10, 20, 30})},
+                                                 {"interpolation", text("bicubic")}})},
+                    {"classes", structure({{"description", cell({text("cat"), text("dog")})}})}},
+                   "meta");
+}
+
+/// conv 2 @ 3x2 of 3 channels (two groups cannot be), pool, LRN, fully connected as a convolution.
+std::string layers() {
+  const std::string conv = structure(
+      {{"name", text("conv1")},
+       {"type", text("conv")},
+       {"weights", cell({numbers({3, 2, 3, 4}, counting(72)), numbers({1, 4}, counting(4))})},
+       {"stride", doubles({1})},
+       {"pad", doubles({1, 0, 0, 1})}});
+  const std::string pool = structure({{"name", text("pool1")},
+                                      {"type", text("pool")},
+                                      {"method", text("max")},
+                                      {"pool", doubles({2, 2})},
+                                      {"stride", doubles({2})},
+                                      {"pad", doubles({0, 1, 0, 1})}});
+  const std::string lrn = structure({{"name", text("norm1")},
+                                     {"type", text("normalize")},
+                                     {"param", doubles({5, 1, 2e-5, 0.75})}});
+  const std::string fc = structure({{"name", text("fc2")},
+                                    {"type", text("conv")},
+                                    {"filters", numbers({3, 3, 2, 2}, counting(36))},
+                                    {"biases", numbers({2, 1}, counting(2))}});
+  return cell({conv, structure({{"name", text("relu1")}, {"type", text("relu")}}), pool, lrn, fc,
+               structure({{"name", text("prob")}, {"type", text("softmax")}})},
+              "layers");
+}
+
+Source source_of(const std::string& file) {
+  std::vector<std::byte> bytes(file.size());
+  std::memcpy(bytes.data(), file.data(), file.size());
+  return matconvnet_source(
+      std::make_shared<const BinaryFile>(BinaryFile::over("net.mat", std::move(bytes))));
+}
+
+}  // namespace
+
+TEST_CASE("a SimpleNN net, plain and compressed") {
+  const Scratch scratch;
+  write_file(scratch.path("plain.mat"), header() + layers() + meta());
+  write_file(scratch.path("packed.mat"), header() + compressed(layers()) + compressed(meta()));
+  const Imported plain = import_files({scratch.path("plain.mat")});
+  const Imported packed = import_files({scratch.path("packed.mat")});
+  CHECK(same_parameters(plain.model, packed.model));
+  CHECK(plain.report.format == "matconvnet");
+  const Graph& g = plain.model.graph;
+  CHECK(g.node(0).shape == Shape{1, 3, 6, 5});
+  CHECK(g.node(g.find("conv1_pad")).shape == Shape{1, 3, 7, 6});
+  CHECK(g.node(g.find("conv1")).shape == Shape{1, 4, 5, 5});
+  CHECK(g.node(g.find("pool1")).shape == Shape{1, 4, 3, 3});
+  CHECK(g.node(g.find("norm1")).layer->attributes().number("alpha", 0) == doctest::Approx(1e-4));
+  CHECK(g.node(g.find("fc2")).layer->attributes().integer("groups", 1, 1, 9) == 2);
+  CHECK(g.node(g.last()).shape == Shape{1, 2, 1, 1});
+  // H x W x C x K, the first index fastest: element (o, i, h, w) is h + 3 w + 6 i + 18 o.
+  const auto w = plain.model.parameters.of(g.find("conv1"))[0].f32();
+  CHECK(w[static_cast<std::size_t>(((2 * 3 + 1) * 3 + 2) * 2 + 1)] == 2 + 3 * 1 + 6 * 1 + 18 * 2);
+  CHECK(plain.model.parameters.of(g.find("fc2"))[1].f32()[1] == 1.0f);
+}
+
+TEST_CASE("what surrounds the net travels along") {
+  const Source source = source_of(header() + layers() + meta());
+  REQUIRE(source.preprocess.has_value());
+  CHECK(source.preprocess->order == ColorOrder::kRgb);
+  CHECK(source.preprocess->mean[2] == 30.0f);
+  CHECK(source.preprocess->height == 6);
+  CHECK(source.preprocess->interpolation == Interpolation::kCubicMatlab);
+  CHECK(source.labels == std::vector<std::string>{"cat", "dog"});
+}
+
+TEST_CASE("MAT-files that are refused") {
+  const auto refused = [](const std::string& file) {
+    return message_of([&] { (void)source_of(file); });
+  };
+  CHECK(has(refused(header() + layers()), "imageSize"));
+  CHECK(has(refused(header() + meta()), "no MatConvNet net"));
+  CHECK(has(refused(header() + structure({{"name", text("conv1")}}, "layers") + meta()), "DagNN"));
+  CHECK(has(refused(std::string(200, 'x')), "not a MAT-file"));
+  CHECK(has(refused(header() +
+                    cell({structure({{"name", text("a")}, {"type", text("bnorm")}}),
+                          structure({{"name", text("b")}, {"type", text("custom")}})},
+                         "layers") +
+                    meta()),
+            "2 thing(s)"));
+  std::string lie = layers();  // an extent of 2^31 - 1 where there are a few numbers
+  const std::string dims = word(3) + word(2) + word(3) + word(4);
+  lie.replace(lie.find(dims), 4, word(0x7FFFFFFF));
+  CHECK_FALSE(refused(header() + lie + meta()).empty());
+  std::string deep = doubles({1});
+  for (int i = 0; i < 40; ++i) deep = cell({deep}, "layers");
+  CHECK(has(refused(header() + deep), "too deeply"));
+  CHECK(has(refused(header() + compressed(array(9, {1, 1 << 27}, "x",
+                                                element(2, std::string(1 << 27, '\0'))))),
+            "inflates"));
+}
+
+TEST_CASE("damaged MAT-files end in an error or a net") {
+  const std::string good = header() + layers() + compressed(meta());
+  std::mt19937 random(9);
+  int refused = 0;
+  for (int i = 0; i < 500; ++i) {
+    std::string bad = good;
+    for (int flips = 1 + i % 4; flips > 0; --flips)
+      bad[128 + random() % (bad.size() - 128)] = static_cast<char>(random() & 255U);
+    if (i % 5 == 4) bad.resize(random() % bad.size());
+    try {
+      const Source source = source_of(bad);
+      for (std::size_t t = 0; t < source.tensors.size(); ++t) {
+        std::vector<float> values(static_cast<std::size_t>(count_of(source.tensors[t].extents)));
+        source.read(t, values);
+      }
+    } catch (const Error&) {
+      ++refused;
+    }
+  }
+  CHECK(refused > 100);
+}

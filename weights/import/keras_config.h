@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "layers/graph.h"
+#include "weights/import/source.h"
+
+namespace cutaway::weights {
+
+/// A parameter of a Keras layer and where it goes.
+struct KerasWeight {
+  NodeId node{0};
+  std::size_t parameter{0};
+  std::string layer;     ///< Keras' name of the layer: "block1_conv1"
+  std::string role;      ///< "kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"
+  std::size_t place{0};  ///< index among the layer's variables
+  Transform transform{};
+  std::vector<Extents> also{};
+  std::optional<float> constant{};  ///< there is no such variable: this value instead
+};
+
+/// What a Keras model's configuration says.
+struct KerasGraph {
+  Graph graph;
+  std::vector<KerasWeight> weights;
+  /// Keras' layers in the order of the configuration, with the class in snake case ("conv2d",
+  /// "batch_normalization"): under which names Keras 3 stores their variables.
+  struct Named {
+    std::string name, snake_class;
+  };
+  std::vector<Named> layers;
+};
+
+/// Builds the graph of a Sequential or functional model from its configuration as Keras 1 to 3
+/// write it (attribute model_config, config.json). Kernels become O x I x H x W; the features of a
+/// fully connected layer behind a Flatten are put into C, H, W order where Keras flattened H, W, C;
+/// an activation named inside a layer is a node
+/// "<layer>_<activation>"; "same" padding that differs between the sides becomes a padding layer.
+/// Throws kUnsupported with ALL layers and settings that this library does not do, kInput for
+/// configurations that make no sense, are longer than 64 MiB or nested too deeply.
+[[nodiscard]] KerasGraph keras_graph(std::string_view json, const std::string& file);
+
+}  // namespace cutaway::weights
