@@ -1,10 +1,15 @@
 #include "explain/network.h"
 
+#include <initializer_list>
+
 #include "layers/conv.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {
 namespace {
+
+constexpr std::initializer_list<LayerKind> kRectifiersAndDropout{
+    LayerKind::kRelu, LayerKind::kLeakyRelu, LayerKind::kClip, LayerKind::kDropout};
 
 NodeId up(const Graph& graph, NodeId id) { return graph.node(id).inputs.at(0); }
 
@@ -55,14 +60,14 @@ LayerChoice default_layer(const Graph& graph) {
   const NodeId logits = logits_node(graph);
   const std::int64_t classes = graph.node(logits).shape.c;
   NodeId id = skip(graph, logits,
-                   {LayerKind::kDense, LayerKind::kRelu, LayerKind::kDropout, LayerKind::kFlatten,
-                    LayerKind::kBatchNorm});
+                   {LayerKind::kDense, LayerKind::kRelu, LayerKind::kLeakyRelu, LayerKind::kClip,
+                    LayerKind::kDropout, LayerKind::kFlatten, LayerKind::kBatchNorm});
   std::string why = "last maps before the classifier";
   if (id > 0 && is_global_pool(graph, id)) {
     id = up(graph, id);
     why = "maps that the global pooling reads";
     // Class maps of a fully convolutional classifier are scores, not features.
-    const NodeId conv = skip(graph, id, {LayerKind::kRelu, LayerKind::kDropout});
+    const NodeId conv = skip(graph, id, kRectifiersAndDropout);
     if (conv > 0 && is_pointwise_conv(graph, conv) && graph.node(conv).shape.c == classes &&
         id != conv && graph.node(logits).shape.c == graph.node(id).shape.c &&
         kind_of(graph, logits) != LayerKind::kDense) {
@@ -92,7 +97,7 @@ std::optional<CamHead> cam_head(const Graph& graph) {
   const NodeId pool = skip(graph, logits, {LayerKind::kDropout, LayerKind::kFlatten});
   if (pool <= 0 || !is_global_pool(graph, pool)) return std::nullopt;
   const NodeId before = up(graph, pool);
-  const NodeId conv = skip(graph, before, {LayerKind::kRelu, LayerKind::kDropout});
+  const NodeId conv = skip(graph, before, kRectifiersAndDropout);
   if (conv <= 0 || !is_pointwise_conv(graph, conv)) return std::nullopt;
   // Padding of the 1x1 convolution only adds border values that are bias alone.
   return CamHead{skip(graph, up(graph, conv), {LayerKind::kDropout}), conv, false};

@@ -64,6 +64,42 @@ struct ReluBackward {
 };
 CUTAWAY_KERNEL(ReluBackward);
 
+/// y = min(max(x, low), high); NaN stays NaN. low <= 0 <= high, so that padding lanes stay zero.
+struct Clip {
+  View<const float> x;
+  View<float> y;
+  float low, high;
+};
+CUTAWAY_KERNEL(Clip);
+
+/// The ways down through a clipped rectifier, with [low < y < high] in the place of [y > 0].
+struct ClipBackward {
+  View<const float> y, dy;
+  View<float> dx;
+  float low, high;
+  ReluRule rule;
+};
+CUTAWAY_KERNEL(ClipBackward);
+
+/// y = x where x > 0, slope * x elsewhere; slope > 0.
+struct LeakyRelu {
+  View<const float> x;
+  View<float> y;
+  float slope;
+};
+CUTAWAY_KERNEL(LeakyRelu);
+
+/// kGradient   dx = dy where y > 0, slope * dy elsewhere
+/// kDeconvnet  dx = dy where dy > 0, slope * dy elsewhere: the rectifier applied to the signal
+/// kGuided     the gradient of what is positive in dy
+struct LeakyReluBackward {
+  View<const float> y, dy;
+  View<float> dx;
+  float slope;
+  ReluRule rule;
+};
+CUTAWAY_KERNEL(LeakyReluBackward);
+
 /// Dropout in training: y = x * keep / (1 - rate), keep drawn per element from (seed, stream);
 /// element i is numbered in logical NCHW order, so the mask does not depend on the layout. Also its
 /// own backward pass.

@@ -117,6 +117,34 @@ struct Rectified {
   }
 };
 
+struct Between {
+  float low, high;
+  // Comparisons that NaN fails leave it as it is.
+  CUTAWAY_HD float operator()(float x, float) const {
+    return x <= low ? low : x >= high ? high : x;
+  }
+};
+template <ReluRule kRule>
+struct Clipped {
+  float low, high;
+  CUTAWAY_HD float operator()(float y, float dy) const {
+    if constexpr (kRule == ReluRule::kGradient) return (y > low) & (y < high) ? dy : 0.0f;
+    return (y > low) & (y < high) & (dy > 0.0f) ? dy : 0.0f;
+  }
+};
+struct Leaking {
+  float slope;
+  CUTAWAY_HD float operator()(float x, float) const { return x > 0.0f ? x : slope * x; }
+};
+template <ReluRule kRule>
+struct Leaked {
+  float slope;
+  CUTAWAY_HD float operator()(float y, float dy) const {
+    const float signal = kRule == ReluRule::kGuided && !(dy > 0.0f) ? 0.0f : dy;
+    return y > 0.0f ? signal : slope * signal;
+  }
+};
+
 /// Reorder towards blocks: V neighbouring lanes of y.
 struct ReorderIntoBlocks {
   Reorder k;
@@ -205,6 +233,38 @@ void run(CUTAWAY_STREAM& s, const ReluBackward& k) {
       break;
     case ReluRule::kGuided:
       map(s, k.y, k.dy, k.dx, Rectified<ReluRule::kGuided>{});
+      break;
+  }
+}
+
+void run(CUTAWAY_STREAM& s, const Clip& k) { map(s, k.x, k.x, k.y, Between{k.low, k.high}); }
+
+void run(CUTAWAY_STREAM& s, const ClipBackward& k) {
+  switch (k.rule) {
+    case ReluRule::kGradient:
+      map(s, k.y, k.dy, k.dx, Clipped<ReluRule::kGradient>{k.low, k.high});
+      break;
+    case ReluRule::kDeconvnet:  // k.y may have no data
+      map(s, k.dy, k.dy, k.dx, Rectified<ReluRule::kDeconvnet>{});
+      break;
+    case ReluRule::kGuided:
+      map(s, k.y, k.dy, k.dx, Clipped<ReluRule::kGuided>{k.low, k.high});
+      break;
+  }
+}
+
+void run(CUTAWAY_STREAM& s, const LeakyRelu& k) { map(s, k.x, k.x, k.y, Leaking{k.slope}); }
+
+void run(CUTAWAY_STREAM& s, const LeakyReluBackward& k) {
+  switch (k.rule) {
+    case ReluRule::kGradient:
+      map(s, k.y, k.dy, k.dx, Leaked<ReluRule::kGradient>{k.slope});
+      break;
+    case ReluRule::kDeconvnet:  // k.y may have no data
+      map(s, k.dy, k.dy, k.dx, Leaking{k.slope});
+      break;
+    case ReluRule::kGuided:
+      map(s, k.y, k.dy, k.dx, Leaked<ReluRule::kGuided>{k.slope});
       break;
   }
 }

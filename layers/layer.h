@@ -32,7 +32,9 @@ enum class LayerKind : std::uint8_t {
   kDropout,
   kFlatten,
   kSoftmax,
-  kPad
+  kPad,
+  kLeakyRelu,
+  kClip
 };
 
 /// What a backward step reads of the forward pass; the planner keeps nothing else.

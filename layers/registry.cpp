@@ -5,6 +5,7 @@
 #include "layers/add.h"
 #include "layers/average_pool.h"
 #include "layers/batch_norm.h"
+#include "layers/clip.h"
 #include "layers/concat.h"
 #include "layers/conv.h"
 #include "layers/dense.h"
@@ -13,6 +14,7 @@
 #include "layers/global_pool.h"
 #include "layers/graph.h"
 #include "layers/input.h"
+#include "layers/leaky_relu.h"
 #include "layers/lrn.h"
 #include "layers/max_pool.h"
 #include "layers/pad.h"
@@ -39,6 +41,7 @@ constexpr std::array kLayers{
     Entry{"add", make<Add>},
     Entry{"average_pool", make<AveragePool>},
     Entry{"batch_norm", make<BatchNorm>},
+    Entry{"clip", make<Clip>},
     Entry{"concat", make<Concat>},
     Entry{"conv", make<Conv>},
     Entry{"dense", make<Dense>},
@@ -47,6 +50,7 @@ constexpr std::array kLayers{
     Entry{"global_average_pool", make<GlobalAveragePool>},
     Entry{"global_max_pool", make<GlobalMaxPool>},
     Entry{"input", make<Input>},
+    Entry{"leaky_relu", make<LeakyRelu>},
     Entry{"lrn", make<Lrn>},
     Entry{"max_pool", make<MaxPool>},
     Entry{"pad", make<Pad>},

@@ -1,6 +1,8 @@
 #include "explain/rules/rules.h"
 
 #include "kernels/elementwise.h"
+#include "layers/clip.h"
+#include "layers/leaky_relu.h"
 
 namespace cutaway::explain {
 namespace {
@@ -28,6 +30,62 @@ class ReluRule final : public BackwardRule {
   }
 
  private:
+  kernels::ReluRule rule_;
+};
+
+/// The same of a ReLU that leaks.
+class LeakyReluRule final : public BackwardRule {
+ public:
+  explicit LeakyReluRule(kernels::ReluRule rule) : rule_(rule) {}
+  std::string_view name() const noexcept override {
+    return rule_ == kernels::ReluRule::kDeconvnet ? "deconvnet leaky ReLU" : "guided leaky ReLU";
+  }
+  std::string declines(const Layer& layer) const override {
+    return layer.kind() == LayerKind::kLeakyRelu ? "" : "it is for leaky ReLU layers";
+  }
+  std::uint8_t keeps(const Layer&) const override {
+    return rule_ == kernels::ReluRule::kDeconvnet ? kKeepNothing : kKeepOutput;
+  }
+  bool in_place(const Layer&) const override { return true; }
+  void apply(const Layer& layer, const BackCall& c) const override {
+    if (!c.dx[0]) return;
+    const View<const float> y = rule_ == kernels::ReluRule::kDeconvnet ? c.dy.in() : c.out.in();
+    const float slope = dynamic_cast<const LeakyRelu&>(layer).slope();
+    kernels::run(c.stream, kernels::LeakyReluBackward{y, c.dy.in(), c.dx[0].out(), slope, rule_});
+  }
+
+ private:
+  kernels::ReluRule rule_;
+};
+
+/// The same of a ReLU with a ceiling (ReLU6). A clip that lets negative values through is no rectifier and
+/// passes its gradient.
+class ClipRule final : public BackwardRule {
+ public:
+  explicit ClipRule(kernels::ReluRule rule) : rule_(rule) {}
+  std::string_view name() const noexcept override {
+    return rule_ == kernels::ReluRule::kDeconvnet ? "deconvnet clip" : "guided clip";
+  }
+  std::string declines(const Layer& layer) const override {
+    return layer.kind() == LayerKind::kClip ? "" : "it is for clips";
+  }
+  std::uint8_t keeps(const Layer& layer) const override {
+    return rule_of(layer) == kernels::ReluRule::kDeconvnet ? kKeepNothing : kKeepOutput;
+  }
+  bool in_place(const Layer&) const override { return true; }
+  void apply(const Layer& layer, const BackCall& c) const override {
+    if (!c.dx[0]) return;
+    const kernels::ReluRule rule = rule_of(layer);
+    const View<const float> y = rule == kernels::ReluRule::kDeconvnet ? c.dy.in() : c.out.in();
+    const auto& clip = dynamic_cast<const Clip&>(layer);
+    kernels::run(c.stream, kernels::ClipBackward{y, c.dy.in(), c.dx[0].out(), clip.low(),
+                                                 clip.high(), rule});
+  }
+
+ private:
+  kernels::ReluRule rule_of(const Layer& layer) const {
+    return dynamic_cast<const Clip&>(layer).rectifies() ? rule_ : kernels::ReluRule::kGradient;
+  }
   kernels::ReluRule rule_;
 };
 
@@ -63,6 +121,8 @@ RulePtr no_softmax() {
 RuleSet deconvnet_rules(bool lrn_gradient) {
   RuleSet rules(lrn_gradient ? "deconvnet (LRN gradient)" : "deconvnet");
   rules.on(LayerKind::kRelu, std::make_shared<ReluRule>(kernels::ReluRule::kDeconvnet));
+  rules.on(LayerKind::kLeakyRelu, std::make_shared<LeakyReluRule>(kernels::ReluRule::kDeconvnet));
+  rules.on(LayerKind::kClip, std::make_shared<ClipRule>(kernels::ReluRule::kDeconvnet));
   if (!lrn_gradient) rules.on(LayerKind::kLrn, std::make_shared<PassRule>());
   return rules.on(LayerKind::kSoftmax, no_softmax()).otherwise(vjp_rule());
 }
@@ -70,6 +130,8 @@ RuleSet deconvnet_rules(bool lrn_gradient) {
 RuleSet guided_rules() {
   RuleSet rules("guided backpropagation");
   return rules.on(LayerKind::kRelu, std::make_shared<ReluRule>(kernels::ReluRule::kGuided))
+      .on(LayerKind::kLeakyRelu, std::make_shared<LeakyReluRule>(kernels::ReluRule::kGuided))
+      .on(LayerKind::kClip, std::make_shared<ClipRule>(kernels::ReluRule::kGuided))
       .on(LayerKind::kSoftmax, no_softmax())
       .otherwise(vjp_rule());
 }

@@ -91,6 +91,40 @@ TEST_CASE("relu and the three ways down") {
       [](float y, float dy) { return y > 0 && dy > 0 ? dy : 0.0f; });
 }
 
+TEST_CASE("clip, leaky relu and the ways down") {
+  const auto clip = [](float x, float) {
+    return std::isnan(x) ? x : std::min(std::max(x, -0.5f), 0.75f);
+  };
+  const auto leak = [](float x, float) { return x > 0 ? x : 0.25f * x; };
+  check_map(
+      20, [](auto& s, auto x0, auto, auto y) { run(s, Clip{x0, y, -0.5f, 0.75f}); }, clip);
+  check_map(
+      21, [](auto& s, auto x0, auto, auto y) { run(s, LeakyRelu{x0, y, 0.25f}); }, leak);
+  for (const ReluRule rule : {ReluRule::kGradient, ReluRule::kDeconvnet, ReluRule::kGuided}) {
+    const bool reads_y = rule != ReluRule::kDeconvnet;
+    const auto sieve = [rule](float dy) {
+      return rule == ReluRule::kGradient || dy > 0 ? dy : 0.0f;
+    };
+    check_map(
+        22,
+        [=](auto& s, auto x0, auto x1, auto y) {
+          run(s, ClipBackward{reads_y ? x0 : decltype(x0){}, x1, y, -0.5f, 0.75f, rule});
+        },
+        [=](float y, float dy) {
+          return !reads_y || (y > -0.5f && y < 0.75f) ? sieve(dy) : 0.0f;
+        });
+    check_map(
+        23,
+        [=](auto& s, auto x0, auto x1, auto y) {
+          run(s, LeakyReluBackward{reads_y ? x0 : decltype(x0){}, x1, y, 0.25f, rule});
+        },
+        [=](float y, float dy) {
+          if (!reads_y) return leak(dy, 0);
+          return y > 0 ? sieve(dy) : 0.25f * sieve(dy);
+        });
+  }
+}
+
 TEST_CASE("fill writes padding lanes too and nothing outside the view") {
   check_map(
       8,

@@ -11,6 +11,8 @@
 #include "layers/flatten.h"
 #include "layers/global_pool.h"
 #include "layers/input.h"
+#include "layers/clip.h"
+#include "layers/leaky_relu.h"
 #include "layers/lrn.h"
 #include "layers/max_pool.h"
 #include "layers/pad.h"
@@ -130,6 +132,22 @@ TEST_CASE("layers: relu, softmax, flatten") {
         return LayerCase{std::make_shared<Flatten>(), {}, true};
       },
       1, 1);
+}
+
+TEST_CASE("layers: clip, leaky_relu") {
+  // Inputs are multiples of 0.1 plus 0.05: never on a bound.
+  expect_good_at_all_channels([](auto) { return LayerCase{std::make_shared<Clip>(0.0, 0.6), {}}; }, 3,
+                              4);
+  expect_good_at_all_channels(
+      [](auto) {
+        return LayerCase{std::make_shared<Clip>(-0.3, 0.2), {}};
+      },
+      3, 4);
+  expect_good_at_all_channels(
+      [](auto) {
+        return LayerCase{std::make_shared<LeakyRelu>(0.1), {}};
+      },
+      3, 4);
 }
 
 TEST_CASE("layers: max_pool") {

@@ -69,6 +69,38 @@ void add_elementwise(Cases& cases) {
        })) {
     c->zeros = true;
   }
+  for (Case* c : add(cases, "elementwise", "clip", kExact, [](Fixture& f) -> Launch {
+         const Shape s = f.shape();
+         const Layout l = f.layout(s.c);
+         const Clip k{f.input(s, l, Values::kSpecial), f.output(s, l), -0.5f, 0.75f};
+         return [k](Stream& stream) { run(stream, k); };
+       })) {
+    c->zeros = true;
+  }
+  for (Case* c : add(cases, "elementwise", "leaky relu", kExact, [](Fixture& f) -> Launch {
+         const Shape s = f.shape();
+         const Layout l = f.layout(s.c);
+         const LeakyRelu k{f.input(s, l, Values::kSpecial), f.output(s, l), 0.25f};
+         return [k](Stream& stream) { run(stream, k); };
+       })) {
+    c->zeros = true;
+  }
+  for (Case* c : add(cases, "elementwise", "clip guided", kExact, [](Fixture& f) -> Launch {
+         const Shape s = f.shape();
+         const Layout l = f.layout(s.c);
+         const ClipBackward k{f.input(s, l), f.input(s, l), f.output(s, l), -0.5f, 0.75f, ReluRule::kGuided};
+         return [k](Stream& stream) { run(stream, k); };
+       })) {
+    c->zeros = true;
+  }
+  for (Case* c : add(cases, "elementwise", "leaky relu guided", kExact, [](Fixture& f) -> Launch {
+         const Shape s = f.shape();
+         const Layout l = f.layout(s.c);
+         const LeakyReluBackward k{f.input(s, l), f.input(s, l), f.output(s, l), 0.25f, ReluRule::kGuided};
+         return [k](Stream& stream) { run(stream, k); };
+       })) {
+    c->zeros = true;
+  }
   const auto backward = [&](const char* name, ReluRule rule) {
     for (Case* c : add(cases, "elementwise", name, kExact,
                        [rule](Fixture& f) { return relu_backward(f, rule); })) {

@@ -248,6 +248,12 @@ inline const std::map<std::string, std::function<void(const RefCall&)>, std::les
       {"add", ref_add},
       {"average_pool", ref_average_pool},
       {"batch_norm", ref_batch_norm},
+      {"clip",
+       [](const RefCall& r) {
+         for (std::size_t i = 0; i < r.y.v.size(); ++i) {
+           r.y.v[i] = std::clamp(r.in[0].v[i], r.a.number("low", 0), r.a.number("high", 0));
+         }
+       }},
       {"concat", ref_concat},
       {"conv", ref_conv},
       {"dense", ref_dense},
@@ -256,6 +262,13 @@ inline const std::map<std::string, std::function<void(const RefCall&)>, std::les
       {"global_average_pool", [](const RefCall& r) { ref_global(r, false); }},
       {"global_max_pool", [](const RefCall& r) { ref_global(r, true); }},
       {"input", [](const RefCall&) {}},
+      {"leaky_relu",
+       [](const RefCall& r) {
+         for (std::size_t i = 0; i < r.y.v.size(); ++i) {
+           const double x = r.in[0].v[i];
+           r.y.v[i] = x > 0 ? x : x * r.a.number("slope", 0);
+         }
+       }},
       {"lrn", ref_lrn},
       {"max_pool", ref_max_pool},
       {"pad", ref_pad},

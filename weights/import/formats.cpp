@@ -23,6 +23,7 @@ constexpr std::array kFormats{
     Format{"keras", "Keras 3's .keras archives", detect_keras_zip, read_keras_zip},
     Format{"matconvnet", "MatConvNet's .mat (SimpleNN, MAT-file level 5)", detect_matconvnet,
            read_matconvnet},
+    Format{"onnx", "ONNX models of the CNN operators, opset 7 to 27", detect_onnx, read_onnx},
     Format{"pytorch", "PyTorch's .pt/.pth archives", detect_torch_zip, read_torch_zip},
     Format{"pytorch-legacy", "PyTorch's .pth before 1.6", detect_torch_legacy, read_torch_legacy},
     Format{"safetensors", "safetensors with PyTorch's names", detect_safetensors, read_safetensors},

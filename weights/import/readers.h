@@ -42,4 +42,9 @@ Source read_torch_legacy(std::span<const Candidate> files);
 Source torch_zip_source(std::shared_ptr<const BinaryFile> file);
 Source torch_legacy_source(std::shared_ptr<const BinaryFile> file);
 
+bool detect_onnx(std::span<const Candidate> files);
+Source read_onnx(std::span<const Candidate> files);
+/// The same of bytes anywhere, for tests. External data is looked for beside the file's path.
+Source onnx_source(std::shared_ptr<const BinaryFile> file);
+
 }  // namespace cutaway::weights
