@@ -175,12 +175,12 @@ void write(const Package& package,
   Hdf5File file = Hdf5File::create(path, parts::kBlock);
   file.write_text("/graph", to_json(package.model.graph));
   file.write_text("/preprocess", to_json(package.preprocess));
-  file.write_text("/provenance", parts::to_json(completed(package.provenance)));
   if (!package.labels.empty()) {
     file.write_text("/labels", join_labels(package.labels));
     file.write_attribute("/labels", "sha256", labels_hash(package.labels));
   }
   for (const parts::Place& place : places) write_place(file, place);
+  file.write_text("/provenance", parts::to_json(completed(package.provenance)));
   file.close();
 }
 

@@ -52,7 +52,8 @@ void save(const Package& package, const std::string& path);
 /// Writes parameter `index` of `node` (in the order of Graph::parameters) into `values`.
 using ParameterFill = std::function<void(NodeId node, std::size_t index, std::span<float> values)>;
 /// save(), but the parameters are asked for one after the other, in the order of nodes, and only
-/// one is in memory at a time; those of `header.model` are not looked at. An exception of `fill`
+/// one is in memory at a time; those of `header.model` are not looked at. Its provenance is
+/// written last, so that `fill` may still complete it. An exception of `fill`
 /// goes through, and nothing is left on disk.
 void save_streamed(const Package& header, const std::string& path, const ParameterFill& fill);
 

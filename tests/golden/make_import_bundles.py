@@ -60,7 +60,7 @@ def make_torch(out):
 
 
 def tensor(name, array):
-    return numpy_helper.from_array(np.ascontiguousarray(array), name)
+    return numpy_helper.from_array(np.array(array, order="C"), name)
 
 
 class Net:
@@ -150,9 +150,11 @@ def main(out):
         for name, (build, shape, seed) in {"operators": (operators, (3, 17, 15), 8), "old": (old, (2, 9, 9), 9)}.items():
             model, outputs = build()
             onnx.save(model, f"{out}/{name}.onnx")
-            if name == "old":
+            x, values = run(onnx.ModelProto.FromString(model.SerializeToString()), outputs, seed, shape)
+            if name == "old":  # this changes the model
+                if os.path.exists(f"{out}/external.bin"):
+                    os.remove(f"{out}/external.bin")
                 onnx.save(model, f"{out}/external.onnx", save_as_external_data=True, location="external.bin", size_threshold=64)
-            x, values = run(model, outputs, seed, shape)
             file[f"{name}/input"] = x
             for key, value in values.items():
                 file[f"{name}/{key}"] = value

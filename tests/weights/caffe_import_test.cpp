@@ -4,7 +4,7 @@
 #include <random>
 
 #include "layers/average_pool.h"
-#include "tests/weights/wire_support.h"
+#include "tests/weights/import_support.h"
 #include "tests/weights/scratch.h"
 #include "weights/import/caffe_graph.h"
 #include "weights/import/caffe_model.h"

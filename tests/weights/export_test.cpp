@@ -7,7 +7,7 @@
 #include "layers/dense.h"
 #include "layers/flatten.h"
 #include "layers/relu.h"
-#include "tests/weights/wire_support.h"
+#include "tests/weights/import_support.h"
 #include "tests/weights/scratch.h"
 #include "weights/export/keras_hdf5.h"
 #include "weights/export/safetensors.h"

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <random>
 
-#include "tests/weights/wire_support.h"
+#include "tests/weights/import_support.h"
 #include "tests/weights/scratch.h"
 #include "weights/import/keras_config.h"
 #include "weights/import/keras_names.h"

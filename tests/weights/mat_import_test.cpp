@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "tests/weights/wire_support.h"
+#include "tests/weights/import_support.h"
 #include "tests/weights/scratch.h"
 #include "weights/import/mat_file.h"
 #include "weights/import/readers.h"

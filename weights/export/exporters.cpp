@@ -4,18 +4,20 @@
 
 #include "runtime/error.h"
 #include "weights/export/keras_hdf5.h"
+#include "weights/export/onnx.h"
 #include "weights/export/safetensors.h"
-#include "weights/export/writers.h"
 
 namespace cutaway::weights {
 namespace {
 
 // One line a format.
 constexpr std::array kExporters{
+    Exporter{"keras-hdf5", ".keras.h5", "Keras' weights-only HDF5, for load_weights",
+             export_keras_hdf5},
     Exporter{"onnx", ".onnx", "ONNX, opset 13, with preprocessing and labels as metadata",
-             write_onnx},
-    Exporter{"safetensors", ".safetensors", "safetensors with PyTorch's names", export_safetensors},
-    Exporter{"keras-hdf5", ".h5", "Keras' weights-only HDF5, channels last", export_keras_hdf5},
+             export_onnx},
+    Exporter{"safetensors", ".safetensors", "safetensors under PyTorch's names",
+             export_safetensors},
 };
 
 }  // namespace

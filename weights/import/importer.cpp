@@ -1,6 +1,7 @@
 #include "weights/import/importer.h"
 
 #include <algorithm>
+#include <future>
 #include <set>
 
 #include "runtime/error.h"
@@ -67,16 +68,19 @@ ImportReport import_into_package(const Source& source,
   const ImportPlan plan(source, header.model.graph, bindings, options, problems);
   problems.stop(where(source));
   ImportReport report = plan.report();
-  report.source_sha256 = digest_of(source.files);
   header.provenance.source_format = report.format;
   header.provenance.source_file = report.source_file;
-  header.provenance.source_sha256 = report.source_sha256;
+  // Takes as long as reading and writing do, so it runs beside them.
+  std::future<std::string> digest = std::async(std::launch::async, digest_of, source.files);
   std::size_t next = 0;
   save_streamed(header, path, [&](NodeId node, std::size_t parameter, std::span<float> to) {
     check(next < plan.size() && plan.node(next) == node && plan.parameter(next) == parameter,
           "parameters of a plan in another order");
     plan.read(next++, to, report, problems);
     problems.stop(where(source));
+    if (next < plan.size()) return;
+    report.source_sha256 = digest.get();
+    header.provenance.source_sha256 = report.source_sha256;
   });
   return report;
 }

@@ -229,6 +229,12 @@ void Builder::collect_constants() {
     }
   }
   for (const Node& node : model_.nodes) {
+    // PyTorch writes equal tensors once, and copies of them so.
+    if (node.type == "Identity" && node.inputs.size() == 1 && node.outputs.size() == 1 &&
+        constants_.contains(node.inputs[0])) {
+      constants_.emplace(node.outputs[0], constants_.at(node.inputs[0]));
+      continue;
+    }
     if (node.type != "Constant" || node.outputs.size() != 1) continue;
     Tensor t;
     t.file = nullptr;
@@ -259,7 +265,8 @@ bool Builder::lost(const Node& node) const {
 }
 
 void Builder::convert(const Node& node) {
-  if (node.type == "Constant" && !node.outputs.empty() && constants_.contains(node.outputs[0]))
+  if ((node.type == "Constant" || node.type == "Identity") && !node.outputs.empty() &&
+      constants_.contains(node.outputs[0]))
     return;
   if (const auto done = absorbed_.find(&node); done != absorbed_.end()) {
     const std::size_t at = is_constant(node, 0) ? 1 : 0;
@@ -309,6 +316,7 @@ Converted Builder::run() {
   std::set<std::string> bound;
   for (const Binding& b : result.bindings.list) bound.insert(b.sources[0]);
   for (const auto& [name, tensor] : constants_) {
+    if (name != tensor->name) continue;
     if (bound.contains(name) || !structural_.contains(name)) result.tensors.push_back(*tensor);
   }
   return result;

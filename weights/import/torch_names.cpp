@@ -65,34 +65,6 @@ void add_squeezenet_names(const std::array<int, 8>& fires, const Graph& graph, N
   }
 }
 
-// torchvision/models/googlenet.py: BasicConv2d is a convolution "conv" and a normalisation "bn".
-void add_googlenet_names(const Graph& graph, Names& names) {
-  std::map<std::string, std::string> table{{"conv1/7x7_s2", "conv1"},
-                                           {"conv2/3x3_reduce", "conv2"},
-                                           {"conv2/3x3", "conv3"},
-                                           {"loss3/classifier", "fc"}};
-  for (const char* module : {"3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"}) {
-    const std::string ours = std::string("inception_") + module + "/";
-    const std::string theirs = std::string("inception") + module + ".";
-    table[ours + "1x1"] = theirs + "branch1";
-    table[ours + "3x3_reduce"] = theirs + "branch2.0";
-    table[ours + "3x3"] = theirs + "branch2.1";
-    table[ours + "5x5_reduce"] = theirs + "branch3.0";
-    table[ours + "5x5"] = theirs + "branch3.1";  // a 3x3 convolution there
-    table[ours + "pool_proj"] = theirs + "branch4.1";
-  }
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    std::string name = graph.node(id).name;
-    const bool norm = graph.node(id).layer->kind() == LayerKind::kBatchNorm;
-    if (norm) name = graph.node(graph.node(id).inputs[0]).name;
-    const auto found = table.find(name);
-    if (found == table.end()) continue;
-    auto& own = names[static_cast<std::size_t>(id)];
-    own.push_back(found->second + (norm ? ".bn" : ".conv"));
-    own.push_back(found->second);
-  }
-}
-
 std::string torch_parameter(const std::string& ours) {
   if (ours == "gamma") return "weight";
   if (ours == "beta") return "bias";
@@ -151,11 +123,10 @@ Bindings bind(const std::string& prefix, const Graph& graph, const std::string& 
 std::vector<std::vector<std::string>> torch_module_names(const Graph& graph,
                                                          const std::string& architecture) {
   Names names(static_cast<std::size_t>(graph.size()));
+  add_own_names(graph, names);
   if (architecture.starts_with("squeezenet1.0")) add_squeezenet_names(kFires10, graph, names);
   if (architecture.starts_with("squeezenet1.1")) add_squeezenet_names(kFires11, graph, names);
-  if (architecture.starts_with("googlenet")) add_googlenet_names(graph, names);
   add_sequential_names(graph, names);
-  add_own_names(graph, names);
   return names;
 }
 

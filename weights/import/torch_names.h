@@ -15,7 +15,7 @@ namespace cutaway::weights {
 ///   up to the
 ///     flattening, "classifier.K" behind it, every convolution, normalisation, ReLU, pooling,
 ///     dropout and fully connected layer counted;
-///   - tables for SqueezeNet and GoogLeNet, chosen by `architecture`.
+///   - a table for SqueezeNet with Caffe's names, chosen by `architecture`.
 [[nodiscard]] std::vector<std::vector<std::string>> torch_module_names(
     const Graph& graph, const std::string& architecture);
 

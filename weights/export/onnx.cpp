@@ -1,3 +1,5 @@
+#include "weights/export/onnx.h"
+
 #include <fstream>
 #include <limits>
 #include <map>
@@ -7,7 +9,6 @@
 #include "runtime/error.h"
 #include "weights/atomic_file.h"
 #include "weights/export/protobuf_writer.h"
-#include "weights/export/writers.h"
 #include "weights/labels.h"
 #include "weights/preprocess_json.h"
 
@@ -329,6 +330,6 @@ class Writer {
 
 }  // namespace
 
-void write_onnx(const Package& package, const std::string& path) { Writer(package).write(path); }
+void export_onnx(const Package& package, const std::string& path) { Writer(package).write(path); }
 
 }  // namespace cutaway::weights
