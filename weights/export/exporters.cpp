@@ -12,7 +12,7 @@ namespace {
 
 // One line a format.
 constexpr std::array kExporters{
-    Exporter{"keras-hdf5", ".weights.h5", "Keras' weights-only HDF5, for load_weights",
+    Exporter{"keras-hdf5", ".keras.h5", "Keras' weights-only HDF5, for load_weights",
              export_keras_hdf5},
     Exporter{"onnx", ".onnx", "ONNX, opset 13, with preprocessing and labels as metadata",
              export_onnx},
