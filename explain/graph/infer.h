@@ -21,4 +21,10 @@ namespace cutaway::explain::graph {
                                          CpuStream stream,
                                          std::span<const std::uint8_t> mirror = {});
 
+/// For each image 1 if its mirrored features explain more in the top layer (the sum of the total
+/// scores).
+[[nodiscard]] std::vector<std::uint8_t> orientations(const ExplanatoryGraph& graph,
+                                                     std::span<const FeatureMaps> features,
+                                                     CpuStream stream);
+
 }  // namespace cutaway::explain::graph

@@ -1,0 +1,112 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "tools/graphs/learn_graph.h"
+#include "tools/verbs/verbs.h"
+
+namespace cutaway::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct LearnOptions {
+  GraphLearnJob job;
+  std::string preset{"default"}, strength;
+  std::int64_t parents{0}, candidates{0}, iterations{0}, restarts{0};
+  double static_fraction{-1};
+  bool flips{false};
+};
+
+void print(const Json& result) {
+  std::printf("%s\n", result.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+}
+
+int learn(LearnOptions& o, const Context& context) {
+  explain::graph::Config& c = o.job.config;
+  c = explain::graph::preset(o.preset);
+  if (o.parents > 0) c.parents = o.parents;
+  if (o.candidates > 0) c.candidates = o.candidates;
+  if (o.iterations > 0) c.iterations = o.iterations;
+  if (o.restarts > 0) c.restarts = o.restarts;
+  if (o.static_fraction >= 0) c.static_fraction = o.static_fraction;
+  if (!o.strength.empty()) c.strength = explain::graph::parse_strength(o.strength);
+  c.flips = o.flips;
+  c.seed = context.common.seed;
+  const GraphLearnSummary s = learn_graph(o.job, context);
+  Json layers = Json::array();
+  std::int64_t nodes = 0;
+  for (const auto& layer : s.package.graph.layers) {
+    nodes += layer.count();
+    layers.push_back({{"name", layer.spec.name}, {"size", layer.spec.size}, {"filters", layer.spec.filters},
+                      {"nodes", layer.count()}, {"parents", layer.parents}});
+  }
+  if (context.common.json) {
+    print({{"graph", o.job.out}, {"images", s.images}, {"negatives", s.package.origin.negatives}, {"nodes", nodes},
+           {"layers", layers}, {"storage", s.storage}, {"resumed", s.resumed},
+           {"feature_seconds", s.feature_seconds}, {"learn_seconds", s.learn_seconds},
+           {"unreadable", s.failures.size()}});
+  } else {
+    for (const Json& l : layers) {
+      std::printf("%-24s %3lldx%-3lld %5lld filters %7lld nodes, %lld parents each\n",
+                  l["name"].get<std::string>().c_str(), l["size"].get<long long>(), l["size"].get<long long>(),
+                  l["filters"].get<long long>(), l["nodes"].get<long long>(), l["parents"].get<long long>());
+    }
+    std::printf("%lld objects, %lld nodes; features %.1f s, learning %.1f s\n%s\n", static_cast<long long>(s.images),
+                static_cast<long long>(nodes), s.feature_seconds, s.learn_seconds, o.job.out.c_str());
+  }
+  return s.failures.empty() ? kExitOk : kExitPartial;
+}
+
+void add_query(CLI::App* verb, ObjectQuery& q) {
+  verb->add_option("--data", q.data, "folder of pictures, with parts.json or truth.json if there are boxes")->required();
+  verb->add_option("--boxes", q.boxes, "the list of boxes, where it is not in the folder");
+  verb->add_option("--category", q.category, "only objects of this category");
+  verb->add_option("--most", q.most, "at most so many objects")->check(CLI::NonNegativeNumber);
+  verb->add_option("--min-area", q.min_area, "leave out smaller boxes, square pixels")->capture_default_str();
+}
+
+void add_features(CLI::App* verb, FeatureOptions& f, std::int64_t& batch) {
+  verb->add_option("--batch", batch, "pictures at a time")->check(CLI::Range(1, 1024));
+  verb->add_option("--memory", f.memory_gib, "GiB for features; what is more goes to a file as float16")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  verb->add_option("--scratch", f.scratch, "folder of that file");
+}
+
+void add_learn(CLI::App& group, Context& context) {
+  auto o = std::make_shared<LearnOptions>();
+  CLI::App* verb = group.add_subcommand("learn", "Learn the explanatory graph of a category of objects");
+  verb->footer("example: cutaway graph learn weights/shipped/creatures.h5 --data DIR --category giraffe --out giraffe.h5");
+  verb->add_option("model", o->job.model, "a Cutaway package")->required();
+  add_query(verb, o->job.query);
+  verb->add_option("--out", o->job.out, "the graph to write")->required();
+  verb->add_option("--negatives", o->job.negatives, "folder of pictures without the object (default: other categories)");
+  verb->add_option("--most-negatives", o->job.most_negatives)->check(CLI::Range(2, 1000000))->capture_default_str();
+  verb->add_option("--layers", o->job.layers, "from fine to coarse, with commas (default: by the net)")->delimiter(',');
+  verb->add_option("--nodes", o->job.nodes, "nodes a filter of each layer")->delimiter(',');
+  verb->add_option("--preset", o->preset, "default, or authors: the published program with its faults")
+      ->capture_default_str();
+  verb->add_option("--parents", o->parents, "parents a node (15)");
+  verb->add_option("--candidates", o->candidates, "nodes above that may be parents (600)");
+  verb->add_option("--iterations", o->iterations, "EM updates a layer (20)");
+  verb->add_option("--strength", o->strength, "geometric, penalty, one, released");
+  verb->add_option("--static-fraction", o->static_fraction, "share of unmoving nodes that are no parents (0)");
+  verb->add_flag("--flips", o->flips, "choose the orientation of every picture");
+  verb->add_option("--restarts", o->restarts, "with --flips: starts of the top layer (1)");
+  verb->add_flag("--sigma-per-filter", o->job.sigma_per_filter, "scale filters, not units");
+  verb->add_option("--checkpoint", o->job.checkpoint, "file to go on from (default: OUT.checkpoint)");
+  verb->add_option("--checkpoint-seconds", o->job.checkpoint_seconds, "between checkpoints")->capture_default_str();
+  add_features(verb, o->job.features, o->job.batch);
+  verb->callback([o, &context] { context.action = [o, &context] { return learn(*o, context); }; });
+}
+
+}  // namespace
+
+void add_graph(CLI::App& program, Context& context) {
+  CLI::App* group = program.add_subcommand("graph", "The explanatory graph: which object parts the filters know");
+  group->require_subcommand(1);
+  add_learn(*group, context);
+}
+
+}  // namespace cutaway::tools
