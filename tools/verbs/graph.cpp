@@ -2,7 +2,9 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "tools/graphs/evaluate_graph.h"
 #include "tools/graphs/learn_graph.h"
+#include "tools/graphs/scene.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -101,12 +103,73 @@ void add_learn(CLI::App& group, Context& context) {
   verb->callback([o, &context] { context.action = [o, &context] { return learn(*o, context); }; });
 }
 
+void add_scene(CLI::App* verb, SceneQuery& q) {
+  verb->add_option("graph", q.graph, "a graph made by graph learn")->required();
+  verb->add_option("model", q.model, "the net it explains")->required();
+  add_query(verb, q.objects);
+  add_features(verb, q.features, q.batch);
+}
+
+Json json_of(const Interval& v) { return Json{v.value, v.low, v.high}; }
+
+int evaluate(const SceneQuery& query, GraphEvaluationOptions options, const Context& context) {
+  options.seed = context.common.seed;
+  const Scene scene = open_scene(query, context);
+  const GraphEvaluation e = evaluate_graph(scene, options);
+  if (!context.common.json) {
+    std::printf("%s\n%lld pictures; features %.2f s, inference %.1f ms a picture\n", to_text(e).c_str(),
+                static_cast<long long>(scene.images()), scene.forward_seconds,
+                1000 * scene.infer_seconds / static_cast<double>(scene.images()));
+    return kExitOk;
+  }
+  Json layers = Json::array();
+  for (std::size_t l = 0; l < e.instability.size(); ++l) {
+    const InstabilityRow& r = e.instability[l];
+    const HitRow& h = e.hits[l];
+    layers.push_back({{"name", r.layer}, {"graph", json_of(r.graph)}, {"filters", json_of(r.filters)},
+                      {"random", json_of(r.random)}, {"ratio", json_of(r.ratio)}, {"hit", json_of(h.hit)},
+                      {"filter_hit", h.filters}, {"random_hit", h.random}, {"edges", h.edges},
+                      {"edges_same_part", h.same_part}, {"edges_together", h.together},
+                      {"edges_by_chance", h.by_chance}});
+  }
+  Json shots = Json::array();
+  for (const ShotRow& r : e.shots) {
+    shots.push_back({{"part", r.part}, {"graph", json_of(r.graph)}, {"filters", json_of(r.filters)},
+                     {"mean", json_of(r.mean)}, {"graph_hit", r.graph_hit}, {"filter_hit", r.filter_hit},
+                     {"mean_hit", r.mean_hit}});
+  }
+  print({{"graph", query.graph}, {"category", scene.package.origin.category}, {"images", scene.images()},
+         {"landmarks", e.landmarks}, {"instability", json_of(e.graph)}, {"filters", json_of(e.filters)},
+         {"random", json_of(e.random)}, {"ratio", json_of(e.ratio)}, {"layers", layers}, {"shots", shots},
+         {"inference_ms", 1000 * scene.infer_seconds / static_cast<double>(scene.images())}});
+  return scene.features.failures.empty() ? kExitOk : kExitPartial;
+}
+
+void add_evaluate_graph(CLI::App& group, Context& context) {
+  auto q = std::make_shared<SceneQuery>();
+  auto o = std::make_shared<GraphEvaluationOptions>();
+  CLI::App* verb = group.add_subcommand("evaluate", "Measure a graph against annotated parts");
+  verb->footer("Intervals: 95 %, bootstrap over the pictures.\n"
+               "example: cutaway graph evaluate giraffe.h5 weights/shipped/creatures.h5 --data DIR --category giraffe");
+  add_scene(verb, *q);
+  verb->add_option("--best-nodes", o->nodes, "nodes a layer that are judged")->check(CLI::PositiveNumber)->capture_default_str();
+  verb->add_option("--best-images", o->best, "pictures a node is judged by")->check(CLI::PositiveNumber)->capture_default_str();
+  verb->add_option("--shots", o->shots, "pictures in which a part is shown")->check(CLI::Range(1, 100))->capture_default_str();
+  verb->add_option("--repeats", o->repeats, "choices of them; 0: leave this out")->check(CLI::Range(0, 1000))->capture_default_str();
+  verb->add_option("--samples", o->samples, "of the bootstrap")->check(CLI::Range(0, 100000))->capture_default_str();
+  verb->add_option("--tolerance", o->tolerance, "a node this near a part's box is on it, over the side")
+      ->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  verb->add_flag("--choose-first", o->choose_first, "pictures first, landmarks then, as the authors' program");
+  verb->callback([q, o, &context] { context.action = [q, o, &context] { return evaluate(*q, *o, context); }; });
+}
+
 }  // namespace
 
 void add_graph(CLI::App& program, Context& context) {
   CLI::App* group = program.add_subcommand("graph", "The explanatory graph: which object parts the filters know");
   group->require_subcommand(1);
   add_learn(*group, context);
+  add_evaluate_graph(*group, context);
 }
 
 }  // namespace cutaway::tools
