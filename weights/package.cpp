@@ -166,9 +166,12 @@ Package read(const Hdf5File& file) {
           std::move(provenance)};
 }
 
+using WritePlace = std::function<void(Hdf5File& file, const parts::Place& place)>;
+
 void write(const Package& package,
            const std::vector<parts::Place>& places,
-           const std::string& path) {
+           const std::string& path,
+           const WritePlace& write_place) {
   Hdf5File file = Hdf5File::create(path, parts::kBlock);
   file.write_text("/graph", to_json(package.model.graph));
   file.write_text("/preprocess", to_json(package.preprocess));
@@ -177,33 +180,56 @@ void write(const Package& package,
     file.write_text("/labels", join_labels(package.labels));
     file.write_attribute("/labels", "sha256", labels_hash(package.labels));
   }
-  for (const parts::Place& place : places) {
-    file.write_f32(place.dataset, place.dims, tensor_at(package.model, place).f32());
-  }
+  for (const parts::Place& place : places) write_place(file, place);
   file.close();
+}
+
+// What `write` needs to be true of everything but the parameters.
+std::vector<parts::Place> checked_places(const Package& package) {
+  std::vector<parts::Place> places = parts::places(package.model.graph);
+  validate(package.preprocess);
+  (void)join_labels(package.labels);
+  parts::check_fit(package.model.graph, package.preprocess, package.labels);
+  return places;
+}
+
+void require_finite(const parts::Place& place, std::span<const float> values) {
+  if (all_finite(values)) return;
+  throw Error(ErrorKind::kInput, "a parameter is not a finite number").at(place.dataset);
+}
+
+void write_whole(const Package& package, const std::string& path, const WritePlace& write_place) {
+  AtomicFile target(path);
+  write(package, parts::places(package.model.graph), target.temporary(), write_place);
+  const parts::Checked written = parts::checksum_behind_block(target.temporary());
+  target.write_at(0, bytes_of(parts::user_block(written.bytes, written.checksum)));
+  target.commit();
 }
 
 }  // namespace
 
 void validate(const Package& package) {
-  const std::vector<parts::Place> places = parts::places(package.model.graph);
-  validate(package.preprocess);
-  (void)join_labels(package.labels);
-  parts::check_fit(package.model.graph, package.preprocess, package.labels);
-  for (const parts::Place& place : places) {
-    if (!all_finite(tensor_at(package.model, place).f32())) {
-      throw Error(ErrorKind::kInput, "a parameter is not a finite number").at(place.dataset);
-    }
+  for (const parts::Place& place : checked_places(package)) {
+    require_finite(place, tensor_at(package.model, place).f32());
   }
 }
 
 void save(const Package& package, const std::string& path) {
   validate(package);
-  AtomicFile target(path);
-  write(package, parts::places(package.model.graph), target.temporary());
-  const parts::Checked written = parts::checksum_behind_block(target.temporary());
-  target.write_at(0, bytes_of(parts::user_block(written.bytes, written.checksum)));
-  target.commit();
+  write_whole(package, path, [&](Hdf5File& file, const parts::Place& place) {
+    file.write_f32(place.dataset, place.dims, tensor_at(package.model, place).f32());
+  });
+}
+
+void save_streamed(const Package& header, const std::string& path, const ParameterFill& fill) {
+  (void)checked_places(header);
+  std::vector<float> values;
+  write_whole(header, path, [&](Hdf5File& file, const parts::Place& place) {
+    values.resize(static_cast<std::size_t>(place.spec.shape.count()));
+    fill(place.node, place.index, values);
+    require_finite(place, values);
+    file.write_f32(place.dataset, place.dims, values);
+  });
 }
 
 Package load(const std::string& path) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,6 +48,13 @@ inline constexpr int kPackageVersion = 1;
 /// not make distinct paths, when the labels do not number the classes, and when the preprocessing
 /// does not fit the input's channels.
 void save(const Package& package, const std::string& path);
+
+/// Writes parameter `index` of `node` (in the order of Graph::parameters) into `values`.
+using ParameterFill = std::function<void(NodeId node, std::size_t index, std::span<float> values)>;
+/// save(), but the parameters are asked for one after the other, in the order of nodes, and only
+/// one is in memory at a time; those of `header.model` are not looked at. An exception of `fill`
+/// goes through, and nothing is left on disk.
+void save_streamed(const Package& header, const std::string& path, const ParameterFill& fill);
 
 /// Reads a package. Before HDF5 sees any of it the size and the checksum are verified, so damage
 /// anywhere is found (a forged checksum is not: XXH64 is no signature). Then everything must be

@@ -123,7 +123,7 @@ void check_fit(const Graph& graph,
         .expected(std::to_string(classes) + ", the classes of " + graph.node(graph.last()).name)
         .got(std::to_string(labels.size()));
   }
-  if (preprocess.channels() != graph.node(0).shape.c) {
+  if (preprocess.declared && preprocess.channels() != graph.node(0).shape.c) {
     throw Error(ErrorKind::kInput, "the preprocessing does not fit the net's input")
         .expected(std::to_string(graph.node(0).shape.c) + " channels")
         .got(std::to_string(preprocess.channels()));

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 
 namespace cutaway::weights {
 
@@ -37,6 +38,9 @@ enum class CropOffset : std::uint8_t { kFloor, kHalfEven };
 /// net's own order: for a BGR net mean[0] is the blue one. The default is the identity: RGB,
 /// 0..255. Steps in order: resize, 8-bit rounding, crop, channel order, arithmetic.
 struct Preprocess {
+  /// False: nobody has said what pictures this net expects. Packages may be made so, but no picture
+  /// may be given to them (require_declared).
+  bool declared{true};
   ColorOrder order{ColorOrder::kRgb};
   float scale{1.0F};                            ///< 1 or 1/255 as a rule
   std::array<float, 3> mean{0.0F, 0.0F, 0.0F};  ///< after scaling; only [0] for kGray
@@ -53,5 +57,8 @@ struct Preprocess {
   [[nodiscard]] constexpr int channels() const { return order == ColorOrder::kGray ? 1 : 3; }
   friend bool operator==(const Preprocess&, const Preprocess&) = default;
 };
+
+/// Throws kInput, naming the way out, unless `p` is declared.
+void require_declared(const Preprocess& p, const std::string& model);
 
 }  // namespace cutaway::weights

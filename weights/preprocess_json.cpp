@@ -86,7 +86,15 @@ void require(bool good, const char* what, const char* expected) {
 
 }  // namespace
 
+void require_declared(const Preprocess& p, const std::string& model) {
+  if (p.declared) return;
+  throw Error(ErrorKind::kInput, "the model does not say how pictures become its input")
+      .at(model)
+      .hint("convert it again with --preprocess (caffe, torchvision, keras, ...)");
+}
+
 void validate(const Preprocess& p) {
+  if (!p.declared) return;
   const auto extent = [](std::int32_t v) { return v >= 1 && v <= kMostSide; };
   require(std::isfinite(p.scale) && p.scale != 0.0F, "scale", "a finite number, not 0");
   for (std::size_t c = 0; c < static_cast<std::size_t>(p.channels()); ++c) {
@@ -102,6 +110,7 @@ void validate(const Preprocess& p) {
 
 std::string to_json(const Preprocess& p) {
   validate(p);
+  if (!p.declared) return json_text({{"declared", false}});
   Json resize{{"rule", name_of(kResizes, p.resize)},
               {"interpolation", name_of(kInterpolations, p.interpolation)}};
   if (p.resize == ResizeRule::kWarp) {
@@ -126,6 +135,12 @@ Preprocess preprocess_from_json(std::string_view text) {
   const Json json = parse_json(text);
   JsonObject object(json, kWhere);
   Preprocess p;
+  if (object.has("declared")) {
+    require(object.member("declared") == Json(false), "declared", "false, or nothing");
+    object.finish();
+    p.declared = false;
+    return p;
+  }
   p.order = value_of(kOrders, object, "order");
   p.scale = object.number("scale");
   read_triple(object, "mean", p.channels(), p.mean);

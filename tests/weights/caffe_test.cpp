@@ -87,8 +87,8 @@ TEST_CASE("weights arrive untransposed, in old and new extents") {
   CHECK(plain.report.rows[0].target == "conv1 weight");
   CHECK(plain.report.rows[0].mean == doctest::Approx(249.5));
   CHECK(plain.report.rows[0].deviation == doctest::Approx(144.3376));  // sqrt((500^2 - 1) / 12)
-  CHECK(plain.report.rows[4].rule == "OxI -> OxIx1x1");
-  CHECK(old.report.rows[4].rule == "1x1xOxI -> OxIx1x1");
+  CHECK(plain.report.rows[4].source_extents == "500x800");
+  CHECK(old.report.rows[4].source_extents == "1x1x500x800");
   CHECK(has(to_text(plain.report), "/data/ip2/1"));
   CHECK(plain.report.source_sha256.size() == 64);
   CHECK(plain.report.source_file == "new.h5");
@@ -127,8 +127,9 @@ TEST_CASE("single mutations are errors, never a silent load") {
   blobs = lenet_blobs();
   blobs.push_back({"/diff/conv1/0", {20, 1, 5, 5}});
   write(blobs, scratch.path("w.h5"));
-  CHECK(import_lenet(scratch.path("w.h5")).report.ignored ==
-        std::vector<std::string>{"/diff/conv1/0"});
+  const Imported with_diff = import_lenet(scratch.path("w.h5"));
+  REQUIRE(with_diff.report.unused.size() == 1);
+  CHECK(with_diff.report.unused[0].source == "/diff/conv1/0");
   // Inner infinities of arithmetic count as well: the check is on the values read.
   write(lenet_blobs(), scratch.path("w.h5"), std::numeric_limits<float>::infinity());
   CHECK(has(message_of([&] { (void)import_lenet(scratch.path("w.h5")); }), "is not finite"));
@@ -179,7 +180,7 @@ TEST_CASE("the public Caffe weights import, and survive as packages") {
     Imported imported = import_data(c.folder, c.architecture);
     CHECK(imported.report.rows.size() == c.rows);
     CHECK(imported.report.missing.empty());
-    CHECK(imported.report.ignored.empty());
+    CHECK(imported.report.unused.empty());
     Package package{std::move(imported.model), build_zoo(c.architecture).preprocess};
     package.provenance.source_sha256 = imported.report.source_sha256;
     save(package, scratch.path(c.folder));

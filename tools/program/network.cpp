@@ -11,9 +11,11 @@
 
 namespace cutaway::tools {
 
-weights::Package load_network(const std::string& path) {
+weights::Package load_network(const std::string& path, Use use) {
   try {
-    return weights::load(path);
+    weights::Package package = weights::load(path);
+    if (use == Use::kPictures) weights::require_declared(package.preprocess, path);
+    return package;
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kInput || weights::is_package(path)) throw;
     throw Error(ErrorKind::kInput, error.what())

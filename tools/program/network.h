@@ -11,8 +11,14 @@
 
 namespace cutaway::tools {
 
+/// What a verb will do with a package.
+enum class Use : std::uint8_t {
+  kPictures,  ///< give it pictures: it must say how they become its input
+  kStructure  ///< look at it, or feed it tensors
+};
+
 /// Loads a package; what is no package gets a hint to convert it first.
-[[nodiscard]] weights::Package load_network(const std::string& path);
+[[nodiscard]] weights::Package load_network(const std::string& path, Use use = Use::kPictures);
 
 /// "tench, Tinca tinca" for "n01440764 tench, Tinca tinca"; the number when there are no labels.
 [[nodiscard]] std::string label_name(const weights::Package& package, std::int64_t label);

@@ -20,7 +20,7 @@ struct Options {
 
 /// A package, or an architecture of the zoo with random weights.
 Model load_or_build(const std::string& name, std::uint64_t seed) {
-  if (std::filesystem::exists(name)) return load_network(name).model;
+  if (std::filesystem::exists(name)) return load_network(name, Use::kStructure).model;
   weights::ZooNet net = weights::build_zoo(name);
   Model model(std::move(net.graph));
   model.parameters = Parameters::initialized(model.graph, seed);

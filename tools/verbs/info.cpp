@@ -1,15 +1,22 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "runtime/buffer.h"
 #include "layers/receptive_field.h"
+#include "runtime/buffer.h"
+#include "tools/drawing/graph_drawing.h"
+#include "tools/images/atomic_file.h"
 #include "tools/program/network.h"
 #include "tools/report/fields.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
 namespace {
+
+struct Options {
+  std::string model, dot, svg;
+};
 
 struct Row {
   std::string name, type, output, inputs;
@@ -22,8 +29,8 @@ std::vector<Row> rows_of(const Graph& graph) {
   std::vector<Row> rows;
   for (NodeId id = 0; id < graph.size(); ++id) {
     const Node& node = graph.node(id);
-    Row row{node.name, std::string(node.layer->type()), {}, {}, 0, 0,
-            fields[static_cast<std::size_t>(id)].rows};
+    Row row{node.name, std::string(node.layer->type()),          {}, {}, 0,
+            0,         fields[static_cast<std::size_t>(id)].rows};
     const Shape& s = node.shape;
     row.output = std::to_string(s.c) + "x" + std::to_string(s.h) + "x" + std::to_string(s.w);
     std::vector<Shape> in;
@@ -39,8 +46,8 @@ std::vector<Row> rows_of(const Graph& graph) {
 }
 
 void print_table(const weights::Package& package, const std::vector<Row>& rows) {
-  std::printf("%-28s %-20s %-14s %12s %12s %9s %6s\n", "layer", "type", "output", "parameters", "MACs",
-              "field", "jump");
+  std::printf("%-28s %-20s %-14s %12s %12s %9s %6s\n", "layer", "type", "output", "parameters",
+              "MACs", "field", "jump");
   for (const Row& r : rows) {
     std::printf("%-28s %-20s %-14s %12lld %12lld %9.0f %6.0f\n", r.name.c_str(), r.type.c_str(),
                 r.output.c_str(), static_cast<long long>(r.parameters),
@@ -48,8 +55,13 @@ void print_table(const weights::Package& package, const std::vector<Row>& rows) 
   }
   const Graph& graph = package.model.graph;
   std::printf("\n%lld parameters, %.3f GMAC an image, weights %s\n",
-              static_cast<long long>(graph.parameter_count()), static_cast<double>(graph.macs()) * 1e-9,
+              static_cast<long long>(graph.parameter_count()),
+              static_cast<double>(graph.macs()) * 1e-9,
               weights::weights_hash(package.model).c_str());
+  const GraphMemory memory = memory_of(graph);
+  std::printf("memory for one image: %s parameters, %s to run, %s with the gradient\n",
+              short_bytes(memory.parameters).c_str(), short_bytes(memory.forward).c_str(),
+              short_bytes(memory.gradient).c_str());
   for (const Field& field : fields_of(package.preprocess)) {
     std::printf("preprocess %s: %s\n", field.name.c_str(), to_text(field.value).c_str());
   }
@@ -58,15 +70,43 @@ void print_table(const weights::Package& package, const std::vector<Row>& rows) 
               package.provenance.command.c_str());
 }
 
-int info(const std::string& path, const Context& context) {
-  if (path.empty()) {
+std::string joined(const weights::Package& package) {
+  std::string text = "preprocessing:";
+  for (const Field& field : fields_of(package.preprocess)) {
+    text += " " + field.name + " " + to_text(field.value) + ";";
+  }
+  text.pop_back();
+  return text;
+}
+
+void draw(const weights::Package& package, const Options& o) {
+  const Graph& graph = package.model.graph;
+  const std::string name = std::filesystem::path(o.model).filename().string();
+  if (!o.dot.empty()) write_file_atomically(o.dot, to_dot(graph, name));
+  if (o.svg.empty()) return;
+  const GraphMemory memory = memory_of(graph);
+  DrawingText text{name, {}};
+  text.lines.push_back(short_count(graph.parameter_count()) + " parameters (" +
+                       short_bytes(memory.parameters) + "), " + short_count(graph.macs()) +
+                       " multiply-adds an image; one image takes " + short_bytes(memory.forward) +
+                       ", with the gradient " + short_bytes(memory.gradient));
+  text.lines.push_back(joined(package));
+  text.lines.push_back("labels: " + std::to_string(package.labels.size()) + "; weights " +
+                       weights::weights_hash(package.model) + "; source: " +
+                       package.provenance.source_format + " " + package.provenance.source_file);
+  write_file_atomically(o.svg, to_svg(graph, text));
+}
+
+int info(const Options& o, const Context& context) {
+  if (o.model.empty()) {
     const CudaStatus cuda = cuda_status();
     std::printf("%s\nCPU threads: %d\nCUDA devices: %d%s%s\n", version_text().c_str(),
-                CpuStream(context.common.threads).threads(), cuda.count, cuda.reason.empty() ? "" : ", ",
-                cuda.reason.c_str());
+                CpuStream(context.common.threads).threads(), cuda.count,
+                cuda.reason.empty() ? "" : ", ", cuda.reason.c_str());
     return kExitOk;
   }
-  const weights::Package package = load_network(path);
+  const weights::Package package = load_network(o.model, Use::kStructure);
+  draw(package, o);
   const std::vector<Row> rows = rows_of(package.model.graph);
   if (!context.common.json) {
     print_table(package, rows);
@@ -75,13 +115,25 @@ int info(const std::string& path, const Context& context) {
   using Json = nlohmann::ordered_json;
   Json layers = Json::array();
   for (const Row& r : rows) {
-    layers.push_back({{"name", r.name}, {"type", r.type}, {"inputs", r.inputs}, {"output", r.output},
-                      {"parameters", r.parameters}, {"macs", r.macs}, {"receptive_field", r.field.size},
-                      {"jump", r.field.jump}, {"center", r.field.center}});
+    layers.push_back({{"name", r.name},
+                      {"type", r.type},
+                      {"inputs", r.inputs},
+                      {"output", r.output},
+                      {"parameters", r.parameters},
+                      {"macs", r.macs},
+                      {"receptive_field", r.field.size},
+                      {"jump", r.field.jump},
+                      {"center", r.field.center}});
   }
+  const GraphMemory memory = memory_of(package.model.graph);
   const Json result{{"parameters", package.model.graph.parameter_count()},
                     {"macs", package.model.graph.macs()},
                     {"weights_hash", weights::weights_hash(package.model)},
+                    {"memory",
+                     {{"parameters", memory.parameters},
+                      {"activations", memory.activations},
+                      {"forward", memory.forward},
+                      {"gradient", memory.gradient}}},
                     {"labels", package.labels.size()},
                     {"layers", layers}};
   std::printf("%s\n", result.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
@@ -91,11 +143,16 @@ int info(const std::string& path, const Context& context) {
 }  // namespace
 
 void add_info(CLI::App& program, Context& context) {
-  auto path = std::make_shared<std::string>();
-  CLI::App* verb = program.add_subcommand("info", "Layers, shapes, receptive fields, costs of a model");
-  verb->footer("example: cutaway info googlenet.h5; without a model: this build and its devices");
-  verb->add_option("model", *path, "a Cutaway package");
-  verb->callback([path, &context] { context.action = [path, &context] { return info(*path, context); }; });
+  auto o = std::make_shared<Options>();
+  CLI::App* verb =
+      program.add_subcommand("info", "Layers, shapes, receptive fields, costs of a model");
+  verb->footer(
+      "example: cutaway info googlenet.h5 --svg googlenet.svg; without a model: this build and its "
+      "devices");
+  verb->add_option("model", o->model, "a Cutaway package");
+  verb->add_option("--svg", o->svg, "draw the graph into this file")->needs("model");
+  verb->add_option("--dot", o->dot, "write the graph for Graphviz into this file")->needs("model");
+  verb->callback([o, &context] { context.action = [o, &context] { return info(*o, context); }; });
 }
 
 }  // namespace cutaway::tools

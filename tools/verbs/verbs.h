@@ -12,6 +12,7 @@ void add_convert(CLI::App& program, Context& context);
 void add_train(CLI::App& program, Context& context);
 void add_dataset(CLI::App& program, Context& context);
 void add_evaluate(CLI::App& program, Context& context);
+void add_verify(CLI::App& program, Context& context);
 void add_bench(CLI::App& program, Context& context);
 void add_graph(CLI::App& program, Context& context);
 

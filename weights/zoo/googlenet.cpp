@@ -2,11 +2,11 @@
 #include "layers/concat.h"
 #include "weights/zoo/families.h"
 #include "weights/zoo/pieces.h"
+#include "weights/zoo/trunks.h"
 
 namespace cutaway::weights {
+namespace zoo_pieces {
 namespace {
-
-using namespace zoo_pieces;  // NOLINT(google-build-using-namespace): the file's vocabulary
 
 struct Inception {
   const char* name;
@@ -35,10 +35,8 @@ NodeId inception(Graph& g, const Inception& m, NodeId from) {
   return g.add(name + "/output", std::make_shared<Concat>(), {one, three, five, projection});
 }
 
-}  // namespace
-
-ZooNet build_googlenet_caffe(const ZooOptions& options) {
-  Graph g(Shape{1, 3, 224, 224});
+// Up to the module of that name. Its pools stand between the modules; none follows the last one.
+NodeId modules(Graph& g, const std::string& last) {
   NodeId at = conv_relu(g, "conv1/7x7_s2", "conv1/relu_7x7", 0, {64, 7, 2, 3});
   at = lrn(g, "pool1/norm1", max_pool(g, "pool1/3x3_s2", at, 3, 2));
   at = conv_relu(g, "conv2/3x3_reduce", "conv2/relu_3x3_reduce", at, {64, 1});
@@ -47,9 +45,23 @@ ZooNet build_googlenet_caffe(const ZooOptions& options) {
   for (const Inception& module : kModules) {
     at = inception(g, module, at);
     const std::string name = module.name;
+    if (name == last) break;
     if (name == "inception_3b") at = max_pool(g, "pool3/3x3_s2", at, 3, 2);
     if (name == "inception_4e") at = max_pool(g, "pool4/3x3_s2", at, 3, 2);
   }
+  return at;
+}
+
+}  // namespace
+
+NodeId googlenet_trunk(Graph& g) { return modules(g, "inception_4e"); }
+
+}  // namespace zoo_pieces
+
+ZooNet build_googlenet_caffe(const ZooOptions& options) {
+  using namespace zoo_pieces;  // NOLINT(google-build-using-namespace): the file's vocabulary
+  Graph g(Shape{1, 3, 224, 224});
+  NodeId at = modules(g, "inception_5b");
   const kernels::PoolGeometry whole{7, 7, 1, 1, 0, 0};
   at = g.add("pool5/7x7_s1", std::make_shared<AveragePool>(whole, true, true), {at});
   at = dropout(g, "pool5/drop_7x7_s1", at, 0.4f);

@@ -4,6 +4,7 @@
 #include "layers/dense.h"
 #include "layers/dropout.h"
 #include "layers/flatten.h"
+#include "layers/global_pool.h"
 #include "layers/lrn.h"
 #include "layers/max_pool.h"
 #include "layers/relu.h"
@@ -23,12 +24,15 @@ NodeId conv_relu(Graph& g,
                  const std::string& relu_name,
                  NodeId from,
                  const ConvSize& size) {
-  const NodeId id = g.add(conv, std::make_shared<Conv>(size.channels, geometry(size)), {from});
-  return relu(g, relu_name, id);
+  return relu(g, relu_name, conv_bias(g, conv, from, size));
 }
 
 NodeId conv_plain(Graph& g, const std::string& name, NodeId from, const ConvSize& size) {
   return g.add(name, std::make_shared<Conv>(size.channels, geometry(size), false), {from});
+}
+
+NodeId conv_bias(Graph& g, const std::string& name, NodeId from, const ConvSize& size) {
+  return g.add(name, std::make_shared<Conv>(size.channels, geometry(size)), {from});
 }
 
 NodeId max_pool(Graph& g,
@@ -39,6 +43,16 @@ NodeId max_pool(Graph& g,
                 std::int32_t pad) {
   const kernels::PoolGeometry window{kernel, kernel, stride, stride, pad, pad};
   return g.add(name, std::make_shared<MaxPool>(window, true), {from});
+}
+
+NodeId max_pool_floor(
+    Graph& g, const std::string& name, NodeId from, std::int32_t kernel, std::int32_t stride) {
+  const kernels::PoolGeometry window{kernel, kernel, stride, stride, 0, 0};
+  return g.add(name, std::make_shared<MaxPool>(window, false), {from});
+}
+
+NodeId global_average_pool(Graph& g, const std::string& name, NodeId from) {
+  return g.add(name, std::make_shared<GlobalAveragePool>(), {from});
 }
 
 NodeId lrn(Graph& g, const std::string& name, NodeId from) {
@@ -72,6 +86,20 @@ Preprocess caffe_imagenet(std::int32_t side, float blue, float green, float red)
   p.interpolation = Interpolation::kBilinearPil;
   p.crop = CropRule::kCenter;
   p.crop_width = p.crop_height = side;
+  return p;
+}
+
+Preprocess torchvision_imagenet(std::int32_t side) {
+  Preprocess p;
+  p.scale = 1.0f / 255.0f;
+  p.mean = {0.485f, 0.456f, 0.406f};
+  p.std = {0.229f, 0.224f, 0.225f};
+  p.resize = ResizeRule::kShortSide;
+  p.short_side = 256;
+  p.interpolation = Interpolation::kBilinearPil;
+  p.crop = CropRule::kCenter;
+  p.crop_width = p.crop_height = side;
+  p.crop_offset = CropOffset::kHalfEven;
   return p;
 }
 

@@ -22,6 +22,8 @@ NodeId conv_relu(
     Graph& g, const std::string& conv, const std::string& relu, NodeId from, const ConvSize& size);
 /// A convolution without bias (for batch normalisation behind it).
 NodeId conv_plain(Graph& g, const std::string& name, NodeId from, const ConvSize& size);
+/// A convolution with bias and nothing behind it.
+NodeId conv_bias(Graph& g, const std::string& name, NodeId from, const ConvSize& size);
 /// Max pooling with Caffe's extents: rounded up.
 NodeId max_pool(Graph& g,
                 const std::string& name,
@@ -29,6 +31,10 @@ NodeId max_pool(Graph& g,
                 std::int32_t kernel,
                 std::int32_t stride,
                 std::int32_t pad = 0);
+/// Max pooling with PyTorch's extents: rounded down.
+NodeId max_pool_floor(
+    Graph& g, const std::string& name, NodeId from, std::int32_t kernel, std::int32_t stride);
+NodeId global_average_pool(Graph& g, const std::string& name, NodeId from);
 /// Local response normalisation over 5 channels, alpha 1e-4, beta 0.75, k 1.
 NodeId lrn(Graph& g, const std::string& name, NodeId from);
 /// Flattens, if there is a plane, and applies a fully connected layer. Returns the latter.
@@ -45,5 +51,8 @@ NodeId softmax(Graph& g, const std::string& name, NodeId from);
 /// Caffe's way: warp to 256 x 256, centre crop of `side`, BGR minus `mean` (blue, green, red), no
 /// scaling.
 [[nodiscard]] Preprocess caffe_imagenet(std::int32_t side, float blue, float green, float red);
+/// torchvision's way: short side to 256 with antialiasing, centre crop of `side`, RGB / 255 minus
+/// (.485, .456, .406), divided by (.229, .224, .225).
+[[nodiscard]] Preprocess torchvision_imagenet(std::int32_t side);
 
 }  // namespace cutaway::weights::zoo_pieces

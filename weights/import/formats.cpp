@@ -1,0 +1,91 @@
+#include "weights/import/formats.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "runtime/error.h"
+#include "weights/hdf5_vet.h"
+#include "weights/import/binary_file.h"
+#include "weights/import/readers.h"
+
+namespace cutaway::weights {
+namespace {
+
+constexpr std::size_t kHeadBytes = 4096;
+
+// One line a format, tried in this order: the particular before the general.
+constexpr std::array kFormats{
+    Format{"caffe-hdf5", "Caffe's HDF5 snapshots (/data/<layer>/0)", detect_caffe_hdf5,
+           read_caffe_hdf5},
+    Format{"pytorch", "PyTorch's .pt/.pth archives", detect_torch_zip, read_torch_zip},
+    Format{"pytorch-legacy", "PyTorch's .pth before 1.6", detect_torch_legacy, read_torch_legacy},
+    Format{"safetensors", "safetensors with PyTorch's names", detect_safetensors, read_safetensors},
+    Format{"hdf5", "other HDF5 files: <node>/weight, <node>.weight, or --map", detect_plain_hdf5,
+           read_plain_hdf5},
+};
+
+bool has_hdf5_signature(const BinaryFile& file) {
+  constexpr std::string_view kSignature("\x89HDF\r\n\x1a\n", 8);
+  // At 0 or behind a user block of 512, 1024, 2048, ... bytes.
+  for (std::uint64_t at = 0; file.holds(at, 8) && at <= (std::uint64_t{1} << 24);
+       at = at == 0 ? 512 : at * 2) {
+    if (file.text_at(at, 8) == kSignature) return true;
+  }
+  return false;
+}
+
+std::string likeness(const Candidate& c) {
+  if (c.bytes == 0) return "empty";
+  if (c.hdf5) return "HDF5";
+  if (c.head.starts_with("PK\x03\x04")) return "a zip archive";
+  const bool text = std::all_of(c.head.begin(), c.head.end(), [](char ch) {
+    return std::isprint(static_cast<unsigned char>(ch)) != 0 || ch == '\n' || ch == '\t' ||
+           ch == '\r';
+  });
+  return text ? "text" : "binary data";
+}
+
+}  // namespace
+
+bool Candidate::named(const char* extension) const {
+  const std::string_view end(extension);
+  return path.size() >= end.size() &&
+         std::equal(
+             end.begin(), end.end(), path.end() - static_cast<std::ptrdiff_t>(end.size()),
+             [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); });
+}
+
+std::span<const Format> formats() { return kFormats; }
+
+Candidate look_at(const std::string& path) {
+  const BinaryFile file = BinaryFile::open(path);
+  Candidate c;
+  c.path = path;
+  c.bytes = file.size();
+  c.head = file.text_at(0, std::min<std::uint64_t>(kHeadBytes, file.size()));
+  c.hdf5 = has_hdf5_signature(file);
+  if (c.hdf5) vet_hdf5(path);
+  return c;
+}
+
+Source open_source(const std::vector<std::string>& files, const std::string& format) {
+  std::vector<Candidate> candidates;
+  for (const std::string& path : files) candidates.push_back(look_at(path));
+  std::string known;
+  for (const Format& f : kFormats) {
+    known += (known.empty() ? "" : ", ") + std::string(f.name);
+    if (format.empty() ? f.detect(candidates) : format == f.name) return f.read(candidates);
+  }
+  if (!format.empty()) {
+    throw Error(ErrorKind::kUsage, "unknown format '" + format.substr(0, 64) + "'").expected(known);
+  }
+  std::string seen;
+  for (const Candidate& c : candidates) seen += (seen.empty() ? "" : " + ") + likeness(c);
+  throw Error(ErrorKind::kInput, "not in a format that can be imported")
+      .at(files.empty() ? "" : files.front())
+      .expected("one of " + known)
+      .got(seen);
+}
+
+}  // namespace cutaway::weights

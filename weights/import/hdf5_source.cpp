@@ -1,0 +1,43 @@
+#include "weights/import/hdf5_source.h"
+
+#include "weights/import/import_plan.h"
+
+namespace cutaway::weights {
+namespace {
+
+ElementType type_of(const std::string& dtype) {
+  for (const ElementType t :
+       {ElementType::kF16, ElementType::kF32, ElementType::kF64, ElementType::kU8, ElementType::kI8,
+        ElementType::kI16, ElementType::kI32, ElementType::kI64}) {
+    if (dtype == to_string(t)) return t;
+  }
+  return ElementType::kOther;
+}
+
+}  // namespace
+
+Source hdf5_source(std::shared_ptr<const Hdf5File> file, const std::string& format) {
+  Source source;
+  source.format = format;
+  source.files = {file->path()};
+  Problems problems;
+  for (const std::string& name : file->datasets("/")) {
+    const Hdf5Dataset info = file->describe(name);
+    const ElementType type = type_of(info.dtype);
+    // Before anything is allocated: an extent costs a file nothing.
+    const std::int64_t factor = info.filtered ? Hdf5File::kMostCompression : 1;
+    if (is_floating(type) &&
+        count_of(info.dims) > info.storage_bytes / info.element_bytes * factor) {
+      problems.add(name + " claims more than the file holds");
+    }
+    source.tensors.push_back({name, info.dims, type});
+  }
+  problems.stop(file->path());
+  std::vector<std::string> names;
+  for (const SourceTensor& t : source.tensors) names.push_back(t.name);
+  source.read = [file = std::move(file), names = std::move(names)](
+                    std::size_t i, std::span<float> to) { file->read_f32_into(names[i], to); };
+  return source;
+}
+
+}  // namespace cutaway::weights

@@ -1,0 +1,345 @@
+#include "weights/import/import_plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <unordered_map>
+
+#include "runtime/error.h"
+#include "weights/xxh64.h"
+
+namespace cutaway::weights {
+namespace {
+
+// More lines than that help nobody.
+constexpr std::size_t kMostProblems = 60;
+
+std::string target_name(const Graph& graph, NodeId node, const ParameterSpec& spec) {
+  return graph.node(node).name + " " + spec.name;
+}
+
+std::string quoted_patterns(const std::vector<std::string>& sources) {
+  std::string text;
+  for (const std::string& s : sources) {
+    if (text.size() > 200) return text + ", ...";
+    text += (text.empty() ? "" : ", ") + s;
+  }
+  return text;
+}
+
+}  // namespace
+
+void Problems::stop(const std::string& where, const std::string& what) const {
+  if (lines_.empty()) return;
+  std::string all = std::to_string(lines_.size()) + " " + what;
+  for (std::size_t i = 0; i < std::min(lines_.size(), kMostProblems); ++i)
+    all += "\n  " + lines_[i];
+  if (lines_.size() > kMostProblems) all += "\n  ...";
+  throw Error(ErrorKind::kInput, all).at(where);
+}
+
+ValueSummary summarize(std::span<const float> values) {
+  // Four sums at a time: additions in double wait for each other otherwise.
+  constexpr std::size_t kLanes = 4;
+  const auto sum_of = [&](auto&& term) {
+    double lanes[kLanes] = {};
+    std::size_t i = 0;
+    for (; i + kLanes <= values.size(); i += kLanes) {
+      for (std::size_t l = 0; l < kLanes; ++l) lanes[l] += term(double{values[i + l]});
+    }
+    for (; i < values.size(); ++i) lanes[0] += term(double{values[i]});
+    return lanes[0] + lanes[1] + lanes[2] + lanes[3];
+  };
+  const double count = std::max<double>(1.0, static_cast<double>(values.size()));
+  ValueSummary s;
+  s.mean = sum_of([](double v) { return v; }) / count;
+  const double squares = sum_of([&](double v) { return (v - s.mean) * (v - s.mean); });
+  s.deviation = std::sqrt(squares / count);
+  s.finite = std::isfinite(squares);
+  Xxh64 hash;
+  hash.update(std::as_bytes(values));
+  s.checksum = hex(hash.digest());
+  return s;
+}
+
+/// The matching under way.
+class Matcher {
+ public:
+  Matcher(const Source& source,
+          const Graph& graph,
+          const Bindings& bindings,
+          const ImportOptions& options,
+          Problems& problems,
+          ImportPlan& plan)
+      : source_(source),
+        graph_(graph),
+        bindings_(bindings),
+        options_(options),
+        problems_(problems),
+        plan_(plan),
+        uses_(source.tensors.size(), 0),
+        allowed_uses_(options.allow_missing.size(), false) {
+    for (std::size_t i = 0; i < source.tensors.size(); ++i) {
+      if (!index_.emplace(source.tensors[i].name, i).second) {
+        problems_.add("two tensors are called " + source.tensors[i].name);
+      }
+    }
+    for (const Binding& b : bindings_.list) by_target_[{b.node, b.parameter}] = &b;
+  }
+
+  void run() {
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      std::size_t parameter = 0;
+      for (const ParameterSpec& spec : graph_.parameters(id)) {
+        ImportPlan::Entry entry;
+        entry.node = id;
+        entry.parameter = parameter++;
+        entry.target = target_name(graph_, id, spec);
+        entry.spec = spec;
+        match(std::move(entry));
+      }
+    }
+    if (options_.by_shape) match_shapes();
+    for (const ImportPlan::Entry& entry : unmatched_) report_missing(entry);
+    list_unused();
+    swap_first();
+    check_patterns();
+  }
+
+ private:
+  const Binding* binding_of(const ImportPlan::Entry& entry) const {
+    const auto found = by_target_.find({entry.node, entry.parameter});
+    return found == by_target_.end() ? nullptr : found->second;
+  }
+
+  void match(ImportPlan::Entry entry) {
+    const Binding* binding = binding_of(entry);
+    if (binding != nullptr && binding->constant) {
+      entry.constant = *binding->constant;
+      plan_.entries_.push_back(std::move(entry));
+      return;
+    }
+    if (binding != nullptr) {
+      for (const std::string& name : binding->sources) {
+        const auto found = index_.find(name);
+        if (found == index_.end()) continue;
+        take(std::move(entry), *binding, found->second);
+        return;
+      }
+    }
+    plan_.entries_.push_back(entry);
+    plan_.entries_.back().missing = true;
+    unmatched_.push_back(std::move(entry));
+  }
+
+  void take(ImportPlan::Entry entry, const Binding& binding, std::size_t source) {
+    const SourceTensor& tensor = source_.tensors[source];
+    if (uses_[source]++ > 0 && !binding.may_share) {
+      problems_.add(tensor.name + " is taken twice, at last for " + entry.target);
+    }
+    entry.source = source;
+    entry.transform = binding.transform;
+    check_fit(entry, binding, tensor);
+    plan_.entries_.push_back(std::move(entry));
+  }
+
+  void check_fit(const ImportPlan::Entry& entry,
+                 const Binding& binding,
+                 const SourceTensor& tensor) {
+    std::vector<Extents> accepted =
+        parameter_extents(graph_.node(entry.node).layer->kind(), entry.spec);
+    accepted.insert(accepted.end(), binding.also.begin(), binding.also.end());
+    for (Extents& extents : accepted) extents = source_extents(binding.transform, extents);
+    if (std::find(accepted.begin(), accepted.end(), tensor.extents) == accepted.end()) {
+      problems_.add("extents of " + tensor.name + " for " + entry.target + ": expected " +
+                    text_of(accepted.front()) + ", got " + text_of(tensor.extents));
+    } else if (!is_floating(tensor.type)) {
+      problems_.add("type of " + tensor.name + " for " + entry.target +
+                    ": expected floating point, got " + to_string(tensor.type));
+    }
+  }
+
+  // One tensor and one parameter of the same extents are a pair; more are a guess.
+  void match_shapes() {
+    std::map<Extents, std::vector<std::size_t>> tensors;
+    for (std::size_t i = 0; i < uses_.size(); ++i) {
+      if (uses_[i] == 0 && is_floating(source_.tensors[i].type))
+        tensors[source_.tensors[i].extents].push_back(i);
+    }
+    const auto usual = [&](const ImportPlan::Entry& e) {
+      return parameter_extents(graph_.node(e.node).layer->kind(), e.spec).front();
+    };
+    std::map<Extents, int> targets;
+    for (const ImportPlan::Entry& e : unmatched_) ++targets[usual(e)];
+    std::vector<ImportPlan::Entry> left;
+    for (ImportPlan::Entry& e : unmatched_) {
+      const auto found = tensors.find(usual(e));
+      if (found == tensors.end()) {
+        left.push_back(std::move(e));
+      } else if (found->second.size() == 1 && targets[found->first] == 1) {
+        ++uses_[found->second[0]];
+        for (ImportPlan::Entry& planned : plan_.entries_) {
+          if (planned.node != e.node || planned.parameter != e.parameter) continue;
+          planned.source = found->second[0];
+          planned.missing = false;
+        }
+      } else {
+        problems_.add("extents " + text_of(found->first) + " do not tell which of " +
+                      std::to_string(found->second.size()) + " tensors is " + e.target +
+                      ": name it in --map");
+      }
+    }
+    unmatched_ = std::move(left);
+  }
+
+  bool allowed_missing(const ImportPlan::Entry& entry) {
+    bool allowed = false;
+    for (std::size_t i = 0; i < options_.allow_missing.size(); ++i) {
+      const std::string& pattern = options_.allow_missing[i];
+      bool fits = matches_pattern(pattern, entry.target);
+      for (const auto& [alias, node] : graph_.aliases()) {
+        fits =
+            fits || (node == entry.node && matches_pattern(pattern, alias + " " + entry.spec.name));
+      }
+      if (!fits) continue;
+      allowed_uses_[i] = true;
+      allowed = true;
+    }
+    return allowed;
+  }
+
+  void report_missing(const ImportPlan::Entry& entry) {
+    if (allowed_missing(entry)) {
+      plan_.report_.missing.push_back(entry.target);
+      return;
+    }
+    const Binding* binding = binding_of(entry);
+    const LayerKind kind = graph_.node(entry.node).layer->kind();
+    const Extents usual = parameter_extents(kind, entry.spec).front();
+    if (binding == nullptr || binding->sources.empty()) {
+      problems_.add("this layout has no place for " + entry.target + " (" + text_of(usual) + ")");
+    } else {
+      problems_.add("missing: " + entry.target + " (" +
+                    text_of(source_extents(binding->transform, usual)) + "), looked for " +
+                    quoted_patterns(binding->sources));
+    }
+  }
+
+  void list_unused() {
+    for (std::size_t i = 0; i < uses_.size(); ++i) {
+      if (uses_[i] > 0) continue;
+      const SourceTensor& tensor = source_.tensors[i];
+      if (const std::string reason = exemption(tensor.name); !reason.empty()) {
+        plan_.report_.unused.push_back(
+            {tensor.name, text_of(tensor.extents), to_string(tensor.type), reason});
+      } else {
+        problems_.add("not used: " + tensor.name + " (" + text_of(tensor.extents) + ")");
+      }
+    }
+  }
+
+  std::string exemption(const std::string& name) const {
+    for (const std::string& pattern : options_.allow_unused) {
+      if (matches_pattern(pattern, name)) return "allowed by the caller";
+    }
+    for (const Exemption& e : bindings_.unused) {
+      if (matches_pattern(e.pattern, name)) return e.reason;
+    }
+    return {};
+  }
+
+  void swap_first() {
+    if (!options_.swap_channels) return;
+    for (ImportPlan::Entry& entry : plan_.entries_) {
+      const std::vector<NodeId>& inputs = graph_.node(entry.node).inputs;
+      if (graph_.node(entry.node).layer->kind() == LayerKind::kConv && inputs[0] == 0 &&
+          entry.spec.name == "weight" && entry.spec.shape.c == graph_.node(0).shape.c) {
+        entry.transform.swap_channels = !entry.transform.swap_channels;
+        swapped_ = true;
+      }
+    }
+    if (!swapped_)
+      problems_.add("no ungrouped convolution reads the input, so there are no channels to swap");
+  }
+
+  // A pattern that fits nothing is a slip of the pen; the nearest names help.
+  void check_patterns() {
+    for (const std::string& pattern : options_.allow_missing) {
+      bool fits = false;
+      for (const ImportPlan::Entry& e : plan_.entries_) {
+        fits = fits || matches_pattern(pattern, e.target);
+      }
+      if (!fits && pattern.find('*') == std::string::npos) (void)graph_.find(pattern);
+    }
+  }
+
+  const Source& source_;
+  const Graph& graph_;
+  const Bindings& bindings_;
+  const ImportOptions& options_;
+  Problems& problems_;
+  ImportPlan& plan_;
+  std::unordered_map<std::string, std::size_t> index_;
+  std::map<std::pair<NodeId, std::size_t>, const Binding*> by_target_;
+  std::vector<int> uses_;
+  std::vector<bool> allowed_uses_;
+  std::vector<ImportPlan::Entry> unmatched_;
+  bool swapped_{false};
+};
+
+ImportPlan::ImportPlan(const Source& source,
+                       const Graph& graph,
+                       const Bindings& bindings,
+                       const ImportOptions& options,
+                       Problems& problems)
+    : source_(&source) {
+  report_.format = source.format;
+  report_.producer = source.producer;
+  for (const std::string& file : source.files) {
+    report_.source_file += (report_.source_file.empty() ? "" : " + ") +
+                           std::filesystem::path(file).filename().string();
+  }
+  Matcher(source, graph, bindings, options, problems, *this).run();
+}
+
+void ImportPlan::read(std::size_t i,
+                      std::span<float> to,
+                      ImportReport& report,
+                      Problems& problems) const {
+  const Entry& entry = entries_[i];
+  const std::string extents = to_string(entry.spec.shape);
+  if (entry.missing) {
+    std::fill(to.begin(), to.end(), 0.0F);
+    return;
+  }
+  ImportRow row{"", "", "", "", entry.target, extents, 0, 0, ""};
+  if (entry.source == kNone) {
+    std::fill(to.begin(), to.end(), entry.constant);
+    row.source = "(constant)";
+    row.rule = "all " + std::to_string(entry.constant);
+  } else {
+    const SourceTensor& tensor = source_->tensors[entry.source];
+    if (entry.transform.identity()) {
+      source_->read(entry.source, to);
+    } else {
+      std::vector<float> values(to.size());
+      source_->read(entry.source, values);
+      // Extents of one are dropped or added freely by parameter_extents; the transform sees the
+      // source's.
+      apply(entry.transform, tensor.extents, values, to);
+    }
+    row.source = tensor.name;
+    row.source_extents = text_of(tensor.extents);
+    row.dtype = to_string(tensor.type);
+    row.rule = describe(entry.transform);
+  }
+  const ValueSummary summary = summarize(to);
+  if (!summary.finite) problems.add(row.source + " for " + entry.target + " is not finite");
+  row.mean = summary.mean;
+  row.deviation = summary.deviation;
+  row.checksum = summary.checksum;
+  report.rows.push_back(std::move(row));
+}
+
+}  // namespace cutaway::weights

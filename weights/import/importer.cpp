@@ -1,0 +1,138 @@
+#include "weights/import/importer.h"
+
+#include <algorithm>
+#include <set>
+
+#include "runtime/error.h"
+#include "weights/import/binary_file.h"
+#include "weights/json.h"
+#include "weights/sha256.h"
+#include "weights/zoo/zoo.h"
+
+namespace cutaway::weights {
+namespace {
+
+constexpr std::uint64_t kMostMapBytes = 4 << 20;
+
+// One file: its digest. Several: the digest of their digests, in order.
+std::string digest_of(const std::vector<std::string>& files) {
+  if (files.size() == 1) return sha256_of_file(files[0]);
+  std::string all;
+  for (const std::string& file : files) all += sha256_of_file(file) + "\n";
+  return all.empty() ? "" : sha256(all);
+}
+
+std::string where(const Source& source) { return source.files.empty() ? "" : source.files.front(); }
+
+Binding binding_from(const std::string& path, const std::string& target, const Json& value) {
+  Binding binding;
+  if (value.is_string()) {
+    binding.sources = {value.get<std::string>()};
+    return binding;
+  }
+  JsonObject object(value, path + ":" + target);
+  binding.sources = {object.text("source")};
+  if (object.has("axes")) binding.transform = transform_between(object.text("axes"));
+  if (object.has("flip")) binding.transform.flip = object.member("flip") == Json(true);
+  object.finish();
+  return binding;
+}
+
+}  // namespace
+
+Imported import_weights(const Source& source,
+                        Graph graph,
+                        const Bindings& bindings,
+                        const ImportOptions& options) {
+  Problems problems;
+  const ImportPlan plan(source, graph, bindings, options, problems);
+  problems.stop(where(source));
+  ImportReport report = plan.report();
+  // Allocated only now that every extent has been found behind real storage.
+  Parameters parameters = Parameters::zeroed(graph);
+  for (std::size_t i = 0; i < plan.size(); ++i) {
+    plan.read(i, parameters.of(plan.node(i))[plan.parameter(i)].f32(), report, problems);
+  }
+  problems.stop(where(source));
+  report.source_sha256 = digest_of(source.files);
+  return {Model(std::move(graph), std::move(parameters)), std::move(report)};
+}
+
+ImportReport import_into_package(const Source& source,
+                                 Package header,
+                                 const Bindings& bindings,
+                                 const ImportOptions& options,
+                                 const std::string& path) {
+  Problems problems;
+  const ImportPlan plan(source, header.model.graph, bindings, options, problems);
+  problems.stop(where(source));
+  ImportReport report = plan.report();
+  report.source_sha256 = digest_of(source.files);
+  header.provenance.source_format = report.format;
+  header.provenance.source_file = report.source_file;
+  header.provenance.source_sha256 = report.source_sha256;
+  std::size_t next = 0;
+  save_streamed(header, path, [&](NodeId node, std::size_t parameter, std::span<float> to) {
+    check(next < plan.size() && plan.node(next) == node && plan.parameter(next) == parameter,
+          "parameters of a plan in another order");
+    plan.read(next++, to, report, problems);
+    problems.stop(where(source));
+  });
+  return report;
+}
+
+void apply_map(const std::string& path,
+               const Source& source,
+               const Graph& graph,
+               Bindings& bindings) {
+  const BinaryFile file = BinaryFile::open(path);
+  if (file.size() > kMostMapBytes) throw Error(ErrorKind::kInput, "the map is too long").at(path);
+  const Json json = parse_json(file.text_at(0, file.size()));
+  if (!json.is_object()) throw Error(ErrorKind::kInput, "not a JSON object").at(path);
+  std::set<std::string> names;
+  for (const SourceTensor& t : source.tensors) names.insert(t.name);
+  for (const auto& [target, value] : json.items()) {
+    const std::size_t space = target.find_last_of(' ');
+    if (space == std::string::npos) {
+      throw Error(ErrorKind::kInput, "parameter '" + target + "'")
+          .at(path)
+          .expected("a node and a parameter, such as 'conv1 weight'");
+    }
+    Binding binding = binding_from(path, target, value);
+    binding.node = graph.find(target.substr(0, space));
+    const std::vector<ParameterSpec> specs = graph.parameters(binding.node);
+    const auto spec = std::find_if(specs.begin(), specs.end(), [&](const ParameterSpec& s) {
+      return s.name == target.substr(space + 1);
+    });
+    if (spec == specs.end()) {
+      throw Error(ErrorKind::kInput, "the node has no such parameter").at(path + ":" + target);
+    }
+    if (!names.contains(binding.sources[0])) {
+      throw Error(ErrorKind::kInput, "the source has no tensor '" + binding.sources[0] + "'")
+          .at(path + ":" + target);
+    }
+    binding.parameter = static_cast<std::size_t>(spec - specs.begin());
+    std::erase_if(bindings.list, [&](const Binding& b) {
+      return b.node == binding.node && b.parameter == binding.parameter;
+    });
+    bindings.list.push_back(std::move(binding));
+  }
+}
+
+std::vector<Fit> fitting_architectures(const Source& source, const ImportOptions& options) {
+  std::vector<Fit> fits;
+  ImportOptions tolerant = options;
+  tolerant.allow_missing.clear();  // its patterns are about one architecture
+  for (const ZooEntry& entry : zoo()) {
+    const Graph graph = entry.build({}).graph;
+    Problems problems;
+    const ImportPlan plan(source, graph, source.bind(graph, entry.name), tolerant, problems);
+    fits.push_back(
+        {entry.name, problems.count(), problems.count() == 0 ? "" : problems.lines()[0]});
+  }
+  std::stable_sort(fits.begin(), fits.end(),
+                   [](const Fit& a, const Fit& b) { return a.problems < b.problems; });
+  return fits;
+}
+
+}  // namespace cutaway::weights

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <string>
+
+#include "layers/model.h"
+#include "weights/import/import_plan.h"
+#include "weights/package.h"
+
+namespace cutaway::weights {
+
+struct Imported {
+  Model model;
+  ImportReport report;
+};
+
+/// Reads all of `source` into a model. Strict: every parameter of the graph must be there in its
+/// exact extents, of a floating-point type and finite, and every tensor of the source must be used,
+/// except for what `options` and the bindings' exemptions name. Otherwise throws kInput with ALL
+/// problems, one a line.
+[[nodiscard]] Imported import_weights(const Source& source,
+                                      Graph graph,
+                                      const Bindings& bindings,
+                                      const ImportOptions& options = {});
+
+/// The same straight into a package file, tensor by tensor: memory is that of the largest parameter
+/// (twice, if it is transformed). `header` has the graph, preprocessing and labels; its parameters
+/// are not used, and source file and checksum of its provenance are filled in. No file is left
+/// behind on failure.
+ImportReport import_into_package(const Source& source,
+                                 Package header,
+                                 const Bindings& bindings,
+                                 const ImportOptions& options,
+                                 const std::string& path);
+
+/// Bindings that the user's file adds to or puts before those of the format. JSON: an object whose
+/// members are parameters, "conv1 weight", and whose values are names of source tensors or objects
+///   {"source": "conv1_w", "axes": "HWIO->OIHW", "flip": true}.
+/// Throws kInput for unknown nodes, parameters or tensors.
+void apply_map(const std::string& path,
+               const Source& source,
+               const Graph& graph,
+               Bindings& bindings);
+
+/// How well the zoo's architectures fit a source without one: number of problems by name, fewest
+/// first.
+struct Fit {
+  std::string architecture;
+  std::size_t problems{0};
+  std::string first;  ///< the first problem
+};
+[[nodiscard]] std::vector<Fit> fitting_architectures(const Source& source,
+                                                     const ImportOptions& options);
+
+}  // namespace cutaway::weights
