@@ -56,11 +56,12 @@ double mean_instability(const LayerSpec& spec,
   return count > 0 ? sum / count : std::numeric_limits<double>::quiet_NaN();
 }
 
-Records raw_filters(const FeatureMaps& features) {
+Records raw_filters(const FeatureMaps& features, std::span<const std::uint8_t> mirror) {
   Records records(features.filters(), features.images());
   const std::int64_t size = features.size();
   for (std::int64_t i = 0; i < features.images(); ++i) {
-    const std::vector<float> maps = features.get(i);
+    const bool turned = !mirror.empty() && mirror[static_cast<std::size_t>(i)] != 0;
+    const std::vector<float> maps = features.get(i, turned);
     for (std::int64_t d = 0; d < features.filters(); ++d) {
       const float* map = maps.data() + d * size * size;
       std::int64_t at = 0;

@@ -43,7 +43,8 @@ struct InstabilityOptions {
 
 /// What filters say by themselves: the strongest cell of each map is its position, the value there
 /// its score. A record a filter.
-[[nodiscard]] Records raw_filters(const FeatureMaps& features);
+[[nodiscard]] Records raw_filters(const FeatureMaps& features,
+                                  std::span<const std::uint8_t> mirror = {});
 
 /// Positions that say nothing: for each node uniformly random cells, with the scores of `like`.
 [[nodiscard]] Records random_positions_like(const Records& like,

@@ -25,6 +25,7 @@ std::vector<std::string> usable_parts(const Scene& scene) {
     const Landmark landmark = scene.landmark(name);
     if (std::ranges::count_if(landmark, [](const PixelPoint& p) { return p.seen; }) >= 8) usable.push_back(name);
   }
+  if (usable.size() > 64) usable.resize(64);
   if (usable.empty()) throw Error(ErrorKind::kInput, "no part is annotated in at least eight pictures");
   return usable;
 }
@@ -119,7 +120,7 @@ void measure_instability(const Scene& scene, const GraphEvaluationOptions& o, Gr
   for (auto& v : all) v.assign(samples, 0.0);
   for (std::size_t l = 0; l < layers; ++l) {
     const LayerSpec& spec = scene.graph().layers[l].spec;
-    const Records raw = raw_filters(scene.features.maps[l]);
+    const Records raw = raw_filters(scene.features.maps[l], scene.mirror);
     const auto nodes = best_nodes(scene.records[l], o.nodes, o.best);
     const Records random = random_positions_like(scene.records[l], spec, o.seed);
     const InstabilitySamples sources[3] = {
@@ -199,15 +200,18 @@ class PartField {
   std::vector<std::vector<std::unique_ptr<PartBox>>> boxes_;
 };
 
-/// A node's best part and how often it is on it where it is seen.
+constexpr double kOn = 0.6;  // a node that is on no part this often says nothing about edges
+
+/// A node's best part, how often it is on it where it is seen, and all parts that it is on as often as kOn.
 struct Hit {
   std::size_t part{0};
   double rate{0};
+  std::uint64_t parts{0};
 };
 
 Hit hit_of(const LayerSpec& spec, const Records& records, std::int64_t node, const PartField& field,
            const std::vector<int>& counts, int only = -1) {
-  Hit best{0, -1};
+  Hit best{0, -1, 0};
   for (std::size_t p = 0; p < field.parts(); ++p) {
     if (only >= 0 && p != static_cast<std::size_t>(only)) continue;
     double hits = 0;
@@ -221,7 +225,10 @@ Hit hit_of(const LayerSpec& spec, const Records& records, std::int64_t node, con
       seen += counts[static_cast<std::size_t>(i)];
     }
     const double rate = seen > 0 ? hits / seen : 0;
-    if (rate > best.rate) best = {p, rate};
+    if (rate >= kOn) best.parts |= std::uint64_t{1} << p;
+    if (rate <= best.rate) continue;
+    best.part = p;
+    best.rate = rate;
   }
   return best;
 }
@@ -233,44 +240,54 @@ double mean_hit(const LayerSpec& spec, const Records& records, const std::vector
   return sum / static_cast<double>(nodes.size());
 }
 
+/// Edges and pairs of nodes of two layers, both on some part.
+struct Pairs {
+  double count{0}, same{0}, joined{0};
+
+  void add(const Hit& a, const Hit& b, const std::vector<std::uint64_t>& together) {
+    if (a.parts == 0 || b.parts == 0) return;
+    std::uint64_t reach = a.parts;
+    for (std::size_t p = 0; p < together.size(); ++p) {
+      if ((a.parts >> p & 1U) != 0) reach |= together[p];
+    }
+    count += 1;
+    same += (a.parts & b.parts) != 0 ? 1 : 0;
+    joined += (reach & b.parts) != 0 ? 1 : 0;
+  }
+};
+
 void measure_edges(const Scene& scene, std::size_t l, const std::vector<std::vector<Hit>>& hits,
-                   const std::vector<std::vector<bool>>& together, HitRow& row) {
-  constexpr double kOn = 0.6;  // a node that is on no part says nothing about edges
+                   const std::vector<std::uint64_t>& together, HitRow& row) {
   const explain::graph::Layer& layer = scene.graph().layers[l];
-  row.same_part = row.together = row.by_chance = kNone;
+  row.same_part = row.same_by_chance = row.together = row.by_chance = kNone;
   if (layer.parents == 0) return;
-  double same = 0;
-  double joined = 0;
-  double chance = 0;
-  double pairs = 0;
+  Pairs edges, chance;
   for (std::int64_t n = 0; n < layer.count(); ++n) {
     const Hit& child = hits[l][static_cast<std::size_t>(n)];
-    if (child.rate < kOn) continue;
     for (std::int64_t j = 0; j < layer.parents; ++j) {
       const auto e = static_cast<std::size_t>(layer.edges[static_cast<std::size_t>(n * layer.parents + j)]);
-      const Hit& parent = hits[l + 1][e];
-      if (parent.rate < kOn) continue;
-      ++row.edges;
-      same += parent.part == child.part ? 1 : 0;
-      joined += together[parent.part][child.part] ? 1 : 0;
+      edges.add(child, hits[l + 1][e], together);
     }
-    for (const Hit& parent : hits[l + 1]) {
-      if (parent.rate < kOn) continue;
-      pairs += 1;
-      chance += together[parent.part][child.part] ? 1 : 0;
+    // Every seventh pair is enough to know the share.
+    for (std::size_t m = static_cast<std::size_t>(n % 7); m < hits[l + 1].size(); m += 7) {
+      chance.add(child, hits[l + 1][m], together);
     }
   }
+  row.edges = static_cast<std::int64_t>(edges.count);
   if (row.edges == 0) return;
-  row.same_part = same / static_cast<double>(row.edges);
-  row.together = joined / static_cast<double>(row.edges);
-  row.by_chance = chance / pairs;
+  row.same_part = edges.same / edges.count;
+  row.together = edges.joined / edges.count;
+  row.same_by_chance = chance.same / chance.count;
+  row.by_chance = chance.joined / chance.count;
 }
 
 void measure_hits(const Scene& scene, const GraphEvaluationOptions& o, GraphEvaluation& out) {
   const PartField field(scene, out.landmarks, o.tolerance);
-  std::vector<std::vector<bool>> together(field.parts(), std::vector<bool>(field.parts()));
+  std::vector<std::uint64_t> together(field.parts());
   for (std::size_t p = 0; p < field.parts(); ++p) {
-    for (std::size_t q = 0; q < field.parts(); ++q) together[p][q] = field.together(p, q);
+    for (std::size_t q = 0; q < field.parts(); ++q) {
+      if (field.together(p, q)) together[p] |= std::uint64_t{1} << q;
+    }
   }
   const std::vector<int> once = resample(scene.images(), 0, o.seed);
   std::vector<std::vector<Hit>> hits;
@@ -298,7 +315,7 @@ void measure_hits(const Scene& scene, const GraphEvaluationOptions& o, GraphEval
     HitRow row;
     row.layer = spec.name;
     row.hit = interval_of(samples);
-    const Records raw = raw_filters(scene.features.maps[l]);
+    const Records raw = raw_filters(scene.features.maps[l], scene.mirror);
     row.filters = mean_hit(spec, raw, best_nodes(raw, std::min<std::int64_t>(o.nodes, 50), o.best), field, once);
     row.random = mean_hit(spec, random_positions_like(scene.records[l], spec, o.seed), nodes, field, once);
     measure_edges(scene, l, hits, together, row);
@@ -313,7 +330,7 @@ ExplanatoryGraph filter_graph(const Scene& scene, std::vector<Records>& records)
     explain::graph::Layer layer;
     layer.spec = scene.graph().layers[l].spec;
     layer.spec.nodes = 1;
-    records.push_back(raw_filters(scene.features.maps[l]));
+    records.push_back(raw_filters(scene.features.maps[l], scene.mirror));
     for (std::int64_t d = 0; d < layer.spec.filters; ++d) {
       double sum = 0;
       for (std::int64_t i = 0; i < scene.images(); ++i) sum += static_cast<double>(records[l].total.at(d, i));

@@ -34,10 +34,12 @@ struct HitRow {
   std::string layer;
   Interval hit;             ///< mean share of the pictures that show a node's part in which the node is on it
   double filters{0}, random{0};
-  double same_part{0};      ///< share of edges whose ends are on the same part; NaN in the top layer
-  double together{0};       ///< or on parts that move together
-  double by_chance{0};      ///< share of pairs of such nodes that are on the same part or such parts
+  // Of the edges whose ends are on a part in 60 % of the pictures that show it; NaN in the top layer.
   std::int64_t edges{0};
+  double same_part{0};      ///< share with a part that both ends are on
+  double same_by_chance{0};  ///< the same for all pairs of such nodes
+  double together{0};       ///< or on two parts p, q that move together: 1 - var(p - q) / (var p + var q) >= 0.5
+  double by_chance{0};      ///< the same for all pairs
 };
 /// Few-shot localisation of a part: mean distance over the picture's diagonal, and share of centres in the box.
 struct ShotRow {

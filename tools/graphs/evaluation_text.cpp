@@ -38,10 +38,10 @@ std::string to_text(const GraphEvaluation& e) {
   }
   add(text, {"mean", cell(e.graph), cell(e.filters), cell(e.random), cell(e.ratio)});
   text += "\nbest nodes on annotated parts; edges between nodes that are on a part\n";
-  add(text, {"layer", "hit rate", "filters", "random", "same part", "moving together", "pairs by chance", "edges"});
+  add(text, {"layer", "hit rate", "filters", "random", "same part (chance)", "together (chance)", "edges"});
   for (const HitRow& r : e.hits) {
-    add(text, {r.layer, cell(r.hit), number(r.filters), number(r.random), number(r.same_part), number(r.together),
-               number(r.by_chance), std::to_string(r.edges)});
+    add(text, {r.layer, cell(r.hit), number(r.filters), number(r.random), number(r.same_part) + " (" + number(r.same_by_chance) + ")",
+               number(r.together) + " (" + number(r.by_chance) + ")", std::to_string(r.edges)});
   }
   if (e.shots.empty()) return text;
   text += "\nparts from few examples: distance over the diagonal, and share of centres inside the box\n";

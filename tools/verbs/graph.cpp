@@ -1,10 +1,14 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "runtime/error.h"
 #include "tools/graphs/evaluate_graph.h"
+#include "tools/graphs/graph_bench.h"
 #include "tools/graphs/learn_graph.h"
 #include "tools/graphs/scene.h"
+#include "tools/graphs/show_graph.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -129,8 +133,9 @@ int evaluate(const SceneQuery& query, GraphEvaluationOptions options, const Cont
     layers.push_back({{"name", r.layer}, {"graph", json_of(r.graph)}, {"filters", json_of(r.filters)},
                       {"random", json_of(r.random)}, {"ratio", json_of(r.ratio)}, {"hit", json_of(h.hit)},
                       {"filter_hit", h.filters}, {"random_hit", h.random}, {"edges", h.edges},
-                      {"edges_same_part", h.same_part}, {"edges_together", h.together},
-                      {"edges_by_chance", h.by_chance}});
+                      {"edges_same_part", h.same_part}, {"same_part_by_chance", h.same_by_chance},
+                      {"edges_together", h.together},
+                      {"together_by_chance", h.by_chance}});
   }
   Json shots = Json::array();
   for (const ShotRow& r : e.shots) {
@@ -163,13 +168,102 @@ void add_evaluate_graph(CLI::App& group, Context& context) {
   verb->callback([q, o, &context] { context.action = [q, o, &context] { return evaluate(*q, *o, context); }; });
 }
 
+void prepare_folder(const ShowOptions& o, const char* last_file) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::exists(o.out + last_file, error) && !o.overwrite) {
+    throw Error(ErrorKind::kUsage, "the folder already holds a finished run")
+        .at(o.out)
+        .hint("choose another --out, or --overwrite");
+  }
+  fs::create_directories(o.out, error);
+  if (error) throw Error(ErrorKind::kInput, "cannot make the folder: " + error.message()).at(o.out);
+}
+
+int infer(const SceneQuery& query, const ShowOptions& options, const Context& context) {
+  prepare_folder(options, "/positions.json");
+  const Scene scene = open_scene(query, context);
+  write_positions(scene, options);
+  const double ms = 1000 * scene.infer_seconds / static_cast<double>(scene.images());
+  if (context.common.json) {
+    print({{"images", scene.images()}, {"positions", options.out + "/positions.json"},
+           {"all_positions", options.out + "/positions.h5"}, {"features_seconds", scene.forward_seconds},
+           {"inference_ms", ms}, {"unreadable", scene.features.failures.size()}});
+  } else {
+    std::printf("%lld pictures, inference %.1f ms each\n%s/positions.json\n", static_cast<long long>(scene.images()),
+                ms, options.out.c_str());
+  }
+  return scene.features.failures.empty() ? kExitOk : kExitPartial;
+}
+
+int show(const SceneQuery& query, const ShowOptions& options, const Context& context) {
+  prepare_folder(options, "/graph.html");
+  const Scene scene = open_scene(query, context);
+  show_graph(scene, options, context);
+  if (context.common.json) {
+    print({{"images", scene.images()}, {"page", options.out + "/graph.html"}, {"dot", options.out + "/graph.dot"}});
+  } else {
+    std::printf("%s/graph.html\n", options.out.c_str());
+  }
+  return scene.features.failures.empty() ? kExitOk : kExitPartial;
+}
+
+void add_showing(CLI::App& group, Context& context, bool positions) {
+  auto q = std::make_shared<SceneQuery>();
+  auto o = std::make_shared<ShowOptions>();
+  CLI::App* verb = positions
+                       ? group.add_subcommand("infer", "Find the nodes of a graph in pictures")
+                       : group.add_subcommand("show", "Patches, heat maps, part trees, synthesis, a page to browse");
+  verb->footer(std::string("example: cutaway graph ") + (positions ? "infer" : "show") +
+               " giraffe.h5 weights/shipped/creatures.h5 --data DIR --category giraffe --out out/giraffe");
+  add_scene(verb, *q);
+  verb->add_option("--out", o->out, "folder for the results")->required();
+  verb->add_option("--top", o->nodes, "best nodes a layer that are shown")->check(CLI::Range(1, 1000))->capture_default_str();
+  verb->add_option("--pictures", o->pictures, "pictures that are drawn")->check(CLI::Range(1, 1000))->capture_default_str();
+  if (!positions) {
+    verb->add_option("--patches", o->patches, "patches a node")->check(CLI::Range(1, 100))->capture_default_str();
+    verb->add_option("--patch", o->patch, "side of a patch where the picture has 224 pixels")
+        ->check(CLI::Range(8.0, 224.0))
+        ->capture_default_str();
+    verb->add_option("--page-nodes", o->page_nodes, "nodes a layer on the page")->check(CLI::Range(1, 2000))->capture_default_str();
+    verb->add_option("--page-pictures", o->page_pictures, "pictures on the page")->check(CLI::Range(1, 2000))->capture_default_str();
+  }
+  verb->add_flag("--overwrite", o->overwrite, "write into the folder of a finished run");
+  verb->callback([q, o, positions, &context] {
+    context.action = [q, o, positions, &context] {
+      return positions ? infer(*q, *o, context) : show(*q, *o, context);
+    };
+  });
+}
+
+void add_bench_graph(CLI::App& group, Context& context) {
+  auto o = std::make_shared<GraphBenchOptions>();
+  CLI::App* verb = group.add_subcommand("bench", "Time learning a graph of VGG-16's size on made-up features");
+  verb->add_option("--filters", o->filters)->check(CLI::Range(1, 4096))->capture_default_str();
+  verb->add_option("--images", o->images)->check(CLI::Range(1, 100000))->capture_default_str();
+  verb->add_option("--iterations", o->iterations)->check(CLI::Range(1, 1000))->capture_default_str();
+  verb->callback([o, &context] {
+    context.action = [o, &context] {
+      const GraphBenchResult r = bench_graph(*o, context);
+      print({{"nodes", r.nodes}, {"images", o->images}, {"iterations", o->iterations},
+             {"feature_seconds", r.feature_seconds}, {"learn_seconds", r.learn_seconds},
+             {"pass_seconds", r.pass_seconds}, {"inference_ms", r.infer_ms},
+             {"inference_single_ms", r.infer_single_ms}});
+      return kExitOk;
+    };
+  });
+}
+
 }  // namespace
 
 void add_graph(CLI::App& program, Context& context) {
   CLI::App* group = program.add_subcommand("graph", "The explanatory graph: which object parts the filters know");
   group->require_subcommand(1);
   add_learn(*group, context);
+  add_showing(*group, context, true);
+  add_showing(*group, context, false);
   add_evaluate_graph(*group, context);
+  add_bench_graph(*group, context);
 }
 
 }  // namespace cutaway::tools
