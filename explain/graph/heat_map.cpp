@@ -39,7 +39,9 @@ void blur(std::vector<double>& map, std::int64_t side, double sigma) {
 
 }  // namespace
 
-std::vector<std::int64_t> strongest_nodes(const Records& records, std::int64_t image, double share) {
+std::vector<std::int64_t> strongest_nodes(const Records& records,
+                                          std::int64_t image,
+                                          double share) {
   std::vector<std::int64_t> order;
   for (std::int64_t n = 0; n < records.nodes(); ++n) {
     if (records.peak.at(n, image) > 0) order.push_back(n);
@@ -47,7 +49,8 @@ std::vector<std::int64_t> strongest_nodes(const Records& records, std::int64_t i
   std::ranges::stable_sort(order, [&](std::int64_t a, std::int64_t b) {
     return records.peak.at(a, image) > records.peak.at(b, image);
   });
-  const auto most = static_cast<std::size_t>(std::ceil(share * static_cast<double>(records.nodes())));
+  const auto most =
+      static_cast<std::size_t>(std::ceil(share * static_cast<double>(records.nodes())));
   if (order.size() > most) order.resize(most);
   return order;
 }
@@ -57,7 +60,8 @@ std::vector<float> node_sigma(const ExplanatoryGraph& graph, std::size_t l) {
   LayerPass pass(layer.spec, graph.config);
   if (layer.parents > 0) {
     const Layer& above = graph.layers[l + 1];
-    const double ratio = graph.config.released.unscaled_parents ? 1.0 : above.spec.stride / layer.spec.stride;
+    const double ratio =
+        graph.config.released.unscaled_parents ? 1.0 : above.spec.stride / layer.spec.stride;
     pass.with_parents(layer.delta, layer.edges, layer.parents, above.delta, ratio);
   } else {
     pass.without_parents(layer.delta);
@@ -65,8 +69,12 @@ std::vector<float> node_sigma(const ExplanatoryGraph& graph, std::size_t l) {
   return {pass.sigma().begin(), pass.sigma().end()};
 }
 
-std::vector<float> heat_map(const ExplanatoryGraph& graph, std::size_t l, const Records& records,
-                            std::int64_t image, std::int64_t side, double share) {
+std::vector<float> heat_map(const ExplanatoryGraph& graph,
+                            std::size_t l,
+                            const Records& records,
+                            std::int64_t image,
+                            std::int64_t side,
+                            double share) {
   const LayerSpec& spec = graph.layers[l].spec;
   const std::vector<float> sigma = node_sigma(graph, l);
   const auto pixels = static_cast<std::size_t>(side * side);
@@ -88,16 +96,27 @@ std::vector<float> heat_map(const ExplanatoryGraph& graph, std::size_t l, const 
   }
   const double most = *std::ranges::max_element(sum);
   std::vector<float> heat(pixels);
-  for (std::size_t p = 0; p < pixels; ++p) heat[p] = most > 0 ? static_cast<float>(sum[p] / most) : 0.0f;
+  for (std::size_t p = 0; p < pixels; ++p)
+    heat[p] = most > 0 ? static_cast<float>(sum[p] / most) : 0.0f;
   return heat;
 }
 
-std::vector<TreeNode> part_tree(const ExplanatoryGraph& graph, const std::vector<Records>& records,
-                                std::int64_t image, std::int64_t branch, std::int64_t root) {
+std::vector<TreeNode> part_tree(const ExplanatoryGraph& graph,
+                                const std::vector<Records>& records,
+                                std::int64_t image,
+                                std::int64_t branch,
+                                std::int64_t root) {
   const std::size_t top = graph.layers.size() - 1;
   if (root < 0) {
-    const auto best = strongest_nodes(records[top], image, 1.0);
-    root = best.empty() ? 0 : best.front();
+    // Of the strongest nodes the one with most below it.
+    std::vector<std::int64_t> best = strongest_nodes(records[top], image, 1.0);
+    best.resize(std::min<std::size_t>(best.size(), 20));
+    std::vector<TreeNode> largest{{top, 0, 0}};
+    for (const std::int64_t candidate : best) {
+      std::vector<TreeNode> tree = part_tree(graph, records, image, branch, candidate);
+      if (tree.size() > largest.size()) largest = std::move(tree);
+    }
+    return largest;
   }
   std::vector<TreeNode> tree{{top, root, 0}};
   std::set<std::pair<std::size_t, std::int64_t>> taken;
@@ -110,7 +129,8 @@ std::vector<TreeNode> part_tree(const ExplanatoryGraph& graph, const std::vector
     for (std::int64_t n = 0; n < layer.count(); ++n) {
       if (!(records[l].peak.at(n, image) > 0)) continue;
       const auto first = layer.edges.begin() + n * layer.parents;
-      if (std::find(first, first + layer.parents, static_cast<std::int32_t>(above.node)) != first + layer.parents) {
+      if (std::find(first, first + layer.parents, static_cast<std::int32_t>(above.node)) !=
+          first + layer.parents) {
         children.push_back(n);
       }
     }

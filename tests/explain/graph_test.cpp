@@ -36,9 +36,12 @@ struct Reference {
     double center_h{0}, center_w{0};
   };
 
-  [[nodiscard]] double offset(std::size_t n, int a) const { return radius[n] * (2.0 * a + 1 - kK) / kK; }
+  [[nodiscard]] double offset(std::size_t n, int a) const {
+    return radius[n] * (2.0 * a + 1 - kK) / kK;
+  }
   [[nodiscard]] double gauss(std::size_t n, int a) const {
-    return std::exp(-offset(n, a) * offset(n, a) / (2 * sigma[n] * sigma[n])) / (std::sqrt(2 * M_PI) * sigma[n]);
+    return std::exp(-offset(n, a) * offset(n, a) / (2 * sigma[n] * sigma[n])) /
+           (std::sqrt(2 * M_PI) * sigma[n]);
   }
   [[nodiscard]] Node prepare(std::size_t n, const std::vector<float>& map) const {
     Node node;
@@ -48,8 +51,10 @@ struct Reference {
     const auto size = static_cast<long>(spec.size);
     for (int a = 0; a < kK; ++a) {
       for (int b = 0; b < kK; ++b) {
-        for (long j = std::lround(node.center_h) - radius[n]; j <= std::lround(node.center_h) + radius[n]; ++j) {
-          for (long k = std::lround(node.center_w) - radius[n]; k <= std::lround(node.center_w) + radius[n]; ++k) {
+        for (long j = std::lround(node.center_h) - radius[n];
+             j <= std::lround(node.center_h) + radius[n]; ++j) {
+          for (long k = std::lround(node.center_w) - radius[n];
+               k <= std::lround(node.center_w) + radius[n]; ++k) {
             if (j < 0 || k < 0 || j >= size || k >= size) continue;
             const double dh = node.center_h + offset(n, a) - static_cast<double>(j);
             const double dw = node.center_w + offset(n, b) - static_cast<double>(k);
@@ -82,7 +87,8 @@ struct Reference {
         for (int b = 0; b < kK; ++b) {
           double mix = noise;
           for (std::size_t u = 0; u < nodes.size(); ++u) {
-            mix += density(nodes[u], u, nodes[n].center_h + offset(n, a), nodes[n].center_w + offset(n, b));
+            mix += density(nodes[u], u, nodes[n].center_h + offset(n, a),
+                           nodes[n].center_w + offset(n, b));
           }
           nodes[n].q[a][b] = nodes[n].p[a][b] / std::max(mix, 1e-7);
         }
@@ -111,15 +117,16 @@ TEST_CASE("explanatory graph A1: where cells lie in the picture") {
     for (int k = 1; k <= convolutions[b - 1]; ++k) {
       g.add("conv" + std::to_string(b) + "_" + std::to_string(k), std::make_shared<Conv>(4, three));
     }
-    g.add("pool" + std::to_string(b), std::make_shared<MaxPool>(kernels::PoolGeometry{2, 2, 2, 2, 0, 0}, true));
+    g.add("pool" + std::to_string(b),
+          std::make_shared<MaxPool>(kernels::PoolGeometry{2, 2, 2, 2, 0, 0}, true));
   }
   const auto fields = receptive_fields(g);
   struct Row {
     const char* name;
     double stride, offset, field;
   };
-  for (const Row& r : {Row{"conv4_2", 8, 3.5, 76}, Row{"conv4_3", 8, 3.5, 92}, Row{"conv5_2", 16, 7.5, 164},
-                       Row{"conv5_3", 16, 7.5, 196}}) {
+  for (const Row& r : {Row{"conv4_2", 8, 3.5, 76}, Row{"conv4_3", 8, 3.5, 92},
+                       Row{"conv5_2", 16, 7.5, 164}, Row{"conv5_3", 16, 7.5, 196}}) {
     const Field& f = fields[static_cast<std::size_t>(g.find(r.name))].rows;
     CHECK(f.jump == r.stride);
     CHECK(f.center == r.offset);
@@ -149,7 +156,8 @@ TEST_CASE("explanatory graph A2, A4: evidence, density and responsibility of one
   CHECK(nodes[0].q[2][2] == doctest::Approx(0.263530).epsilon(1e-5));
   CHECK(nodes[0].q[0][0] == doctest::Approx(0.163504).epsilon(1e-5));
 
-  // The library's own numbers, from what it tells: the peak is p E, and the released program's E is 0.460176.
+  // The library's own numbers, from what it tells: the peak is p E, and the released program's E is
+  // 0.460176.
   FeatureMaps features(1, 1, 14);
   features.set(0, map);
   for (const bool authors : {false, true}) {
@@ -168,7 +176,8 @@ TEST_CASE("explanatory graph A2, A4: evidence, density and responsibility of one
 }
 
 TEST_CASE("explanatory graph A3: two parents that disagree") {
-  // Displacements (0, 0) and (3, 0), scales 1 and 2: one image tells the shift and, by the score, the strength.
+  // Displacements (0, 0) and (3, 0), scales 1 and 2: one image tells the shift and, by the score,
+  // the strength.
   LayerSpec spec{"maps", 1, 14, 1, 0.1, 16, 7.5};
   const std::vector<std::int32_t> edges{0, 1};
   const std::vector<float> parent_delta{1, 2};
@@ -180,8 +189,10 @@ TEST_CASE("explanatory graph A3: two parents that disagree") {
   map[7 * 14 + 7] = 1;
   features.set(0, map);
   double plain = 0;
-  const std::pair<Strength, double> cases[] = {{Strength::kOne, 1.0}, {Strength::kGeometric, 0.510103},
-                                               {Strength::kPenalty, 0.637628}, {Strength::kReleased, 0.403273}};
+  const std::pair<Strength, double> cases[] = {{Strength::kOne, 1.0},
+                                               {Strength::kGeometric, 0.510103},
+                                               {Strength::kPenalty, 0.637628},
+                                               {Strength::kReleased, 0.403273}};
   for (const auto& [strength, expected] : cases) {
     Config config;
     config.strength = strength;
@@ -196,13 +207,16 @@ TEST_CASE("explanatory graph A3: two parents that disagree") {
     const auto total = static_cast<double>(records.total.at(0, 0));
     if (strength == Strength::kOne) plain = total;
     CHECK(total / plain == doctest::Approx(expected).epsilon(1e-5));
-    CHECK(std::abs(static_cast<double>(records.h.at(0, 0)) - 7) == doctest::Approx(1.0 / 3).epsilon(1e-5));
+    CHECK(std::abs(static_cast<double>(records.h.at(0, 0)) - 7) ==
+          doctest::Approx(1.0 / 3).epsilon(1e-5));
   }
 }
 
 TEST_CASE("explanatory graph: a pass is what the equations say, on random problems") {
   std::mt19937 random(5);
-  const auto uniform = [&](double a, double b) { return std::uniform_real_distribution<double>(a, b)(random); };
+  const auto uniform = [&](double a, double b) {
+    return std::uniform_real_distribution<double>(a, b)(random);
+  };
   for (const std::int64_t size : {7, 14, 28, 40}) {
     const LayerSpec spec = one_filter(size, 9);
     Reference r;
@@ -264,18 +278,21 @@ TEST_CASE("explanatory graph: a pass is what the equations say, on random proble
       }
       // float32 sums of 36 terms.
       const auto node = static_cast<std::int64_t>(n);
-      CHECK(std::abs(static_cast<double>(records.total.at(node, 0)) - total) <= 2e-5 * total + 1e-9);
+      CHECK(std::abs(static_cast<double>(records.total.at(node, 0)) - total) <=
+            2e-5 * total + 1e-9);
       CHECK(std::abs(static_cast<double>(records.peak.at(node, 0)) - peak) <= 2e-5 * peak + 1e-9);
       for (std::size_t k = 0; k < 5; ++k) {
-        CHECK(std::abs(sums.nodes[n * 5 + k] - expected[k]) <= 2e-5 * expected[2] + 3e-5 * std::abs(expected[k]) + 1e-9);
+        CHECK(std::abs(sums.nodes[n * 5 + k] - expected[k]) <=
+              2e-5 * expected[2] + 3e-5 * std::abs(expected[k]) + 1e-9);
       }
     }
   }
 }
 
 TEST_CASE("explanatory graph A5: the scale of a node follows the spread of its score") {
-  // All mass at the centre cell of a wide kernel comes from the four inner candidates only when nothing else scores;
-  // a flat product p E gives the values below. Here both from the formula delta = 2R/K sqrt(v / t).
+  // All mass at the centre cell of a wide kernel comes from the four inner candidates only when
+  // nothing else scores; a flat product p E gives the values below. Here both from the formula
+  // delta = 2R/K sqrt(v / t).
   const auto spread = [](int radius, bool flat) {
     double v = 0;
     double t = 0;
@@ -292,7 +309,8 @@ TEST_CASE("explanatory graph A5: the scale of a node follows the spread of its s
   CHECK(spread(4, true) == doctest::Approx(3.220306).epsilon(1e-6));
   CHECK(spread(2, true) == doctest::Approx(1.610153).epsilon(1e-6));
   CHECK(spread(2, false) == doctest::Approx(std::sqrt(0.5) * 4 / 6).epsilon(1e-6));
-  // And the learner's: one peak far narrower than the candidates' spacing, between the four inner ones.
+  // And the learner's: one peak far narrower than the candidates' spacing, between the four inner
+  // ones.
   const LayerSpec spec{"maps", 1, 14, 1, 0.1, 16, 7.5};
   ShardFeatures features;
   features.emplace_back(1, 1, 14);
@@ -313,10 +331,12 @@ TEST_CASE("explanatory graph A5: the scale of a node follows the spread of its s
       t += node.p[a][b] * node.e[a][b];
     }
   }
-  CHECK(static_cast<double>(s.layers[0].delta[0]) == doctest::Approx(4.0 / 6 * std::sqrt(v / t)).epsilon(1e-5));
+  CHECK(static_cast<double>(s.layers[0].delta[0]) ==
+        doctest::Approx(4.0 / 6 * std::sqrt(v / t)).epsilon(1e-5));
 }
 
-TEST_CASE("explanatory graph A6: inference repeats learning; order, shards and threads do not matter") {
+TEST_CASE(
+    "explanatory graph A6: inference repeats learning; order, shards and threads do not matter") {
   Planted planted(21);
   const Planted::Images images = planted.draw(24);
   Config config;
@@ -331,8 +351,10 @@ TEST_CASE("explanatory graph A6: inference repeats learning; order, shards and t
     bool same = true;
     for (std::int64_t n = 0; n < kept.nodes(); ++n) {
       for (std::int64_t i = 0; i < 24; ++i) {
-        same = same && kept.h.at(n, i) == found[l].h.at(n, i) && kept.w.at(n, i) == found[l].w.at(n, i) &&
-               kept.total.at(n, i) == found[l].total.at(n, i) && kept.peak.at(n, i) == found[l].peak.at(n, i);
+        same = same && kept.h.at(n, i) == found[l].h.at(n, i) &&
+               kept.w.at(n, i) == found[l].w.at(n, i) &&
+               kept.total.at(n, i) == found[l].total.at(n, i) &&
+               kept.peak.at(n, i) == found[l].peak.at(n, i);
       }
     }
     CHECK(same);
@@ -367,7 +389,8 @@ TEST_CASE("explanatory graph A6: inference repeats learning; order, shards and t
       CAPTURE(l);
       double most = 0;
       for (std::size_t n = 0; n < s.layers[l].mu_h.size(); ++n) {
-        most = std::max(most, std::abs(static_cast<double>(s.layers[l].mu_h[n] - whole.layers[l].mu_h[n])));
+        most = std::max(
+            most, std::abs(static_cast<double>(s.layers[l].mu_h[n] - whole.layers[l].mu_h[n])));
       }
       CHECK(most < 1e-4);
       CHECK(s.layers[l].edges == whole.layers[l].edges);
@@ -405,13 +428,15 @@ TEST_CASE("explanatory graph: a checkpoint between any two passes gives the same
 }
 
 TEST_CASE("explanatory graph A7: empty maps, one image, more candidates than nodes") {
-  const std::vector<LayerSpec> specs{{"low", 2, 14, 20, 0.1, 16, 7.5}, {"top", 2, 14, 3, 0.1, 16, 7.5}};
+  const std::vector<LayerSpec> specs{{"low", 2, 14, 20, 0.1, 16, 7.5},
+                                     {"top", 2, 14, 3, 0.1, 16, 7.5}};
   ShardFeatures features;
   std::mt19937 random(3);
   for (const LayerSpec& s : specs) {
     features.emplace_back(1, s.filters, s.size);
     std::vector<float> values(static_cast<std::size_t>(2 * 196));
-    for (std::size_t j = 196; j < values.size(); ++j) values[j] = static_cast<float>(random() % 100) / 100;
+    for (std::size_t j = 196; j < values.size(); ++j)
+      values[j] = static_cast<float>(random() % 100) / 100;
     features.back().set(0, values);  // filter 0 is silent
   }
   Learner learner(specs, Config{}, {&features}, CpuStream(2));
@@ -476,7 +501,8 @@ TEST_CASE("explanatory graph: halves, ranking and the likelihood") {
   const LayerSpec spec{"maps", 3, 14, 20, 0.1, 16, 7.5};
   FeatureMaps half(2, 3, 14, FeatureMaps::Storage::kHalf);
   std::vector<float> values;
-  for (int j = 0; j < 3 * 196; ++j) values.push_back(static_cast<float>(random() % 10000) / 999.0f - 2);
+  for (int j = 0; j < 3 * 196; ++j)
+    values.push_back(static_cast<float>(random() % 10000) / 999.0f - 2);
   half.set(1, values);
   const std::vector<float> back = half.get(1);
   for (std::size_t j = 0; j < values.size(); ++j) {

@@ -49,7 +49,8 @@ void write_bytes(const std::string& path, const std::string& bytes) {
 }
 
 GraphPackage small_graph(graph::Snapshot* between = nullptr) {
-  const std::vector<graph::LayerSpec> specs{{"low", 2, 14, 4, 0.1, 16, 7.5}, {"top", 2, 7, 3, 0.2, 32, 15.5}};
+  const std::vector<graph::LayerSpec> specs{{"low", 2, 14, 4, 0.1, 16, 7.5},
+                                            {"top", 2, 7, 3, 0.2, 32, 15.5}};
   graph::ShardFeatures features;
   for (const graph::LayerSpec& s : specs) {
     features.emplace_back(3, s.filters, s.size);
@@ -70,7 +71,8 @@ GraphPackage small_graph(graph::Snapshot* between = nullptr) {
       *between = learner.snapshot();
     }
   }
-  GraphPackage package{learner.graph(), {"net.h5", "0123456789abcdef", "cat", 3, 5, "graph learn", ""}};
+  GraphPackage package{learner.graph(),
+                       {"net.h5", "0123456789abcdef", "cat", 3, 5, "graph learn", ""}};
   return package;
 }
 
@@ -123,15 +125,17 @@ TEST_CASE("graph files: a checkpoint is read as it was, by its own job only") {
   CHECK(back.layers[0].mu_h == s.layers[0].mu_h);
   CHECK(back.layers[1].rank == s.layers[1].rank);
   for (std::int64_t n = 0; n < s.current[0].nodes(); ++n) {
-    for (std::int64_t i = 0; i < 3; ++i) CHECK(back.current[0].h.at(n, i) == s.current[0].h.at(n, i));
+    for (std::int64_t i = 0; i < 3; ++i)
+      CHECK(back.current[0].h.at(n, i) == s.current[0].h.at(n, i));
   }
   CHECK_THROWS_AS((void)load_checkpoint(folder / "c", "two"), Error);
 }
 
 TEST_CASE("graph objects: lists of both kinds, boxes, categories") {
   const Folder folder;
-  write_bytes(folder / "parts.json",
-              R"([{"file":"a.jpg","name":"cat","size":[99,99],"box":[10,10,69,89],"head":[10,10,39,49],"front_legs":null},
+  write_bytes(
+      folder / "parts.json",
+      R"([{"file":"a.jpg","name":"cat","size":[99,99],"box":[10,10,69,89],"head":[10,10,39,49],"front_legs":null},
                   {"file":"b.jpg","name":"dog","size":[99,99],"box":[10,10,19,19],"head":null,"front_legs":null}])");
   ObjectQuery query;
   query.data = folder.path;
@@ -145,7 +149,8 @@ TEST_CASE("graph objects: lists of both kinds, boxes, categories") {
   CHECK(head.y2 == doctest::Approx(79));
   query.category = "fish";
   CHECK_THROWS_AS((void)read_objects(query), Error);
-  for (const char* damaged : {"[", "[{}]", R"([{"file":"a","box":[1,2,3]}])", R"([{"file":"a","box":[1,2,3,1e300]}])", "7"}) {
+  for (const char* damaged : {"[", "[{}]", R"([{"file":"a","box":[1,2,3]}])",
+                              R"([{"file":"a","box":[1,2,3,1e300]}])", "7"}) {
     write_bytes(folder / "parts.json", damaged);
     CHECK_THROWS_AS((void)read_objects(query), Error);
   }
@@ -158,7 +163,8 @@ TEST_CASE("graph layers: what each net gets") {
   const auto names = [](const char* net) {
     std::string text;
     for (const TapLayer& l : graph_layers(weights::build_zoo(net).graph, {}, {})) {
-      text += l.spec.name + ":" + std::to_string(l.spec.size) + ":" + std::to_string(l.spec.nodes) + " ";
+      text += l.spec.name + ":" + std::to_string(l.spec.size) + ":" + std::to_string(l.spec.nodes) +
+              " ";
     }
     return text;
   };
@@ -178,13 +184,16 @@ TEST_CASE("graph: from pictures to a graph, positions, pictures and measurements
   };
   const std::string data = folder / "data";
   const std::string out = folder / "graph.h5";
-  const std::vector<std::string> learn{"graph", "learn", kModel, "--data", data, "--min-area", "0", "--out", out,
-                                       "--iterations", "2", "--nodes", "6,4,4", "--parents", "3", "--candidates", "40"};
+  const std::vector<std::string> learn{
+      "graph", "learn",     kModel, "--data",       data, "--min-area",
+      "0",     "--out",     out,    "--iterations", "2",  "--nodes",
+      "6,4,4", "--parents", "3",    "--candidates", "40"};
   REQUIRE(cutaway(learn) == kExitOk);
   CHECK(!fs::exists(out + ".checkpoint"));
   const std::string first = bytes_of(out);
 
-  // Half-way checkpoints do not change the bytes, nor do the number of threads and the storage on disk ... of halves.
+  // Half-way checkpoints do not change the bytes, nor do the number of threads and the storage on
+  // disk ... of halves.
   std::vector<std::string> other = learn;
   other.insert(other.end(), {"--checkpoint-seconds", "0"});
   fs::remove(out);
@@ -203,7 +212,8 @@ TEST_CASE("graph: from pictures to a graph, positions, pictures and measurements
   CHECK(fs::exists(folder / "infer/positions.h5"));
   CHECK(verb("infer", {"--out", folder / "infer"}) == kExitUsage);
   CHECK(verb("show", {"--out", folder / "show", "--pictures", "2", "--top", "4"}) == kExitOk);
-  for (const char* name : {"patches_conv3.png", "heat.png", "tree_0.png", "synthesis.png", "graph.dot", "graph.html"}) {
+  for (const char* name : {"patches_conv3.png", "heat.png", "tree_0.png", "synthesis.png",
+                           "graph.dot", "graph.html"}) {
     CAPTURE(name);
     CHECK(fs::file_size(folder / ("show/" + std::string(name))) > 500);
   }

@@ -23,14 +23,18 @@ std::vector<std::string> usable_parts(const Scene& scene) {
   std::vector<std::string> usable;
   for (const std::string& name : part_names(scene.features.objects)) {
     const Landmark landmark = scene.landmark(name);
-    if (std::ranges::count_if(landmark, [](const PixelPoint& p) { return p.seen; }) >= 8) usable.push_back(name);
+    if (std::ranges::count_if(landmark, [](const PixelPoint& p) { return p.seen; }) >= 8)
+      usable.push_back(name);
   }
   if (usable.size() > 64) usable.resize(64);
-  if (usable.empty()) throw Error(ErrorKind::kInput, "no part is annotated in at least eight pictures");
+  if (usable.empty())
+    throw Error(ErrorKind::kInput, "no part is annotated in at least eight pictures");
   return usable;
 }
 
-std::vector<std::int32_t> best_nodes(const Records& records, std::int64_t count, std::int64_t best) {
+std::vector<std::int32_t> best_nodes(const Records& records,
+                                     std::int64_t count,
+                                     std::int64_t best) {
   Reducer alone;
   explain::graph::Layer ranked;
   ranked.rank = rank_nodes({&records, 1}, best, 1, alone);
@@ -39,11 +43,16 @@ std::vector<std::int32_t> best_nodes(const Records& records, std::int64_t count,
   return order;
 }
 
-/// Instability over bootstrap samples: pictures in order of a node's score, and its distances to a landmark.
+/// Instability over bootstrap samples: pictures in order of a node's score, and its distances to a
+/// landmark.
 class InstabilitySamples {
  public:
-  InstabilitySamples(const LayerSpec& spec, const Records& records, const std::vector<std::int32_t>& nodes,
-                     const std::vector<Landmark>& landmarks, double side, const GraphEvaluationOptions& options)
+  InstabilitySamples(const LayerSpec& spec,
+                     const Records& records,
+                     const std::vector<std::int32_t>& nodes,
+                     const std::vector<Landmark>& landmarks,
+                     double side,
+                     const GraphEvaluationOptions& options)
       : options_(options), diagonal_(side * std::sqrt(2.0)) {
     for (const std::int32_t n : nodes) {
       const std::vector<std::int64_t> order = best_images(records.total, n, records.images());
@@ -51,9 +60,10 @@ class InstabilitySamples {
         std::vector<Entry> entries;
         for (const std::int64_t i : order) {
           const PixelPoint& k = landmark[static_cast<std::size_t>(i)];
-          entries.push_back({static_cast<std::size_t>(i), k.seen,
-                             std::hypot(spec.pixel(static_cast<double>(records.h.at(n, i))) - k.h,
-                                        spec.pixel(static_cast<double>(records.w.at(n, i))) - k.w)});
+          entries.push_back(
+              {static_cast<std::size_t>(i), k.seen,
+               std::hypot(spec.pixel(static_cast<double>(records.h.at(n, i))) - k.h,
+                          spec.pixel(static_cast<double>(records.w.at(n, i))) - k.w)});
         }
         pairs_.push_back(std::move(entries));
       }
@@ -87,7 +97,8 @@ class InstabilitySamples {
     double distance;
   };
 
-  [[nodiscard]] double deviation(const std::vector<Entry>& entries, const std::vector<int>& counts) const {
+  [[nodiscard]] double deviation(const std::vector<Entry>& entries,
+                                 const std::vector<int>& counts) const {
     double n = 0;
     double sum = 0;
     double squares = 0;
@@ -111,7 +122,9 @@ class InstabilitySamples {
   std::vector<std::vector<Entry>> pairs_;
 };
 
-void measure_instability(const Scene& scene, const GraphEvaluationOptions& o, GraphEvaluation& out) {
+void measure_instability(const Scene& scene,
+                         const GraphEvaluationOptions& o,
+                         GraphEvaluation& out) {
   std::vector<Landmark> landmarks;
   for (const std::string& name : out.landmarks) landmarks.push_back(scene.landmark(name));
   const auto samples = static_cast<std::size_t>(o.samples) + 1;
@@ -125,20 +138,22 @@ void measure_instability(const Scene& scene, const GraphEvaluationOptions& o, Gr
     const Records random = random_positions_like(scene.records[l], spec, o.seed);
     const InstabilitySamples sources[3] = {
         {spec, scene.records[l], nodes, landmarks, static_cast<double>(scene.side), o},
-        {spec, raw, best_nodes(raw, o.nodes, o.best), landmarks, static_cast<double>(scene.side), o},
+        {spec, raw, best_nodes(raw, o.nodes, o.best), landmarks, static_cast<double>(scene.side),
+         o},
         {spec, random, nodes, landmarks, static_cast<double>(scene.side), o}};
     std::vector<double> own[4];
     for (auto& v : own) v.resize(samples);
     for (std::size_t k = 0; k < samples; ++k) {
-      const std::vector<int> counts = resample(scene.images(), static_cast<std::int64_t>(k), o.seed);
+      const std::vector<int> counts =
+          resample(scene.images(), static_cast<std::int64_t>(k), o.seed);
       for (std::size_t s = 0; s < 3; ++s) {
         own[s][k] = sources[s].mean(counts);
         all[s][k] += own[s][k] / static_cast<double>(layers);
       }
       own[3][k] = own[0][k] / own[1][k];
     }
-    out.instability.push_back(
-        {spec.name, interval_of(own[0]), interval_of(own[1]), interval_of(own[2]), interval_of(own[3])});
+    out.instability.push_back({spec.name, interval_of(own[0]), interval_of(own[1]),
+                               interval_of(own[2]), interval_of(own[3])});
   }
   std::vector<double> ratio(samples);
   for (std::size_t k = 0; k < samples; ++k) ratio[k] = all[0][k] / all[1][k];
@@ -158,7 +173,8 @@ class PartField {
       for (std::int64_t i = 0; i < scene.images(); ++i) {
         auto part = scene.part(i, name);
         if (part != nullptr) {
-          part->box = {part->box.x1 - grown, part->box.y1 - grown, part->box.x2 + grown, part->box.y2 + grown};
+          part->box = {part->box.x1 - grown, part->box.y1 - grown, part->box.x2 + grown,
+                       part->box.y2 + grown};
         }
         boxes_.back().push_back(std::move(part));
       }
@@ -182,7 +198,11 @@ class PartField {
       if (boxes_[p][i] == nullptr || boxes_[q][i] == nullptr) continue;
       const PartBox& a = *boxes_[p][i];
       const PartBox& b = *boxes_[q][i];
-      const double v[6] = {a.center_x, a.center_y, b.center_x, b.center_y, a.center_x - b.center_x,
+      const double v[6] = {a.center_x,
+                           a.center_y,
+                           b.center_x,
+                           b.center_y,
+                           a.center_x - b.center_x,
                            a.center_y - b.center_y};
       n += 1;
       for (int k = 0; k < 6; ++k) {
@@ -202,15 +222,20 @@ class PartField {
 
 constexpr double kOn = 0.6;  // a node that is on no part this often says nothing about edges
 
-/// A node's best part, how often it is on it where it is seen, and all parts that it is on as often as kOn.
+/// A node's best part, how often it is on it where it is seen, and all parts that it is on as often
+/// as kOn.
 struct Hit {
   std::size_t part{0};
   double rate{0};
   std::uint64_t parts{0};
 };
 
-Hit hit_of(const LayerSpec& spec, const Records& records, std::int64_t node, const PartField& field,
-           const std::vector<int>& counts, int only = -1) {
+Hit hit_of(const LayerSpec& spec,
+           const Records& records,
+           std::int64_t node,
+           const PartField& field,
+           const std::vector<int>& counts,
+           int only = -1) {
   Hit best{0, -1, 0};
   for (std::size_t p = 0; p < field.parts(); ++p) {
     if (only >= 0 && p != static_cast<std::size_t>(only)) continue;
@@ -233,8 +258,11 @@ Hit hit_of(const LayerSpec& spec, const Records& records, std::int64_t node, con
   return best;
 }
 
-double mean_hit(const LayerSpec& spec, const Records& records, const std::vector<std::int32_t>& nodes,
-                const PartField& field, const std::vector<int>& once) {
+double mean_hit(const LayerSpec& spec,
+                const Records& records,
+                const std::vector<std::int32_t>& nodes,
+                const PartField& field,
+                const std::vector<int>& once) {
   double sum = 0;
   for (const std::int32_t n : nodes) sum += hit_of(spec, records, n, field, once).rate;
   return sum / static_cast<double>(nodes.size());
@@ -256,8 +284,11 @@ struct Pairs {
   }
 };
 
-void measure_edges(const Scene& scene, std::size_t l, const std::vector<std::vector<Hit>>& hits,
-                   const std::vector<std::uint64_t>& together, HitRow& row) {
+void measure_edges(const Scene& scene,
+                   std::size_t l,
+                   const std::vector<std::vector<Hit>>& hits,
+                   const std::vector<std::uint64_t>& together,
+                   HitRow& row) {
   const explain::graph::Layer& layer = scene.graph().layers[l];
   row.same_part = row.same_by_chance = row.together = row.by_chance = kNone;
   if (layer.parents == 0) return;
@@ -265,7 +296,8 @@ void measure_edges(const Scene& scene, std::size_t l, const std::vector<std::vec
   for (std::int64_t n = 0; n < layer.count(); ++n) {
     const Hit& child = hits[l][static_cast<std::size_t>(n)];
     for (std::int64_t j = 0; j < layer.parents; ++j) {
-      const auto e = static_cast<std::size_t>(layer.edges[static_cast<std::size_t>(n * layer.parents + j)]);
+      const auto e =
+          static_cast<std::size_t>(layer.edges[static_cast<std::size_t>(n * layer.parents + j)]);
       edges.add(child, hits[l + 1][e], together);
     }
     // Every seventh pair is enough to know the share.
@@ -316,8 +348,10 @@ void measure_hits(const Scene& scene, const GraphEvaluationOptions& o, GraphEval
     row.layer = spec.name;
     row.hit = interval_of(samples);
     const Records raw = raw_filters(scene.features.maps[l], scene.mirror);
-    row.filters = mean_hit(spec, raw, best_nodes(raw, std::min<std::int64_t>(o.nodes, 50), o.best), field, once);
-    row.random = mean_hit(spec, random_positions_like(scene.records[l], spec, o.seed), nodes, field, once);
+    row.filters = mean_hit(spec, raw, best_nodes(raw, std::min<std::int64_t>(o.nodes, 50), o.best),
+                           field, once);
+    row.random =
+        mean_hit(spec, random_positions_like(scene.records[l], spec, o.seed), nodes, field, once);
     measure_edges(scene, l, hits, together, row);
     out.hits.push_back(row);
   }
@@ -333,7 +367,8 @@ ExplanatoryGraph filter_graph(const Scene& scene, std::vector<Records>& records)
     records.push_back(raw_filters(scene.features.maps[l], scene.mirror));
     for (std::int64_t d = 0; d < layer.spec.filters; ++d) {
       double sum = 0;
-      for (std::int64_t i = 0; i < scene.images(); ++i) sum += static_cast<double>(records[l].total.at(d, i));
+      for (std::int64_t i = 0; i < scene.images(); ++i)
+        sum += static_cast<double>(records[l].total.at(d, i));
       layer.mean_total.push_back(static_cast<float>(sum / static_cast<double>(scene.images())));
     }
     graph.layers.push_back(std::move(layer));
@@ -354,7 +389,8 @@ struct Found {
     hit[i] += at.w >= b.x1 && at.w <= b.x2 && at.h >= b.y1 && at.h <= b.y2 ? 1 : 0;
     tries[i] += 1;
   }
-  [[nodiscard]] Interval mean(const std::vector<double>& of, const GraphEvaluationOptions& o) const {
+  [[nodiscard]] Interval mean(const std::vector<double>& of,
+                              const GraphEvaluationOptions& o) const {
     std::vector<double> samples;
     for (std::int64_t k = 0; k <= o.samples; ++k) {
       const auto counts = resample(static_cast<std::int64_t>(of.size()), k, o.seed);
@@ -401,15 +437,18 @@ void measure_shots(const Scene& scene, const GraphEvaluationOptions& o, GraphEva
       const PartTemplates filter_templates(filters, raw, shots);
       for (std::size_t k = shots.size(); k < order.size(); ++k) {
         const PartBox& part = *truth[static_cast<std::size_t>(order[k])];
-        by_graph.add(order[k], graph_templates.locate(scene.graph(), scene.records, order[k], scene.side).at, part,
-                     diagonal);
-        by_filters.add(order[k], filter_templates.locate(filters, raw, order[k], scene.side).at, part, diagonal);
+        by_graph.add(order[k],
+                     graph_templates.locate(scene.graph(), scene.records, order[k], scene.side).at,
+                     part, diagonal);
+        by_filters.add(order[k], filter_templates.locate(filters, raw, order[k], scene.side).at,
+                       part, diagonal);
         by_mean.add(order[k], mean, part, diagonal);
       }
     }
     out.shots.push_back({out.landmarks[p], by_graph.mean(by_graph.distance, o),
                          by_filters.mean(by_filters.distance, o), by_mean.mean(by_mean.distance, o),
-                         by_graph.mean(by_graph.hit, o).value, by_filters.mean(by_filters.hit, o).value,
+                         by_graph.mean(by_graph.hit, o).value,
+                         by_filters.mean(by_filters.hit, o).value,
                          by_mean.mean(by_mean.hit, o).value});
   }
 }

@@ -38,17 +38,22 @@ std::string to_text(const GraphEvaluation& e) {
   }
   add(text, {"mean", cell(e.graph), cell(e.filters), cell(e.random), cell(e.ratio)});
   text += "\nbest nodes on annotated parts; edges between nodes that are on a part\n";
-  add(text, {"layer", "hit rate", "filters", "random", "same part (chance)", "together (chance)", "edges"});
+  add(text, {"layer", "hit rate", "filters", "random", "same part (chance)", "together (chance)",
+             "edges"});
   for (const HitRow& r : e.hits) {
-    add(text, {r.layer, cell(r.hit), number(r.filters), number(r.random), number(r.same_part) + " (" + number(r.same_by_chance) + ")",
+    add(text, {r.layer, cell(r.hit), number(r.filters), number(r.random),
+               number(r.same_part) + " (" + number(r.same_by_chance) + ")",
                number(r.together) + " (" + number(r.by_chance) + ")", std::to_string(r.edges)});
   }
   if (e.shots.empty()) return text;
-  text += "\nparts from few examples: distance over the diagonal, and share of centres inside the box\n";
-  add(text, {"part", "graph", "filters", "mean place", "graph in box", "filters in box", "mean in box"});
+  text +=
+      "\nparts from few examples: distance over the diagonal, and share of centres inside the "
+      "box\n";
+  add(text,
+      {"part", "graph", "filters", "mean place", "graph in box", "filters in box", "mean in box"});
   for (const ShotRow& r : e.shots) {
-    add(text, {r.part, cell(r.graph), cell(r.filters), cell(r.mean), number(r.graph_hit), number(r.filter_hit),
-               number(r.mean_hit)});
+    add(text, {r.part, cell(r.graph), cell(r.filters), cell(r.mean), number(r.graph_hit),
+               number(r.filter_hit), number(r.mean_hit)});
   }
   return text;
 }

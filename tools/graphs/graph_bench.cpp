@@ -18,7 +18,8 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Two parts and two distractors a filter, each a blob, the parts moving with one of two groups; noise everywhere.
+/// Two parts and two distractors a filter, each a blob, the parts moving with one of two groups;
+/// noise everywhere.
 void fill(FeatureMaps& maps, const LayerSpec& spec, std::uint64_t layer) {
   for (std::int64_t i = 0; i < maps.images(); ++i) {
     const Philox groups{17, static_cast<std::uint64_t>(i)};
@@ -33,9 +34,11 @@ void fill(FeatureMaps& maps, const LayerSpec& spec, std::uint64_t layer) {
       for (std::uint64_t b = 0; b < 4; ++b) {
         const bool part = b < 2;
         const auto at = [&](std::uint64_t axis) {
-          const double still = static_cast<double>(part ? place.uniform(2 * b + axis) : own.uniform(2 * b + axis));
+          const double still =
+              static_cast<double>(part ? place.uniform(2 * b + axis) : own.uniform(2 * b + axis));
           const auto group = (b + static_cast<std::uint64_t>(d)) % 2;
-          const double moved = part ? 56 * (static_cast<double>(groups.uniform(2 * group + axis)) - 0.5) : 0;
+          const double moved =
+              part ? 56 * (static_cast<double>(groups.uniform(2 * group + axis)) - 0.5) : 0;
           return (52 + 120 * still + moved - spec.offset) / spec.stride;
         };
         const double h = at(0);

@@ -67,7 +67,11 @@ if(m&&D.layers[+m[1]]&&D.layers[+m[1]].nodes[+m[2]])choose(+m[1],+m[2]);else cho
 
 double rounded(double v, double unit) { return std::round(v / unit) * unit; }
 
-Json node_json(const Scene& scene, std::size_t l, std::int32_t n, std::int64_t pictures, std::int64_t patches,
+Json node_json(const Scene& scene,
+               std::size_t l,
+               std::int32_t n,
+               std::int64_t pictures,
+               std::int64_t patches,
                const std::vector<std::int32_t>& above) {
   const auto& layer = scene.graph().layers[l];
   const auto at = static_cast<std::size_t>(n);
@@ -79,7 +83,8 @@ Json node_json(const Scene& scene, std::size_t l, std::int32_t n, std::int64_t p
     const auto p = scene.place(l, n, i);
     x.push_back(rounded(p.w, 0.25));
     y.push_back(rounded(p.h, 0.25));
-    score.push_back(rounded(static_cast<double>(scene.records[l].total.at(n, i)) / layer.score_unit, 0.01));
+    score.push_back(
+        rounded(static_cast<double>(scene.records[l].total.at(n, i)) / layer.score_unit, 0.01));
     order.push_back(i);
   }
   std::ranges::stable_sort(order, [&](std::int64_t a, std::int64_t b) {
@@ -112,13 +117,17 @@ std::vector<std::int32_t> chosen_nodes(const explain::graph::Layer& layer, std::
 
 }  // namespace
 
-std::string graph_page(const Scene& scene, const std::vector<explain::Image>& large, const ShowOptions& o) {
+std::string graph_page(const Scene& scene,
+                       const std::vector<explain::Image>& large,
+                       const ShowOptions& o) {
   const std::int64_t pictures = std::min(o.page_pictures, scene.images());
-  Json data{{"side", scene.side}, {"patch", o.patch * scene.side / 224}, {"images", Json::array()},
+  Json data{{"side", scene.side},
+            {"patch", o.patch * scene.side / 224},
+            {"images", Json::array()},
             {"layers", Json::array()}};
   for (std::int64_t i = 0; i < pictures; ++i) {
-    const explain::Image small =
-        explain::resize(large[static_cast<std::size_t>(i)], 160, 160, explain::Resample::kBilinearPil);
+    const explain::Image small = explain::resize(large[static_cast<std::size_t>(i)], 160, 160,
+                                                 explain::Resample::kBilinearPil);
     data["images"].push_back("data:image/jpeg;base64," + base64(encode_jpeg(small, {82, false})));
   }
   std::vector<std::vector<std::int32_t>> nodes;
@@ -127,18 +136,23 @@ std::string graph_page(const Scene& scene, const std::vector<explain::Image>& la
     const std::vector<std::int32_t> none;
     Json list = Json::array();
     for (const std::int32_t n : nodes[l]) {
-      list.push_back(node_json(scene, l, n, pictures, 12, l + 1 < nodes.size() ? nodes[l + 1] : none));
+      list.push_back(
+          node_json(scene, l, n, pictures, 12, l + 1 < nodes.size() ? nodes[l + 1] : none));
     }
     data["layers"].push_back({{"name", scene.graph().layers[l].spec.name}, {"nodes", list}});
   }
   std::string text = data.dump(-1, ' ', true, Json::error_handler_t::replace);
   // Inside a script element '<' could end it.
-  for (std::size_t at = 0; (at = text.find('<', at)) != std::string::npos;) text.replace(at, 1, "\\u003c");
-  return "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Explanatory graph</title>"
-         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src "
+  for (std::size_t at = 0; (at = text.find('<', at)) != std::string::npos;)
+    text.replace(at, 1, "\\u003c");
+  return "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Explanatory "
+         "graph</title>"
+         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src "
+         "data:; style-src "
          "'unsafe-inline'; script-src 'unsafe-inline'\"><style>" +
          std::string(kStyle) +
-         "</style></head><body><div id=\"list\"></div><main><h2 id=\"title\"></h2><div id=\"facts\"></div>"
+         "</style></head><body><div id=\"list\"></div><main><h2 id=\"title\"></h2><div "
+         "id=\"facts\"></div>"
          "<h4>where it scores highest</h4><div id=\"patches\"></div>"
          "<h4>parents: nodes above that move with it</h4><div id=\"parents\"></div>"
          "<h4>children: nodes below that move with it</h4><div id=\"children\"></div>"
@@ -148,7 +162,8 @@ std::string graph_page(const Scene& scene, const std::vector<explain::Image>& la
 }
 
 std::string graph_dot(const explain::graph::ExplanatoryGraph& graph, std::int64_t most) {
-  std::string text = "digraph explanatory_graph {\n  rankdir=BT;\n  node [shape=box, fontsize=9];\n";
+  std::string text =
+      "digraph explanatory_graph {\n  rankdir=BT;\n  node [shape=box, fontsize=9];\n";
   std::vector<std::set<std::int32_t>> shown;
   for (std::size_t l = 0; l < graph.layers.size(); ++l) {
     const auto& layer = graph.layers[l];
@@ -157,12 +172,14 @@ std::string graph_dot(const explain::graph::ExplanatoryGraph& graph, std::int64_
     text += "  subgraph layer" + std::to_string(l) + " {\n    rank=same;\n";
     for (const std::int32_t n : nodes) {
       std::string name;
-      for (const char c : layer.spec.name) name += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+      for (const char c : layer.spec.name)
+        name += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
       char rank[32];
-      std::snprintf(rank, sizeof rank, "%.2f", static_cast<double>(layer.rank[static_cast<std::size_t>(n)]));
-      text += "    l" + std::to_string(l) + "n" + std::to_string(n) + " [label=\"" + name + "\\nfilter " +
-              std::to_string(n / layer.spec.nodes) + " node " + std::to_string(n % layer.spec.nodes) + "\\n" + rank +
-              "\"];\n";
+      std::snprintf(rank, sizeof rank, "%.2f",
+                    static_cast<double>(layer.rank[static_cast<std::size_t>(n)]));
+      text += "    l" + std::to_string(l) + "n" + std::to_string(n) + " [label=\"" + name +
+              "\\nfilter " + std::to_string(n / layer.spec.nodes) + " node " +
+              std::to_string(n % layer.spec.nodes) + "\\n" + rank + "\"];\n";
     }
     text += "  }\n";
   }
@@ -172,8 +189,8 @@ std::string graph_dot(const explain::graph::ExplanatoryGraph& graph, std::int64_
       for (std::int64_t j = 0; j < layer.parents; ++j) {
         const std::int32_t e = layer.edges[static_cast<std::size_t>(n * layer.parents + j)];
         if (!shown[l + 1].contains(e)) continue;
-        text += "  l" + std::to_string(l) + "n" + std::to_string(n) + " -> l" + std::to_string(l + 1) + "n" +
-                std::to_string(e) + ";\n";
+        text += "  l" + std::to_string(l) + "n" + std::to_string(n) + " -> l" +
+                std::to_string(l + 1) + "n" + std::to_string(e) + ";\n";
       }
     }
   }

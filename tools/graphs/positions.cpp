@@ -20,13 +20,15 @@ std::pair<double, double> in_picture(const Scene& scene, std::int64_t i, double 
   if (!scene.mirror.empty() && scene.mirror[at] != 0) x = scene.side - 1 - x;
   const PixelBox& box = scene.features.objects[at].box;
   if (box.width() <= 1) return {x, y};
-  return {box.x1 + (x + 0.5) * box.width() / scene.side - 0.5, box.y1 + (y + 0.5) * box.height() / scene.side - 0.5};
+  return {box.x1 + (x + 0.5) * box.width() / scene.side - 0.5,
+          box.y1 + (y + 0.5) * box.height() / scene.side - 0.5};
 }
 
 /// Colours far apart for neighbours in the list.
 explain::Rgb colour_of(std::size_t k) {
   const auto wave = [&](double phase) {
-    return static_cast<std::uint8_t>(128 + 127 * std::sin(2.399963 * static_cast<double>(k) + phase));
+    return static_cast<std::uint8_t>(128 +
+                                     127 * std::sin(2.399963 * static_cast<double>(k) + phase));
   };
   return {wave(0), wave(2.1), wave(4.2)};
 }
@@ -52,11 +54,19 @@ void write_positions(const Scene& scene, const ShowOptions& o) {
         const std::int32_t n = order[k];
         const auto p = scene.place(l, n, i);
         const auto [x, y] = in_picture(scene, i, p.w, p.h);
-        const double total = static_cast<double>(scene.records[l].total.at(n, i)) / layer.score_unit;
-        nodes.push_back({{"node", n}, {"filter", n / layer.spec.nodes}, {"x", x}, {"y", y}, {"cut_x", p.w},
-                         {"cut_y", p.h}, {"score", total},
-                         {"peak", static_cast<double>(scene.records[l].peak.at(n, i)) / layer.score_unit}});
-        const explain::Rect box{static_cast<int>((p.w + 0.5) * scale) - 4, static_cast<int>((p.h + 0.5) * scale) - 4, 9, 9};
+        const double total =
+            static_cast<double>(scene.records[l].total.at(n, i)) / layer.score_unit;
+        nodes.push_back(
+            {{"node", n},
+             {"filter", n / layer.spec.nodes},
+             {"x", x},
+             {"y", y},
+             {"cut_x", p.w},
+             {"cut_y", p.h},
+             {"score", total},
+             {"peak", static_cast<double>(scene.records[l].peak.at(n, i)) / layer.score_unit}});
+        const explain::Rect box{static_cast<int>((p.w + 0.5) * scale) - 4,
+                                static_cast<int>((p.h + 0.5) * scale) - 4, 9, 9};
         if (total > 0.5) explain::draw_rect(marked, box, 2, colour_of(k));
       }
       layers.push_back({{"layer", layer.spec.name}, {"nodes", nodes}});
@@ -66,9 +76,12 @@ void write_positions(const Scene& scene, const ShowOptions& o) {
                         {"layers", layers}});
     if (i < o.pictures) tiles.push_back({marked, scene.features.objects[at].name, ""});
   }
-  write_png(o.out + "/positions.png", explain::grid(tiles, std::min<int>(4, static_cast<int>(tiles.size()))));
-  const Json all{{"graph", scene.package.origin.category}, {"side", scene.side}, {"pictures", pictures}};
-  write_file_atomically(o.out + "/positions.json", all.dump(1, ' ', false, Json::error_handler_t::replace));
+  write_png(o.out + "/positions.png",
+            explain::grid(tiles, std::min<int>(4, static_cast<int>(tiles.size()))));
+  const Json all{
+      {"graph", scene.package.origin.category}, {"side", scene.side}, {"pictures", pictures}};
+  write_file_atomically(o.out + "/positions.json",
+                        all.dump(1, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace cutaway::tools

@@ -9,6 +9,7 @@
 #include "explain/render/draw.h"
 #include "explain/render/panel.h"
 #include "explain/render/render.h"
+#include "explain/render/resample.h"
 #include "runtime/error.h"
 #include "tools/images/atomic_file.h"
 #include "tools/images/read_image.h"
@@ -25,7 +26,8 @@ constexpr int kLarge = 224;
 
 std::string file_word(std::string text) {
   for (char& c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
     if (!plain) c = '_';
   }
   return text;
@@ -37,13 +39,14 @@ void draw_dot(render::Image& image, double x, double y, int radius, render::Rgb 
       const double far = std::hypot(dx, dy) - radius;
       if (far > 1) continue;
       const auto alpha = static_cast<float>(far <= 0 ? 1 : 1 - far);
-      render::blend_pixel(image, static_cast<int>(std::lround(x)) + dx, static_cast<int>(std::lround(y)) + dy, colour,
-                          alpha);
+      render::blend_pixel(image, static_cast<int>(std::lround(x)) + dx,
+                          static_cast<int>(std::lround(y)) + dy, colour, alpha);
     }
   }
 }
 
-void draw_line(render::Image& image, double x0, double y0, double x1, double y1, render::Rgb colour) {
+void draw_line(
+    render::Image& image, double x0, double y0, double x1, double y1, render::Rgb colour) {
   const int steps = 1 + static_cast<int>(2 * std::hypot(x1 - x0, y1 - y0));
   for (int k = 0; k <= steps; ++k) {
     const double t = static_cast<double>(k) / steps;
@@ -54,7 +57,8 @@ void draw_line(render::Image& image, double x0, double y0, double x1, double y1,
 
 std::string node_name(const Scene& scene, std::size_t l, std::int64_t node) {
   const auto& spec = scene.graph().layers[l].spec;
-  return "filter " + std::to_string(node / spec.nodes) + ", node " + std::to_string(node % spec.nodes);
+  return "filter " + std::to_string(node / spec.nodes) + ", node " +
+         std::to_string(node % spec.nodes);
 }
 
 std::vector<std::int64_t> show_pictures(const Scene& scene, std::int64_t most) {
@@ -78,14 +82,18 @@ std::vector<std::int32_t> distinct_best(const Scene& scene, std::size_t l, std::
   return chosen;
 }
 
-void write_patches(const Scene& scene, const std::vector<render::Image>& large, const ShowOptions& o) {
+void write_patches(const Scene& scene,
+                   const std::vector<render::Image>& large,
+                   const ShowOptions& o) {
   for (std::size_t l = 0; l < scene.records.size(); ++l) {
     std::vector<render::Tile> tiles;
     std::vector<std::string> titles;
     for (const std::int32_t n : distinct_best(scene, l, o.nodes)) {
       titles.push_back(node_name(scene, l, n));
-      for (std::int64_t k = 0; const std::int64_t i : best_images(scene.records[l].total, n, o.patches)) {
-        tiles.push_back({patch_of(scene, large[static_cast<std::size_t>(i)], l, n, i, o.patch, 72), "", ""});
+      for (std::int64_t k = 0;
+           const std::int64_t i : best_images(scene.records[l].total, n, o.patches)) {
+        tiles.push_back(
+            {patch_of(scene, large[static_cast<std::size_t>(i)], l, n, i, o.patch, 72), "", ""});
         ++k;
       }
       for (std::int64_t k = scene.images(); k < o.patches; ++k) tiles.push_back({});
@@ -113,7 +121,9 @@ void write_heat(const Scene& scene, const std::vector<render::Image>& large, con
 }
 
 /// The picture with the tree's nodes joined, and beside it the tree, a column a layer, as patches.
-void write_trees(const Scene& scene, const std::vector<render::Image>& large, const ShowOptions& o) {
+void write_trees(const Scene& scene,
+                 const std::vector<render::Image>& large,
+                 const ShowOptions& o) {
   const render::Rgb colours[] = {{255, 210, 60}, {80, 220, 255}, {255, 120, 200}, {140, 255, 120}};
   for (const std::int64_t i : show_pictures(scene, std::min<std::int64_t>(o.pictures, 4))) {
     const std::vector<TreeNode> tree = part_tree(scene.graph(), scene.records, i, 3);
@@ -135,8 +145,9 @@ void write_trees(const Scene& scene, const std::vector<render::Image>& large, co
     }
     std::vector<render::Tile> tiles;
     for (const TreeNode& t : tree) {
-      tiles.push_back({patch_of(scene, large[static_cast<std::size_t>(i)], t.layer, t.node, i, o.patch, 96),
-                       scene.graph().layers[t.layer].spec.name, node_name(scene, t.layer, t.node)});
+      tiles.push_back(
+          {patch_of(scene, large[static_cast<std::size_t>(i)], t.layer, t.node, i, o.patch, 96),
+           scene.graph().layers[t.layer].spec.name, node_name(scene, t.layer, t.node)});
     }
     write_png(o.out + "/tree_" + std::to_string(i) + ".png",
               render::beside(photo, render::grid(tiles, 5), 10, {255, 255, 255}));
@@ -149,12 +160,15 @@ void write_synthesis(const Scene& scene, const ShowOptions& o, const Context& co
   std::vector<render::Tile> tiles;
   const std::vector<Synthesis> made = synthesize(scene, layer, o.pictures, 0.1, context);
   for (std::size_t i = 0; i < made.size(); ++i) {
-    tiles.push_back({scene.features.cuttings[i], "", ""});
-    tiles.push_back({made[i].whole, "", ""});
-    tiles.push_back({made[i].masked, "", ""});
+    for (const render::Image* image :
+         {&scene.features.cuttings[i], &made[i].whole, &made[i].masked}) {
+      tiles.push_back(
+          {render::resize(*image, kLarge, kLarge, render::Resample::kBilinearPil), "", ""});
+    }
   }
   const std::string name = scene.graph().layers[layer].spec.name;
-  write_png(o.out + "/synthesis.png", render::grid(tiles, 3, {"object", "all of " + name, "its best nodes"}));
+  write_png(o.out + "/synthesis.png",
+            render::grid(tiles, 3, {"object", "all of " + name, "its best nodes"}));
 }
 
 }  // namespace
@@ -170,18 +184,23 @@ std::vector<render::Image> large_cuttings(const Scene& scene, std::int64_t count
   return large;
 }
 
-render::Image patch_of(const Scene& scene, const render::Image& large, std::size_t layer, std::int64_t node,
-                       std::int64_t picture, double patch, int size) {
+render::Image patch_of(const Scene& scene,
+                       const render::Image& large,
+                       std::size_t layer,
+                       std::int64_t node,
+                       std::int64_t picture,
+                       double patch,
+                       int size) {
   const double scale = static_cast<double>(large.width) / scene.side;
   const PixelPoint p = scene.place(layer, node, picture);
-  const auto inside = [&](double v) {
-    return std::clamp(static_cast<int>(std::lround((v + 0.5) * scale - 0.5)), 4, large.width - 5);
+  const int side =
+      std::clamp(static_cast<int>(std::lround(patch * large.width / 224)), 1, large.width);
+  // Near the border the square is moved inside: a smaller one would show another scale.
+  const auto start = [&](double v) {
+    return std::clamp(static_cast<int>(std::lround((v + 0.5) * scale)) - side / 2, 0,
+                      large.width - side);
   };
-  const int x = inside(p.w);
-  const int y = inside(p.h);
-  const int half = static_cast<int>((patch * large.width / 224 - 1) / 2);
-  const int reach = std::min({half, x, y, large.width - 1 - x, large.height - 1 - y});
-  const render::Rect where{x - reach, y - reach, 2 * reach + 1, 2 * reach + 1};
+  const render::Rect where{start(p.w), start(p.h), side, side};
   return render::resize(render::crop(large, where), size, size, render::Resample::kBilinearPil);
 }
 

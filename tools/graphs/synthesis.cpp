@@ -11,7 +11,8 @@
 namespace cutaway::tools {
 namespace {
 
-/// Projects `maps` (c x h x w, what is below 0 does not count) at the tapped layer back to the input.
+/// Projects `maps` (c x h x w, what is below 0 does not count) at the tapped layer back to the
+/// input.
 explain::Image project(Executor& executor, std::span<const float> maps, bool bgr) {
   const View<float> seed = executor.seed().out();
   const Shape& s = seed.shape;
@@ -28,14 +29,18 @@ explain::Image project(Executor& executor, std::span<const float> maps, bool bgr
   const Tensor back = executor.read(executor.gradient(0, 0));
   explain::Reconstruction options;
   options.bgr = bgr;
-  return explain::reconstruct(back.f32(), static_cast<int>(back.shape().c), static_cast<int>(back.shape().h),
-                              static_cast<int>(back.shape().w), options)
+  return explain::reconstruct(back.f32(), static_cast<int>(back.shape().c),
+                              static_cast<int>(back.shape().h), static_cast<int>(back.shape().w),
+                              options)
       .image;
 }
 
 }  // namespace
 
-std::vector<Synthesis> synthesize(const Scene& scene, std::size_t layer, std::int64_t pictures, double share,
+std::vector<Synthesis> synthesize(const Scene& scene,
+                                  std::size_t layer,
+                                  std::int64_t pictures,
+                                  double share,
                                   const Context& context) {
   const explain::graph::LayerSpec& spec = scene.graph().layers[layer].spec;
   const NodeId node = scene.taps[layer].node;
@@ -52,7 +57,8 @@ std::vector<Synthesis> synthesize(const Scene& scene, std::size_t layer, std::in
   Tensor input = zeros(request.input);
   for (std::int64_t i = 0; i < std::min(pictures, scene.images()); ++i) {
     throw_if_interrupted();
-    fill_input(scene.features.cuttings[static_cast<std::size_t>(i)], scene.model.preprocess, input.ref().out(), 0);
+    fill_input(scene.features.cuttings[static_cast<std::size_t>(i)], scene.model.preprocess,
+               input.ref().out(), 0);
     executor.set_input(input);
     executor.forward();
     const Tensor maps = executor.read(executor.value(node));
