@@ -13,6 +13,7 @@ void add_verbs(CLI::App& program, Context& context) {
   add_evaluate(program, context);
   add_verify(program, context);
   add_bench(program, context);
+  add_graph(program, context);
 }
 
 }  // namespace cutaway::tools

@@ -15,6 +15,7 @@ void add_dataset(CLI::App& program, Context& context);
 void add_evaluate(CLI::App& program, Context& context);
 void add_verify(CLI::App& program, Context& context);
 void add_bench(CLI::App& program, Context& context);
+void add_graph(CLI::App& program, Context& context);
 
 /// All of them, in the order of --help.
 void add_verbs(CLI::App& program, Context& context);

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "explain/graph/graph.h"
+#include "explain/graph/records.h"
+#include "explain/graph/reducer.h"
+#include "runtime/stream.h"
+
+namespace cutaway::explain::graph {
+
+/// Joins nodes of a layer to nodes of the layer above that move with them. Displacements in pixels
+/// are y of the candidate parents and x of the own nodes; the affinity of n and m is
+///   sum over images of peak_n exp(-|x_n - y_m|^2 / (2 h_n)),  h_n = mean |x_n - y_m|^2 over
+///   candidates and images,
+/// and the M candidates of the greatest affinity become the parents (ties: the better-ranked).
+class EdgeSelector {
+ public:
+  /// `records` are the final ones of the parent layer, a shard each; they are not kept.
+  EdgeSelector(const Config& config,
+               const LayerSpec& child,
+               const Layer& parent,
+               std::span<const Records> records,
+               Reducer& reducer);
+
+  /// Parents a node: min(M, candidates); 0 when nothing above may be a parent.
+  [[nodiscard]] std::int64_t parents() const noexcept { return parents_; }
+  [[nodiscard]] std::span<const std::int32_t> candidates() const noexcept { return candidates_; }
+  /// N x parents(), from the records of the child layer's previous pass.
+  [[nodiscard]] std::vector<std::int32_t> select(CpuStream& stream,
+                                                 std::span<const Records> records) const;
+
+ private:
+  struct Shard {
+    Rows y_h, y_w;                       // of the candidates
+    std::vector<double> mean_h, mean_w;  // over the candidates, an image each
+  };
+  [[nodiscard]] std::vector<float> bandwidths(std::span<const Records> records,
+                                              std::span<const float> offset_h,
+                                              std::span<const float> offset_w) const;
+
+  Config config_;
+  LayerSpec child_;
+  Reducer& reducer_;
+  std::vector<std::int32_t> candidates_;
+  std::int64_t parents_{0};
+  double images_{0}, mean_square_{0};
+  std::vector<Shard> shards_;
+};
+
+/// Mean over all images of all shards of rows of `of(records)`.
+template <class F>
+[[nodiscard]] std::vector<double> mean_of(std::span<const Records> shards,
+                                          Reducer& reducer,
+                                          const F& of) {
+  const auto nodes = static_cast<std::size_t>(shards.front().nodes());
+  std::vector<double> sums(nodes + 1);
+  for (const Records& records : shards) {
+    for (std::size_t n = 0; n < nodes; ++n) {
+      for (std::int64_t i = 0; i < records.images(); ++i) {
+        sums[n] += of(records, static_cast<std::int64_t>(n), i);
+      }
+    }
+    sums[nodes] += static_cast<double>(records.images());
+  }
+  reducer.sum(sums);
+  const double images = sums.back();
+  sums.pop_back();
+  for (double& v : sums) v /= images;
+  return sums;
+}
+
+}  // namespace cutaway::explain::graph

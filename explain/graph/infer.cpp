@@ -1,0 +1,64 @@
+#include "explain/graph/infer.h"
+
+#include "explain/graph/layer_pass.h"
+#include "runtime/error.h"
+
+namespace cutaway::explain::graph {
+
+std::vector<Records> infer(const ExplanatoryGraph& graph,
+                           std::span<const FeatureMaps> features,
+                           CpuStream stream,
+                           std::span<const std::uint8_t> mirror) {
+  const std::size_t count = graph.layers.size();
+  bool good = features.size() == count && count > 0;
+  for (std::size_t l = 0; good && l < count; ++l) {
+    const LayerSpec& spec = graph.layers[l].spec;
+    good = features[l].filters() == spec.filters && features[l].size() == spec.size &&
+           features[l].images() == features[0].images();
+  }
+  if (!good) throw Error(ErrorKind::kShape, "features do not fit the explanatory graph");
+  std::vector<Records> all(count);
+  for (std::size_t l = count; l-- > 0;) {
+    const Layer& layer = graph.layers[l];
+    LayerPass pass(layer.spec, graph.config);
+    Motion motion;
+    if (layer.parents > 0) {
+      const Layer& above = graph.layers[l + 1];
+      const double ratio =
+          graph.config.released.unscaled_parents ? 1.0 : above.spec.stride / layer.spec.stride;
+      motion = motion_of(all[l + 1], above.mean_h, above.mean_w, ratio);
+      pass.with_parents(layer.delta, layer.edges, layer.parents, above.delta, ratio);
+    } else {
+      pass.without_parents(layer.delta);
+    }
+    pass.run(stream, features[l], mirror, layer.parents > 0 ? &motion : nullptr, layer.mu_h,
+             layer.mu_w, all[l], nullptr);
+  }
+  return all;
+}
+
+std::vector<std::uint8_t> orientations(const ExplanatoryGraph& graph,
+                                       std::span<const FeatureMaps> features,
+                                       CpuStream stream) {
+  check(features.size() == graph.layers.size() && !features.empty(), "features of another graph");
+  const Layer& top = graph.layers.back();
+  LayerPass pass(top.spec, graph.config);
+  pass.without_parents(top.delta);
+  std::vector<double> gain(static_cast<std::size_t>(features.back().images()));
+  for (const bool way : {false, true}) {
+    const std::vector<std::uint8_t> all(gain.size(), way ? 1 : 0);
+    Records records;
+    pass.run(stream, features.back(), all, nullptr, top.mu_h, top.mu_w, records, nullptr);
+    for (std::int64_t n = 0; n < records.nodes(); ++n) {
+      for (std::size_t i = 0; i < gain.size(); ++i) {
+        const auto total = static_cast<double>(records.total.row(n)[i]);
+        gain[i] += way ? total : -total;
+      }
+    }
+  }
+  std::vector<std::uint8_t> mirror(gain.size());
+  for (std::size_t i = 0; i < gain.size(); ++i) mirror[i] = gain[i] > 0 ? 1 : 0;
+  return mirror;
+}
+
+}  // namespace cutaway::explain::graph

@@ -1,0 +1,232 @@
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "explain/graph/learn.h"
+#include "runtime/error.h"
+#include "tools/creatures/creatures.h"
+#include "tools/datasets/creature_folder.h"
+#include "tools/graphs/graph_file.h"
+#include "tools/graphs/graph_layers.h"
+#include "tools/graphs/objects.h"
+#include "tools/graphs/scratch_memory.h"
+#include "tools/program/context.h"
+#include "weights/zoo/zoo.h"
+
+using namespace cutaway;
+using namespace cutaway::tools;
+namespace graph = cutaway::explain::graph;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string kModel = std::string(CUTAWAY_SOURCE_DIR) + "/weights/shipped/creatures.h5";
+
+/// A folder that goes away with the test.
+struct Folder {
+  std::string path;
+  Folder() {
+    path = (fs::temp_directory_path() / ("cutaway-graph-" + std::to_string(::getpid()))).string();
+    fs::remove_all(path);
+    fs::create_directories(path);
+  }
+  ~Folder() { fs::remove_all(path); }
+  [[nodiscard]] std::string operator/(const std::string& name) const { return path + "/" + name; }
+};
+
+std::string bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write_bytes(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+GraphPackage small_graph(graph::Snapshot* between = nullptr) {
+  const std::vector<graph::LayerSpec> specs{{"low", 2, 14, 4, 0.1, 16, 7.5},
+                                            {"top", 2, 7, 3, 0.2, 32, 15.5}};
+  graph::ShardFeatures features;
+  for (const graph::LayerSpec& s : specs) {
+    features.emplace_back(3, s.filters, s.size);
+    for (std::int64_t i = 0; i < 3; ++i) {
+      std::vector<float> values;
+      for (std::int64_t j = 0; j < s.filters * s.size * s.size; ++j) {
+        values.push_back(static_cast<float>((j * 7919 + i * 104729) % 101) / 100);
+      }
+      features.back().set(i, values);
+    }
+  }
+  graph::Config config;
+  config.iterations = 3;
+  graph::Learner learner(specs, config, {&features}, CpuStream(1));
+  while (!learner.done()) {
+    (void)learner.step();
+    if (between != nullptr && learner.snapshot().layer == 0 && learner.snapshot().pass == 3) {
+      *between = learner.snapshot();
+    }
+  }
+  GraphPackage package{learner.graph(),
+                       {"net.h5", "0123456789abcdef", "cat", 3, 5, "graph learn", ""}};
+  return package;
+}
+
+}  // namespace
+
+TEST_CASE("graph files: what is written is read, and damage is found") {
+  const Folder folder;
+  const std::string path = folder / "graph.h5";
+  const GraphPackage package = small_graph();
+  save_graph(package, path);
+  const GraphPackage back = load_graph(path);
+  CHECK(back.graph.config == package.graph.config);
+  CHECK(back.origin.category == "cat");
+  for (std::size_t l = 0; l < 2; ++l) {
+    CHECK(back.graph.layers[l].spec == package.graph.layers[l].spec);
+    CHECK(back.graph.layers[l].mu_h == package.graph.layers[l].mu_h);
+    CHECK(back.graph.layers[l].mean_w == package.graph.layers[l].mean_w);
+    CHECK(back.graph.layers[l].edges == package.graph.layers[l].edges);
+    CHECK(back.graph.layers[l].rank == package.graph.layers[l].rank);
+    CHECK(back.graph.layers[l].score_unit == package.graph.layers[l].score_unit);
+  }
+  save_graph(back, folder / "again.h5");
+  const std::string bytes = bytes_of(path);
+  // The tool's version stands in both.
+  CHECK(bytes_of(folder / "again.h5") == bytes);
+  for (std::size_t at = 0; at < bytes.size(); at += bytes.size() / 97) {
+    std::string damaged = bytes;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x40);
+    write_bytes(folder / "damaged.h5", damaged);
+    CAPTURE(at);
+    CHECK_THROWS_AS((void)load_graph(folder / "damaged.h5"), Error);
+    write_bytes(folder / "damaged.h5", bytes.substr(0, at));
+    CHECK_THROWS_AS((void)load_graph(folder / "damaged.h5"), Error);
+  }
+  CHECK_THROWS_AS((void)load_graph(kModel), Error);
+  GraphPackage wrong = package;
+  wrong.graph.layers[0].edges[0] = 99;
+  CHECK_THROWS_AS(save_graph(wrong, folder / "wrong.h5"), Error);
+  CHECK(!fs::exists(folder / "wrong.h5"));
+}
+
+TEST_CASE("graph files: a checkpoint is read as it was, by its own job only") {
+  const Folder folder;
+  graph::Snapshot s;
+  (void)small_graph(&s);
+  REQUIRE(s.layer == 0);
+  save_checkpoint(s, "one", folder / "c");
+  const graph::Snapshot back = load_checkpoint(folder / "c", "one");
+  CHECK(back.pass == s.pass);
+  CHECK(back.layers[0].mu_h == s.layers[0].mu_h);
+  CHECK(back.layers[1].rank == s.layers[1].rank);
+  for (std::int64_t n = 0; n < s.current[0].nodes(); ++n) {
+    for (std::int64_t i = 0; i < 3; ++i)
+      CHECK(back.current[0].h.at(n, i) == s.current[0].h.at(n, i));
+  }
+  CHECK_THROWS_AS((void)load_checkpoint(folder / "c", "two"), Error);
+}
+
+TEST_CASE("graph objects: lists of both kinds, boxes, categories") {
+  const Folder folder;
+  write_bytes(
+      folder / "parts.json",
+      R"([{"file":"a.jpg","name":"cat","size":[99,99],"box":[10,10,69,89],"head":[10,10,39,49],"front_legs":null},
+                  {"file":"b.jpg","name":"dog","size":[99,99],"box":[10,10,19,19],"head":null,"front_legs":null}])");
+  ObjectQuery query;
+  query.data = folder.path;
+  const auto cats = read_objects(query);
+  REQUIRE(cats.size() == 1);  // the dog is too small
+  CHECK(cats[0].category == "cat");
+  CHECK(part_names(cats) == std::vector<std::string>{"head"});
+  const PixelBox head = in_cutting(cats[0].parts[0].box, cats[0].box, 60, 160);
+  CHECK(head.x1 == doctest::Approx(0));
+  CHECK(head.x2 == doctest::Approx(29));
+  CHECK(head.y2 == doctest::Approx(79));
+  query.category = "fish";
+  CHECK_THROWS_AS((void)read_objects(query), Error);
+  for (const char* damaged : {"[", "[{}]", R"([{"file":"a","box":[1,2,3]}])",
+                              R"([{"file":"a","box":[1,2,3,1e300]}])", "7"}) {
+    write_bytes(folder / "parts.json", damaged);
+    CHECK_THROWS_AS((void)read_objects(query), Error);
+  }
+  CHECK_THROWS_AS((void)scratch_memory("/no/such/folder", 4096), Error);
+  const auto memory = scratch_memory("", 8192);
+  CHECK(memory.get()[8191] == std::byte{0});
+}
+
+TEST_CASE("graph layers: what each net gets") {
+  const auto names = [](const char* net) {
+    std::string text;
+    for (const TapLayer& l : graph_layers(weights::build_zoo(net).graph, {}, {})) {
+      text += l.spec.name + ":" + std::to_string(l.spec.size) + ":" + std::to_string(l.spec.nodes) +
+              " ";
+    }
+    return text;
+  };
+  CHECK(names("vgg16-caffe") == "conv4_2:28:40 conv4_3:28:40 conv5_2:14:20 conv5_3:14:20 ");
+  CHECK(names("googlenet-caffe") ==
+        "inception_3b/output:28:40 inception_4e/output:14:20 inception_5b/output:7:10 ");
+}
+
+TEST_CASE("graph: from pictures to a graph, positions, pictures and measurements") {
+  const Folder folder;
+  creatures::Options scene;
+  scene.seed = 4;
+  write_creatures(folder / "data", scene, 0, 24, 2, [](std::int64_t) {});
+  const auto cutaway = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--quiet", "--threads", "2"});
+    return run_program(arguments);
+  };
+  const std::string data = folder / "data";
+  const std::string out = folder / "graph.h5";
+  const std::vector<std::string> learn{
+      "graph", "learn",     kModel, "--data",       data, "--min-area",
+      "0",     "--out",     out,    "--iterations", "2",  "--nodes",
+      "6,4,4", "--parents", "3",    "--candidates", "40"};
+  REQUIRE(cutaway(learn) == kExitOk);
+  CHECK(!fs::exists(out + ".checkpoint"));
+  const std::string first = bytes_of(out);
+
+  // Half-way checkpoints do not change the bytes, nor do the number of threads and the storage on
+  // disk ... of halves.
+  std::vector<std::string> other = learn;
+  other.insert(other.end(), {"--checkpoint-seconds", "0"});
+  fs::remove(out);
+  CHECK(cutaway(other) == kExitOk);
+  CHECK(bytes_of(out) == first);
+
+  const std::vector<std::string> query{out, kModel, "--data", data, "--min-area", "0"};
+  const auto verb = [&](const char* name, std::vector<std::string> more) {
+    std::vector<std::string> all{"graph", name};
+    all.insert(all.end(), query.begin(), query.end());
+    all.insert(all.end(), more.begin(), more.end());
+    return cutaway(all);
+  };
+  CHECK(verb("infer", {"--out", folder / "infer"}) == kExitOk);
+  CHECK(fs::file_size(folder / "infer/positions.json") > 1000);
+  CHECK(fs::exists(folder / "infer/positions.h5"));
+  CHECK(verb("infer", {"--out", folder / "infer"}) == kExitUsage);
+  CHECK(verb("show", {"--out", folder / "show", "--pictures", "2", "--top", "4"}) == kExitOk);
+  for (const char* name : {"patches_conv3.png", "heat.png", "tree_0.png", "synthesis.png",
+                           "graph.dot", "graph.html"}) {
+    CAPTURE(name);
+    CHECK(fs::file_size(folder / ("show/" + std::string(name))) > 500);
+  }
+  const std::string page = bytes_of(folder / "show/graph.html");
+  CHECK(page.find("http://") == std::string::npos);
+  CHECK(page.find("https://") == std::string::npos);
+  CHECK(verb("evaluate", {"--repeats", "1", "--samples", "5"}) == kExitOk);
+
+  // Halves in a file when there is no memory at all; a graph of other features is another graph.
+  std::vector<std::string> scratch = learn;
+  scratch.insert(scratch.end(), {"--memory", "0", "--scratch", folder.path});
+  CHECK(cutaway(scratch) == kExitOk);
+  CHECK(bytes_of(out) != first);
+  write_bytes(out + ".checkpoint", "nothing");
+  CHECK(cutaway(learn) == kExitInput);
+}

@@ -1,0 +1,61 @@
+#include <cmath>
+#include <cstdio>
+
+#include "tools/graphs/evaluate_graph.h"
+
+namespace cutaway::tools {
+namespace {
+
+std::string cell(const Interval& v) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.3f [%.3f, %.3f]", v.value, v.low, v.high);
+  return text;
+}
+
+std::string number(double v) {
+  if (std::isnan(v)) return "-";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3f", v);
+  return text;
+}
+
+void add(std::string& text, const std::vector<std::string>& cells) {
+  for (std::size_t k = 0; k < cells.size(); ++k) {
+    char padded[96];
+    std::snprintf(padded, sizeof padded, k == 0 ? "%-24s" : "%22s", cells[k].c_str());
+    text += padded;
+  }
+  text += '\n';
+}
+
+}  // namespace
+
+std::string to_text(const GraphEvaluation& e) {
+  std::string text = "location instability (lower is better)\n";
+  add(text, {"layer", "graph", "filters", "random", "graph / filters"});
+  for (const InstabilityRow& r : e.instability) {
+    add(text, {r.layer, cell(r.graph), cell(r.filters), cell(r.random), cell(r.ratio)});
+  }
+  add(text, {"mean", cell(e.graph), cell(e.filters), cell(e.random), cell(e.ratio)});
+  text += "\nbest nodes on annotated parts; edges between nodes that are on a part\n";
+  add(text, {"layer", "hit rate", "filters", "random", "same part (chance)", "together (chance)",
+             "edges"});
+  for (const HitRow& r : e.hits) {
+    add(text, {r.layer, cell(r.hit), number(r.filters), number(r.random),
+               number(r.same_part) + " (" + number(r.same_by_chance) + ")",
+               number(r.together) + " (" + number(r.by_chance) + ")", std::to_string(r.edges)});
+  }
+  if (e.shots.empty()) return text;
+  text +=
+      "\nparts from few examples: distance over the diagonal, and share of centres inside the "
+      "box\n";
+  add(text,
+      {"part", "graph", "filters", "mean place", "graph in box", "filters in box", "mean in box"});
+  for (const ShotRow& r : e.shots) {
+    add(text, {r.part, cell(r.graph), cell(r.filters), cell(r.mean), number(r.graph_hit),
+               number(r.filter_hit), number(r.mean_hit)});
+  }
+  return text;
+}
+
+}  // namespace cutaway::tools

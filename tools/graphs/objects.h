@@ -1,0 +1,67 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "explain/render/image.h"
+
+namespace cutaway::tools {
+
+/// A rectangle in pixels of its picture, corners included.
+struct PixelBox {
+  double x1{0}, y1{0}, x2{0}, y2{0};
+
+  [[nodiscard]] double width() const { return x2 - x1 + 1; }
+  [[nodiscard]] double height() const { return y2 - y1 + 1; }
+};
+
+/// A part of an object, where it was annotated.
+struct PartBox {
+  std::string name;
+  PixelBox box;
+  double center_x{0}, center_y{0};
+  bool seen{true};  ///< at least half of it
+};
+
+/// An object in a picture: what a graph is learned from.
+struct ObjectEntry {
+  std::string path;      ///< to open the picture
+  std::string name;      ///< as the list has it
+  std::string category;  ///< may be empty
+  PixelBox box;          ///< width 1: the whole picture
+  std::vector<PartBox> parts;
+};
+
+struct ObjectQuery {
+  std::string data;       ///< a folder, with parts.json or truth.json or plain pictures in it
+  std::string boxes;      ///< the JSON file, where it is not in the folder
+  std::string category;   ///< only these; all when empty
+  std::int64_t most{0};   ///< at most so many, 0: all
+  double min_area{2500};  ///< smaller boxes are left out, square pixels
+};
+
+/// Reads a list of objects: parts.json (a list of {file, name, box, and further boxes by part}),
+/// truth.json (as `cutaway dataset make` writes it), or, without either, all pictures of the
+/// folder, each an object. Boxes are clipped to their picture when it is opened. Throws kInput on
+/// damage, and when nothing is left, naming the categories there are.
+[[nodiscard]] std::vector<ObjectEntry> read_objects(const ObjectQuery& query);
+
+/// Names of the parts, in alphabetical order.
+[[nodiscard]] std::vector<std::string> part_names(const std::vector<ObjectEntry>& objects);
+
+/// The object cut out and brought to width x height, aspect ratio not kept (bicubic, antialiased).
+/// `mirrored`: left and right exchanged.
+[[nodiscard]] explain::Image cut_out(const explain::Image& picture,
+                                     const PixelBox& box,
+                                     int width,
+                                     int height,
+                                     bool mirrored = false);
+/// Where a box of the picture lies in such a cutting.
+[[nodiscard]] PixelBox in_cutting(const PixelBox& inner,
+                                  const PixelBox& object,
+                                  double width,
+                                  double height);
+
+}  // namespace cutaway::tools

@@ -1,0 +1,356 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "runtime/error.h"
+#include "tools/graphs/evaluate_graph.h"
+#include "tools/graphs/graph_bench.h"
+#include "tools/graphs/learn_graph.h"
+#include "tools/graphs/scene.h"
+#include "tools/graphs/show_graph.h"
+#include "tools/verbs/verbs.h"
+
+namespace cutaway::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct LearnOptions {
+  GraphLearnJob job;
+  std::string preset{"default"}, strength;
+  std::int64_t parents{0}, candidates{0}, iterations{0}, restarts{0};
+  double static_fraction{-1};
+  bool flips{false};
+};
+
+void print(const Json& result) {
+  std::printf("%s\n", result.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+}
+
+int learn(LearnOptions& o, const Context& context) {
+  explain::graph::Config& c = o.job.config;
+  c = explain::graph::preset(o.preset);
+  if (o.parents > 0) c.parents = o.parents;
+  if (o.candidates > 0) c.candidates = o.candidates;
+  if (o.iterations > 0) c.iterations = o.iterations;
+  if (o.restarts > 0) c.restarts = o.restarts;
+  if (o.static_fraction >= 0) c.static_fraction = o.static_fraction;
+  if (!o.strength.empty()) c.strength = explain::graph::parse_strength(o.strength);
+  c.flips = o.flips;
+  c.seed = context.common.seed;
+  const GraphLearnSummary s = learn_graph(o.job, context);
+  Json layers = Json::array();
+  std::int64_t nodes = 0;
+  for (const auto& layer : s.package.graph.layers) {
+    nodes += layer.count();
+    layers.push_back({{"name", layer.spec.name},
+                      {"size", layer.spec.size},
+                      {"filters", layer.spec.filters},
+                      {"nodes", layer.count()},
+                      {"parents", layer.parents}});
+  }
+  if (context.common.json) {
+    print({{"graph", o.job.out},
+           {"images", s.images},
+           {"negatives", s.package.origin.negatives},
+           {"nodes", nodes},
+           {"layers", layers},
+           {"storage", s.storage},
+           {"resumed", s.resumed},
+           {"feature_seconds", s.feature_seconds},
+           {"learn_seconds", s.learn_seconds},
+           {"unreadable", s.failures.size()}});
+  } else {
+    for (const Json& l : layers) {
+      std::printf("%-24s %3lldx%-3lld %5lld filters %7lld nodes, %lld parents each\n",
+                  l["name"].get<std::string>().c_str(), l["size"].get<long long>(),
+                  l["size"].get<long long>(), l["filters"].get<long long>(),
+                  l["nodes"].get<long long>(), l["parents"].get<long long>());
+    }
+    std::printf("%lld objects, %lld nodes; features %.1f s, learning %.1f s\n%s\n",
+                static_cast<long long>(s.images), static_cast<long long>(nodes), s.feature_seconds,
+                s.learn_seconds, o.job.out.c_str());
+  }
+  return s.failures.empty() ? kExitOk : kExitPartial;
+}
+
+void add_query(CLI::App* verb, ObjectQuery& q) {
+  verb->add_option("--data", q.data,
+                   "folder of pictures, with parts.json or truth.json if there are boxes")
+      ->required();
+  verb->add_option("--boxes", q.boxes, "the list of boxes, where it is not in the folder");
+  verb->add_option("--category", q.category, "only objects of this category");
+  verb->add_option("--most", q.most, "at most so many objects")->check(CLI::NonNegativeNumber);
+  verb->add_option("--min-area", q.min_area, "leave out smaller boxes, square pixels")
+      ->capture_default_str();
+}
+
+void add_features(CLI::App* verb, FeatureOptions& f, std::int64_t& batch) {
+  verb->add_option("--batch", batch, "pictures at a time")->check(CLI::Range(1, 1024));
+  verb->add_option("--memory", f.memory_gib,
+                   "GiB for features; what is more goes to a file as float16")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  verb->add_option("--scratch", f.scratch, "folder of that file");
+}
+
+void add_learn(CLI::App& group, Context& context) {
+  auto o = std::make_shared<LearnOptions>();
+  CLI::App* verb =
+      group.add_subcommand("learn", "Learn the explanatory graph of a category of objects");
+  verb->footer(
+      "example: cutaway graph learn weights/shipped/creatures.h5 --data DIR --category giraffe "
+      "--out giraffe.h5");
+  verb->add_option("model", o->job.model, "a Cutaway package")->required();
+  add_query(verb, o->job.query);
+  verb->add_option("--out", o->job.out, "the graph to write")->required();
+  verb->add_option("--negatives", o->job.negatives,
+                   "folder of pictures without the object (default: other categories)");
+  verb->add_option("--most-negatives", o->job.most_negatives)
+      ->check(CLI::Range(2, 1000000))
+      ->capture_default_str();
+  verb->add_option("--layers", o->job.layers,
+                   "from fine to coarse, with commas (default: by the net)")
+      ->delimiter(',');
+  verb->add_option("--nodes", o->job.nodes, "nodes a filter of each layer")->delimiter(',');
+  verb->add_option("--preset", o->preset,
+                   "default, or authors: the published program with its faults")
+      ->capture_default_str();
+  verb->add_option("--parents", o->parents, "parents a node (15)");
+  verb->add_option("--candidates", o->candidates, "nodes above that may be parents (600)");
+  verb->add_option("--iterations", o->iterations, "EM updates a layer (20)");
+  verb->add_option("--strength", o->strength, "geometric, penalty, one, released");
+  verb->add_option("--static-fraction", o->static_fraction,
+                   "share of unmoving nodes that are no parents (0)");
+  verb->add_flag("--flips", o->flips, "choose the orientation of every picture");
+  verb->add_option("--restarts", o->restarts, "with --flips: starts of the top layer (1)");
+  verb->add_flag("--sigma-per-filter", o->job.sigma_per_filter, "scale filters, not units");
+  verb->add_option("--checkpoint", o->job.checkpoint,
+                   "file to go on from (default: OUT.checkpoint)");
+  verb->add_option("--checkpoint-seconds", o->job.checkpoint_seconds, "between checkpoints")
+      ->capture_default_str();
+  add_features(verb, o->job.features, o->job.batch);
+  verb->callback([o, &context] { context.action = [o, &context] { return learn(*o, context); }; });
+}
+
+void add_scene(CLI::App* verb, SceneQuery& q) {
+  verb->add_option("graph", q.graph, "a graph made by graph learn")->required();
+  verb->add_option("model", q.model, "the net it explains")->required();
+  add_query(verb, q.objects);
+  add_features(verb, q.features, q.batch);
+}
+
+Json json_of(const Interval& v) { return Json{v.value, v.low, v.high}; }
+
+int evaluate(const SceneQuery& query, GraphEvaluationOptions options, const Context& context) {
+  options.seed = context.common.seed;
+  const Scene scene = open_scene(query, context);
+  const GraphEvaluation e = evaluate_graph(scene, options);
+  if (!context.common.json) {
+    std::printf("%s\n%lld pictures; features %.2f s, inference %.1f ms a picture\n",
+                to_text(e).c_str(), static_cast<long long>(scene.images()), scene.forward_seconds,
+                1000 * scene.infer_seconds / static_cast<double>(scene.images()));
+    return kExitOk;
+  }
+  Json layers = Json::array();
+  for (std::size_t l = 0; l < e.instability.size(); ++l) {
+    const InstabilityRow& r = e.instability[l];
+    const HitRow& h = e.hits[l];
+    layers.push_back({{"name", r.layer},
+                      {"graph", json_of(r.graph)},
+                      {"filters", json_of(r.filters)},
+                      {"random", json_of(r.random)},
+                      {"ratio", json_of(r.ratio)},
+                      {"hit", json_of(h.hit)},
+                      {"filter_hit", h.filters},
+                      {"random_hit", h.random},
+                      {"edges", h.edges},
+                      {"edges_same_part", h.same_part},
+                      {"same_part_by_chance", h.same_by_chance},
+                      {"edges_together", h.together},
+                      {"together_by_chance", h.by_chance}});
+  }
+  Json shots = Json::array();
+  for (const ShotRow& r : e.shots) {
+    shots.push_back({{"part", r.part},
+                     {"graph", json_of(r.graph)},
+                     {"filters", json_of(r.filters)},
+                     {"mean", json_of(r.mean)},
+                     {"graph_hit", r.graph_hit},
+                     {"filter_hit", r.filter_hit},
+                     {"mean_hit", r.mean_hit}});
+  }
+  print({{"graph", query.graph},
+         {"category", scene.package.origin.category},
+         {"images", scene.images()},
+         {"landmarks", e.landmarks},
+         {"instability", json_of(e.graph)},
+         {"filters", json_of(e.filters)},
+         {"random", json_of(e.random)},
+         {"ratio", json_of(e.ratio)},
+         {"layers", layers},
+         {"shots", shots},
+         {"inference_ms", 1000 * scene.infer_seconds / static_cast<double>(scene.images())}});
+  return scene.features.failures.empty() ? kExitOk : kExitPartial;
+}
+
+void add_evaluate_graph(CLI::App& group, Context& context) {
+  auto q = std::make_shared<SceneQuery>();
+  auto o = std::make_shared<GraphEvaluationOptions>();
+  CLI::App* verb = group.add_subcommand("evaluate", "Measure a graph against annotated parts");
+  verb->footer(
+      "Intervals: 95 %, bootstrap over the pictures.\n"
+      "example: cutaway graph evaluate giraffe.h5 weights/shipped/creatures.h5 --data DIR "
+      "--category giraffe");
+  add_scene(verb, *q);
+  verb->add_option("--best-nodes", o->nodes, "nodes a layer that are judged")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verb->add_option("--best-images", o->best, "pictures a node is judged by")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verb->add_option("--shots", o->shots, "pictures in which a part is shown")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  verb->add_option("--repeats", o->repeats, "choices of them; 0: leave this out")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  verb->add_option("--samples", o->samples, "of the bootstrap")
+      ->check(CLI::Range(0, 100000))
+      ->capture_default_str();
+  verb->add_option("--tolerance", o->tolerance,
+                   "a node this near a part's box is on it, over the side")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  verb->add_flag("--choose-first", o->choose_first,
+                 "pictures first, landmarks then, as the authors' program");
+  verb->callback([q, o, &context] {
+    context.action = [q, o, &context] { return evaluate(*q, *o, context); };
+  });
+}
+
+void prepare_folder(const ShowOptions& o, const char* last_file) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::exists(o.out + last_file, error) && !o.overwrite) {
+    throw Error(ErrorKind::kUsage, "the folder already holds a finished run")
+        .at(o.out)
+        .hint("choose another --out, or --overwrite");
+  }
+  fs::create_directories(o.out, error);
+  if (error) throw Error(ErrorKind::kInput, "cannot make the folder: " + error.message()).at(o.out);
+}
+
+int infer(const SceneQuery& query, const ShowOptions& options, const Context& context) {
+  prepare_folder(options, "/positions.json");
+  const Scene scene = open_scene(query, context);
+  write_positions(scene, options);
+  const double ms = 1000 * scene.infer_seconds / static_cast<double>(scene.images());
+  if (context.common.json) {
+    print({{"images", scene.images()},
+           {"positions", options.out + "/positions.json"},
+           {"all_positions", options.out + "/positions.h5"},
+           {"features_seconds", scene.forward_seconds},
+           {"inference_ms", ms},
+           {"unreadable", scene.features.failures.size()}});
+  } else {
+    std::printf("%lld pictures, inference %.1f ms each\n%s/positions.json\n",
+                static_cast<long long>(scene.images()), ms, options.out.c_str());
+  }
+  return scene.features.failures.empty() ? kExitOk : kExitPartial;
+}
+
+int show(const SceneQuery& query, const ShowOptions& options, const Context& context) {
+  prepare_folder(options, "/graph.html");
+  const Scene scene = open_scene(query, context);
+  show_graph(scene, options, context);
+  if (context.common.json) {
+    print({{"images", scene.images()},
+           {"page", options.out + "/graph.html"},
+           {"dot", options.out + "/graph.dot"}});
+  } else {
+    std::printf("%s/graph.html\n", options.out.c_str());
+  }
+  return scene.features.failures.empty() ? kExitOk : kExitPartial;
+}
+
+void add_showing(CLI::App& group, Context& context, bool positions) {
+  auto q = std::make_shared<SceneQuery>();
+  auto o = std::make_shared<ShowOptions>();
+  CLI::App* verb = positions
+                       ? group.add_subcommand("infer", "Find the nodes of a graph in pictures")
+                       : group.add_subcommand(
+                             "show", "Patches, heat maps, part trees, synthesis, a page to browse");
+  verb->footer(
+      std::string("example: cutaway graph ") + (positions ? "infer" : "show") +
+      " giraffe.h5 weights/shipped/creatures.h5 --data DIR --category giraffe --out out/giraffe");
+  add_scene(verb, *q);
+  verb->add_option("--out", o->out, "folder for the results")->required();
+  verb->add_option("--top", o->nodes, "best nodes a layer that are shown")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  verb->add_option("--pictures", o->pictures, "pictures that are drawn")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  if (!positions) {
+    verb->add_option("--patches", o->patches, "patches a node")
+        ->check(CLI::Range(1, 100))
+        ->capture_default_str();
+    verb->add_option("--patch", o->patch, "side of a patch where the picture has 224 pixels")
+        ->check(CLI::Range(8.0, 224.0))
+        ->capture_default_str();
+    verb->add_option("--page-nodes", o->page_nodes, "nodes a layer on the page")
+        ->check(CLI::Range(1, 2000))
+        ->capture_default_str();
+    verb->add_option("--page-pictures", o->page_pictures, "pictures on the page")
+        ->check(CLI::Range(1, 2000))
+        ->capture_default_str();
+  }
+  verb->add_flag("--overwrite", o->overwrite, "write into the folder of a finished run");
+  verb->callback([q, o, positions, &context] {
+    context.action = [q, o, positions, &context] {
+      return positions ? infer(*q, *o, context) : show(*q, *o, context);
+    };
+  });
+}
+
+void add_bench_graph(CLI::App& group, Context& context) {
+  auto o = std::make_shared<GraphBenchOptions>();
+  CLI::App* verb =
+      group.add_subcommand("bench", "Time learning a graph of VGG-16's size on made-up features");
+  verb->add_option("--filters", o->filters)->check(CLI::Range(1, 4096))->capture_default_str();
+  verb->add_option("--images", o->images)->check(CLI::Range(1, 100000))->capture_default_str();
+  verb->add_option("--iterations", o->iterations)
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  verb->callback([o, &context] {
+    context.action = [o, &context] {
+      const GraphBenchResult r = bench_graph(*o, context);
+      print({{"nodes", r.nodes},
+             {"images", o->images},
+             {"iterations", o->iterations},
+             {"feature_seconds", r.feature_seconds},
+             {"learn_seconds", r.learn_seconds},
+             {"pass_seconds", r.pass_seconds},
+             {"inference_ms", r.infer_ms},
+             {"inference_single_ms", r.infer_single_ms}});
+      return kExitOk;
+    };
+  });
+}
+
+}  // namespace
+
+void add_graph(CLI::App& program, Context& context) {
+  CLI::App* group =
+      program.add_subcommand("graph", "The explanatory graph: which object parts the filters know");
+  group->require_subcommand(1);
+  add_learn(*group, context);
+  add_showing(*group, context, true);
+  add_showing(*group, context, false);
+  add_evaluate_graph(*group, context);
+  add_bench_graph(*group, context);
+}
+
+}  // namespace cutaway::tools
