@@ -12,5 +12,7 @@ namespace cutaway::explain {
 [[nodiscard]] MethodPtr make_cam(const Attributes& options);
 [[nodiscard]] MethodPtr make_gradcam(const Attributes& options);
 [[nodiscard]] MethodPtr make_guided_gradcam(const Attributes& options);
+[[nodiscard]] MethodPtr make_lrp(const Attributes& options);
+[[nodiscard]] MethodPtr make_excitation(const Attributes& options);
 
 }  // namespace cutaway::explain

@@ -21,6 +21,8 @@ constexpr std::array kMethods{
     Entry{"cam", make_cam, "class activation map of a net that ends in global pooling"},
     Entry{"gradcam", make_gradcam, "gradient-weighted class activation map of any layer"},
     Entry{"guided_gradcam", make_guided_gradcam, "guided backpropagation within the Grad-CAM map"},
+    Entry{"lrp", make_lrp, "layer-wise relevance propagation of the class score: rules and composites"},
+    Entry{"excitation", make_excitation, "excitation backpropagation, contrastive if asked, to a middle layer"},
 };
 
 const Entry& entry_of(std::string_view name) {
