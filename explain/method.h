@@ -59,6 +59,8 @@ class Passes {
   [[nodiscard]] const Tensor& gradient(std::size_t k, NodeId to);
   /// The same for other seeds; not remembered.
   [[nodiscard]] Tensor gradient(std::size_t k, NodeId to, std::span<const Executor::Unit> units);
+  /// The same for a whole signal: plain, on the CPU, of the seeded node's shape.
+  [[nodiscard]] Tensor gradient(std::size_t k, NodeId to, const Tensor& seed);
 
   [[nodiscard]] const Setting& setting() const noexcept { return setting_; }
   /// The class scores of image n, before softmax.

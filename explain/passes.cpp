@@ -84,4 +84,10 @@ Tensor Passes::gradient(std::size_t k, NodeId to, std::span<const Executor::Unit
   return executor_.read(executor_.gradient(k, to));
 }
 
+Tensor Passes::gradient(std::size_t k, NodeId to, const Tensor& seed) {
+  executor_.set_seed(k, seed);
+  executor_.backward(k);
+  return executor_.read(executor_.gradient(k, to));
+}
+
 }  // namespace cutaway::explain

@@ -99,6 +99,44 @@ struct LeakyReluBackward {
   ReluRule rule;
 };
 CUTAWAY_KERNEL(LeakyReluBackward);
+/// y = positive * max(x, 0) + negative * min(x, 0); NaN stays NaN. The positive part is (1, 0), the
+/// negative one (0, 1), the magnitude (1, -1).
+struct ScaleBySign {
+  View<const float> x;
+  View<float> y;
+  float positive, negative;
+};
+CUTAWAY_KERNEL(ScaleBySign);
+
+/// y = a * x0 * x1, or y += a * x0 * x1 when `accumulate`.
+struct MultiplyAdd {
+  View<const float> x0, x1;
+  View<float> y;
+  float a{1.0f};
+  bool accumulate{false};
+};
+CUTAWAY_KERNEL(MultiplyAdd);
+
+/// The quotient of relevance propagation (methods.md D.8): s = r / (z + sign(z) * e) with sign(0) = 1,
+/// e = epsilon + share * sqrt(mean_square[0]); 0 where r is 0, whatever z is. mean_square, on the
+/// stream's device, is read only when share is not 0.
+struct RelevanceQuotient {
+  View<const float> z, r;
+  View<float> s;
+  float epsilon;
+  float share{0.0f};
+  const float* mean_square{};
+};
+CUTAWAY_KERNEL(RelevanceQuotient);
+
+/// A ReLU's gradient that never dies (Olah et al. 2017): dx = dy [y > 0] for images whose ordinary gradient is
+/// not zero everywhere (most[n] != 0, n an image), otherwise dx = max(dy, 0), which pushes negative inputs up.
+struct ReluRescue {
+  View<const float> y, dy;
+  const float* most;
+  View<float> dx;
+};
+CUTAWAY_KERNEL(ReluRescue);
 
 /// Dropout in training: y = x * keep / (1 - rate), keep drawn per element from (seed, stream);
 /// element i is numbered in logical NCHW order, so the mask does not depend on the layout. Also its

@@ -1,4 +1,6 @@
 // Included by cpu/elementwise.cpp and cuda/elementwise.cu, after their for_each.
+#include <cmath>
+
 #include "kernels/elementwise.h"
 #include "runtime/philox.h"
 
@@ -114,6 +116,54 @@ struct Rectified {
     if constexpr (kRule == ReluRule::kGradient) return y > 0.0f ? dy : 0.0f;
     if constexpr (kRule == ReluRule::kDeconvnet) return dy > 0.0f ? dy : 0.0f;
     return (y > 0.0f) & (dy > 0.0f) ? dy : 0.0f;
+  }
+};
+struct BySign {
+  float positive, negative;
+  // Not max and min, which would swallow NaN.
+  CUTAWAY_HD float operator()(float x, float) const {
+    return x * (x > 0.0f ? positive : negative);
+  }
+};
+struct ScaledProduct {
+  float a;
+  CUTAWAY_HD float operator()(float x0, float x1) const { return a * x0 * x1; }
+};
+struct Quotient {
+  float epsilon, share;
+  const float* mean_square;
+  CUTAWAY_HD float operator()(float z, float r) const {
+    const float e = share == 0.0f ? epsilon : epsilon + share * std::sqrt(*mean_square);
+    const float d = z < 0.0f ? z - e : z + e;
+    return r == 0.0f ? 0.0f : r / d;
+  }
+};
+
+/// y += a * x0 * x1.
+struct MultiplyAddAt {
+  MultiplyAdd k;
+
+  template <int V>
+  CUTAWAY_HD void at(const Site& s) const {
+    const float* p0 = k.x0.data + s.in(k.x0);
+    const float* p1 = k.x1.data + s.in(k.x1);
+    float* out = k.y.data + s.in(k.y);
+    CUTAWAY_LANES
+    for (int l = 0; l < V; ++l) out[l] += k.a * p0[l] * p1[l];
+  }
+};
+
+struct RescueAt {
+  ReluRescue k;
+
+  template <int V>
+  CUTAWAY_HD void at(const Site& s) const {
+    const float* y = k.y.data + s.in(k.y);
+    const float* dy = k.dy.data + s.in(k.dy);
+    float* dx = k.dx.data + s.in(k.dx);
+    const bool dead = k.most[s.n] == 0.0f;
+    CUTAWAY_LANES
+    for (int l = 0; l < V; ++l) dx[l] = (dead ? dy[l] : y[l]) > 0.0f ? dy[l] : 0.0f;
   }
 };
 
@@ -267,6 +317,26 @@ void run(CUTAWAY_STREAM& s, const LeakyReluBackward& k) {
       map(s, k.y, k.dy, k.dx, Leaked<ReluRule::kGuided>{k.slope});
       break;
   }
+}
+
+void run(CUTAWAY_STREAM& s, const ScaleBySign& k) {
+  map(s, k.x, k.x, k.y, BySign{k.positive, k.negative});
+}
+
+void run(CUTAWAY_STREAM& s, const MultiplyAdd& k) {
+  if (k.accumulate) {
+    for_each_site(s, SiteSpace::of(k.y), MultiplyAddAt{k});
+  } else {
+    map(s, k.x0, k.x1, k.y, ScaledProduct{k.a});
+  }
+}
+
+void run(CUTAWAY_STREAM& s, const RelevanceQuotient& k) {
+  map(s, k.z, k.r, k.s, Quotient{k.epsilon, k.share, k.mean_square});
+}
+
+void run(CUTAWAY_STREAM& s, const ReluRescue& k) {
+  for_each_site(s, SiteSpace::of(k.dx), RescueAt{k});
 }
 
 void run(CUTAWAY_STREAM& s, const Dropout& k) {

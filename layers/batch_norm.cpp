@@ -2,6 +2,7 @@
 
 #include "kernels/elementwise.h"
 #include "kernels/norm.h"
+#include "layers/linear_map.h"
 #include "runtime/error.h"
 
 namespace cutaway {
@@ -24,6 +25,19 @@ struct Reductions final : Prepared {
 View<float> as_vector(float* data, std::int64_t channels) {
   return dense_view(data, Shape{1, channels, 1, 1}, kPlain);
 }
+
+/// One weight a channel.
+class DiagonalMap final : public LinearMap {
+ public:
+  void apply(Stream& stream, const Weights& w, const float* bias, View<const float> x, View<float> y,
+             std::byte*) const override {
+    kernels::run(stream, kernels::ChannelAffine{x, y, w.plain, bias});
+  }
+  void adjoint(Stream& stream, const Weights& w, View<const float> y, View<float> x,
+               std::byte*) const override {
+    kernels::run(stream, kernels::ChannelAffine{y, x, w.plain, nullptr});
+  }
+};
 
 }  // namespace
 
@@ -90,6 +104,10 @@ void BatchNorm::forward(const Call& c) const {
                kernels::BatchNormFold{c.params[0].in().data, c.params[1].in().data, mean, variance,
                                       scale, shift, static_cast<float>(eps_), channels});
   kernels::run(c.stream, kernels::ChannelAffine{x, c.out.out(), scale, shift});
+}
+
+std::unique_ptr<LinearMap> BatchNorm::linear_map(const LinearGeometry&) const {
+  return std::make_unique<DiagonalMap>();
 }
 
 void BatchNorm::vjp(const BackCall& c) const {

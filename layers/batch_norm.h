@@ -27,6 +27,9 @@ class BatchNorm final : public Layer {
     return kKeepInput | kKeepAux;
   }
   void vjp(const BackCall& call) const override;
+  /// In evaluation: y_c = w_c x_c + b_c; the weights are the folded scales, one a channel.
+  [[nodiscard]] std::unique_ptr<LinearMap> linear_map(const LinearGeometry& g) const override;
+  [[nodiscard]] double eps() const noexcept { return eps_; }
 
  private:
   double eps_, momentum_;

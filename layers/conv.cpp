@@ -1,7 +1,9 @@
 #include "layers/conv.h"
 
+#include <algorithm>
+
 #include "kernels/norm.h"
-#include "layers/model.h"
+#include "layers/linear_map.h"
 #include "runtime/error.h"
 
 namespace cutaway {
@@ -61,6 +63,68 @@ struct BackwardConv final : Prepared {
     if (weights.primitive) text += (text.empty() ? "weights " : "; weights ") + weights.report.text();
     return text;
   }
+};
+
+class ConvMap final : public LinearMap {
+ public:
+  ConvMap(const LinearGeometry& c, const kernels::ConvGeometry& g) {
+    ConvProblem problem{ConvPass::kForward, c.x.shape, c.y.shape, g,    c.x.layout, c.y.layout, 0, 0,
+                        false,              false,     true,      c.threads};
+    plain_ = kernels::make_conv(c.device, problem, *c.engines);
+    problem.bias = true;
+    biased_ = kernels::make_conv(c.device, problem, *c.engines);
+    problem.bias = false;
+    problem.pass = ConvPass::kBackwardData;
+    adjoint_ = kernels::make_conv(c.device, problem, *c.engines);
+  }
+
+  std::size_t scratch_bytes() const override {
+    return std::max({plain_->scratch_bytes(), biased_->scratch_bytes(), adjoint_->scratch_bytes()});
+  }
+
+  Weights load(Stream& stream, const float* plain, WeightCache::Entry owner, WeightCache& cache,
+               const std::string& key) const override {
+    const auto transformed = [&](const ConvPrimitive& primitive) -> WeightCache::Entry {
+      const std::size_t bytes = primitive.prepared_bytes();
+      if (bytes == 0) return nullptr;
+      return cache.get(key + "/" + primitive.prepared_format(), device_of(stream), bytes,
+                       [&](std::byte* data) {
+                         primitive.prepare(stream, plain, data);
+                         synchronize(stream);
+                       });
+    };
+    Weights w{plain, std::move(owner), transformed(*plain_), transformed(*adjoint_)};
+    // Engines choose by geometry and add the bias last.
+    check(biased_->prepared_format() == plain_->prepared_format(), "one format, biased or not");
+    if (w.forward && w.adjoint) w.owner = nullptr;
+    return w;
+  }
+
+  void apply(Stream& stream, const Weights& w, const float* bias, View<const float> x, View<float> y,
+             std::byte* scratch) const override {
+    run(stream, bias != nullptr ? *biased_ : *plain_, x, y, w.plain, w.forward, bias, scratch);
+  }
+
+  void adjoint(Stream& stream, const Weights& w, View<const float> y, View<float> x,
+               std::byte* scratch) const override {
+    run(stream, *adjoint_, y, x, w.plain, w.adjoint, nullptr, scratch);
+  }
+
+ private:
+  static void run(Stream& stream, const ConvPrimitive& primitive, View<const float> in, View<float> out,
+                  const float* w, const WeightCache::Entry& prepared, const float* bias,
+                  std::byte* scratch) {
+    ConvArguments a;
+    a.in = in;
+    a.out = out;
+    a.w = w;
+    a.bias = bias;
+    a.prepared = prepared ? prepared->data() : nullptr;
+    a.scratch = scratch;
+    primitive.run(stream, a);
+  }
+
+  std::unique_ptr<ConvPrimitive> plain_, biased_, adjoint_;
 };
 
 kernels::ConvGeometry geometry_from(const Attributes& a) {
@@ -201,6 +265,11 @@ std::unique_ptr<Prepared> Conv::prepare_vjp(const PrepareContext& c) const {
     if (bias_) prepared->sums_bytes = kernels::channel_sums_scratch_bytes(geometry_of(c.dy));
   }
   return prepared;
+}
+
+std::unique_ptr<LinearMap> Conv::linear_map(const LinearGeometry& g) const {
+  // A bias may also come from a batch normalisation behind the layer.
+  return std::make_unique<ConvMap>(g, g_);
 }
 
 void Conv::vjp(const BackCall& c) const {

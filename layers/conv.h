@@ -30,6 +30,7 @@ class Conv final : public Layer {
   }
   [[nodiscard]] std::unique_ptr<Prepared> prepare_vjp(const PrepareContext& c) const override;
   void vjp(const BackCall& call) const override;
+  [[nodiscard]] std::unique_ptr<LinearMap> linear_map(const LinearGeometry& g) const override;
 
   [[nodiscard]] const kernels::ConvGeometry& geometry() const noexcept { return g_; }
   [[nodiscard]] bool has_bias() const noexcept { return bias_; }

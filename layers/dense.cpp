@@ -3,6 +3,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
 #include "kernels/norm.h"
+#include "layers/linear_map.h"
 #include "runtime/error.h"
 
 namespace cutaway {
@@ -29,6 +30,47 @@ kernels::GemmEngine engine_of(const Prepared* prepared) {
 void clear_padding(Stream& stream, const View<float>& v) {
   if (v.shape.c % v.block != 0) kernels::run(stream, kernels::Fill{v, 0.0f});
 }
+
+/// y = x W' + b and x = y W, W being outputs x inputs.
+class DenseMap final : public LinearMap {
+ public:
+  explicit DenseMap(kernels::GemmEngine engine) : engine_(engine) {}
+
+  void apply(Stream& stream, const Weights& w, const float* bias, View<const float> x, View<float> y,
+             std::byte*) const override {
+    kernels::Gemm gemm = gemm_of(x, y, w);
+    gemm.transpose_b = true;
+    gemm.ldb = x.shape.c;
+    gemm.bias = bias;
+    clear_padding(stream, y);
+    kernels::run(stream, gemm);
+  }
+
+  void adjoint(Stream& stream, const Weights& w, View<const float> y, View<float> x,
+               std::byte*) const override {
+    kernels::Gemm gemm = gemm_of(y, x, w);
+    gemm.ldb = x.shape.c;
+    clear_padding(stream, x);
+    kernels::run(stream, gemm);
+  }
+
+ private:
+  kernels::Gemm gemm_of(View<const float> from, View<float> to, const Weights& w) const {
+    kernels::Gemm gemm;
+    gemm.m = from.shape.n;
+    gemm.n = to.shape.c;
+    gemm.k = from.shape.c;
+    gemm.a = from.data;
+    gemm.lda = from.stride_n;
+    gemm.b = w.plain;
+    gemm.c = to.data;
+    gemm.ldc = to.stride_n;
+    gemm.engine = engine_;
+    return gemm;
+  }
+
+  kernels::GemmEngine engine_;
+};
 
 }  // namespace
 
@@ -95,6 +137,10 @@ void Dense::forward(const Call& c) const {
 
 std::unique_ptr<Prepared> Dense::prepare_vjp(const PrepareContext& c) const {
   return prepare_dense(c);
+}
+
+std::unique_ptr<LinearMap> Dense::linear_map(const LinearGeometry& g) const {
+  return std::make_unique<DenseMap>(kernels::gemm_engine(*g.engines));
 }
 
 void Dense::vjp(const BackCall& c) const {

@@ -25,6 +25,8 @@ class Dense final : public Layer {
   }
   [[nodiscard]] std::unique_ptr<Prepared> prepare_vjp(const PrepareContext& c) const override;
   void vjp(const BackCall& call) const override;
+  [[nodiscard]] std::unique_ptr<LinearMap> linear_map(const LinearGeometry& g) const override;
+  [[nodiscard]] bool has_bias() const noexcept { return bias_; }
 
  private:
   std::int64_t features_;

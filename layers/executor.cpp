@@ -103,17 +103,28 @@ Executor::Bound Executor::bind_step(const Step& step) {
   b.aux = ref_of(step.aux);
   b.dy = ref_of(step.dy);
   if (step.scratch != kNoValue) b.scratch = static_cast<std::byte*>(ref_of(step.scratch).data());
-  b.params = parameter_refs_[static_cast<std::size_t>(step.node)];
+  b.params = parameters_of(step);
   if (step.parameters) {
     for (const Tensor& t : gradients_.of(step.node)) b.dparams.push_back(t.ref());
   }
   return b;
 }
 
+std::span<const TensorRef> Executor::parameters_of(const Step& step) {
+  const std::vector<TensorRef>& own = parameter_refs_[static_cast<std::size_t>(step.node)];
+  if (step.also_reads.empty()) return own;
+  std::vector<TensorRef>& joined = joined_parameters_.emplace_back(own);
+  for (const NodeId other : step.also_reads) {
+    const auto& more = parameter_refs_[static_cast<std::size_t>(other)];
+    joined.insert(joined.end(), more.begin(), more.end());
+  }
+  return joined;
+}
+
 void Executor::load(const std::vector<Step>& steps) {
   for (const Step& step : steps) {
     if (!step.prepared) continue;
-    step.prepared->load(stream_, parameter_refs_[static_cast<std::size_t>(step.node)], *model_.cache,
+    step.prepared->load(stream_, parameters_of(step), *model_.cache,
                         model_.parameters.key(step.node));
   }
 }
@@ -125,15 +136,30 @@ void Executor::set_input(const Tensor& input) {
         .expected(to_string(target.shape()))
         .got(to_string(input.shape()));
   }
+  copy_in(input, target);
+}
+
+void Executor::set_seed(std::size_t k, const Tensor& seed) {
+  const TensorRef target = this->seed(k);
+  if (!(seed.shape() == target.shape())) {
+    throw Error(ErrorKind::kShape, "seed").expected(to_string(target.shape())).got(to_string(seed.shape()));
+  }
+  copy_in(seed, target);
+}
+
+/// Through a staging tensor where the devices differ.
+void Executor::copy_in(const Tensor& from, const TensorRef& to) {
   const Device device = device_of(stream_);
-  if (input.device() == device) {
-    kernels::run(stream_, kernels::Reorder{input.ref().in(), target.out()});
+  if (from.device() == device) {
+    kernels::run(stream_, kernels::Reorder{from.ref().in(), to.out()});
     return;
   }
-  if (staging_.empty() || !(staging_.layout() == input.layout())) staging_ = Tensor(device, DType::kF32, input.shape(), input.layout());
-  synchronize(stream_);
-  copy_bytes(staging_.ref().data(), device, input.ref().data(), input.device(), input.bytes());
-  kernels::run(stream_, kernels::Reorder{staging_.ref().in(), target.out()});
+  synchronize(stream_);  // what still reads the staging tensor
+  if (staging_.empty() || !(staging_.layout() == from.layout()) || !(staging_.shape() == from.shape())) {
+    staging_ = Tensor(device, DType::kF32, from.shape(), from.layout());
+  }
+  copy_bytes(staging_.ref().data(), device, from.ref().data(), from.device(), from.bytes());
+  kernels::run(stream_, kernels::Reorder{staging_.ref().in(), to.out()});
 }
 
 void Executor::forward() { run(forward_, -1); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <list>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ class Executor {
   /// The seed of backward pass k: after forward(), fill all of it (padding lanes with zero), then call
   /// backward(k). It survives backward(k) itself, but neither another pass nor forward().
   [[nodiscard]] TensorRef seed(std::size_t k = 0) const;
+  /// Copies a plain CPU tensor of the seed's shape into it; throws kShape when the shape is another.
+  void set_seed(std::size_t k, const Tensor& seed);
   /// Zeroes the seed but for `value` at one entry of every image: channel[n], and row and column if the node
   /// has a plane.
   struct Unit {
@@ -82,12 +85,14 @@ class Executor {
   void bind_parameters();
   [[nodiscard]] Bound bind_step(const Step& step);
   void load(const std::vector<Step>& steps);
+  [[nodiscard]] std::span<const TensorRef> parameters_of(const Step& step);
   void run(const std::vector<Bound>& steps, int group);
   void run_eagerly(const std::vector<Bound>& steps, int group);
   void run_step(const Bound& bound);
   [[nodiscard]] bool alive(const Value& value, const Step& step, int group) const;
   void guard_before(const Bound& bound, int group);
   void guard_after(const Bound& bound, int group);
+  void copy_in(const Tensor& from, const TensorRef& to);
   [[nodiscard]] std::size_t value_index(ValueId value) const;
   [[nodiscard]] TensorRef ref_of(ValueId value) const;
   [[nodiscard]] TensorRef ref_or_geometry(ValueId value, const Shape& shape) const;
@@ -99,6 +104,7 @@ class Executor {
   std::vector<TensorRef> refs_;
   std::vector<Tensor> device_parameters_;
   std::vector<std::vector<TensorRef>> parameter_refs_;
+  std::list<std::vector<TensorRef>> joined_parameters_;  // of steps that read those of several nodes
   Parameters gradients_;
   std::vector<Bound> forward_;
   std::vector<std::vector<Bound>> backward_;

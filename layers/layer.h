@@ -73,6 +73,10 @@ struct ValueSpec {
   return dense_view<const float>(nullptr, spec.shape, spec.layout);
 }
 
+class Graph;
+class LinearMap;
+struct LinearGeometry;
+
 /// Prepared weights, shared by all plans over the same parameters (keyed by parameter and format).
 class WeightCache;
 
@@ -105,6 +109,8 @@ struct PrepareContext {
   ValueSpec dy;  ///< backward: spec of the output cotangent
   bool wants_dparams{false};  ///< backward: parameter gradients are wanted
   const kernels::EngineOptions* engines{};
+  const Graph* graph{};   ///< backward: whose layer this is, for rules that look at its neighbours
+  std::int32_t node{-1};  ///< and its node
 };
 
 /// One forward step. Tensors are laid out as the plan decided; `aux` is what Layer::aux asked for.
@@ -193,6 +199,9 @@ class Layer {
     return nullptr;
   }
   virtual void vjp(const BackCall& call) const = 0;
+
+  /// The layer as a linear map with weights to choose (layers/linear_map.h); null: it is none.
+  [[nodiscard]] virtual std::unique_ptr<LinearMap> linear_map(const LinearGeometry&) const;
 };
 
 using LayerPtr = std::shared_ptr<const Layer>;

@@ -63,6 +63,7 @@ struct Step {
   std::vector<Shape> in_shapes;   ///< for inputs without data
   Shape out_shape{};
   bool parameters{false};         ///< backward: write parameter gradients
+  std::vector<NodeId> also_reads; ///< backward: nodes whose parameters the rule reads too
   RulePtr rule;
   std::shared_ptr<Prepared> prepared;
   int time{0};

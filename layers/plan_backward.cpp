@@ -153,6 +153,7 @@ void PlanBuilder::backward_step(std::size_t k, NodeId id, const std::vector<bool
   step.in_shapes = graph_.input_shapes(id, plan_.shapes_);
   step.dx.assign(node.inputs.size(), kNoValue);
   step.parameters = request.parameters && !graph_.parameters(id).empty();
+  step.also_reads = step.rule->also_reads(graph_, id);
 
   const bool once = plan_.request_.single_backward;
   std::vector<Step> after;
@@ -221,6 +222,8 @@ void PlanBuilder::prepare_backward(Step& step) {
   context.dy = spec_of(step.dy);
   context.wants_dparams = step.parameters;
   context.engines = &plan_.request_.engines;
+  context.graph = &graph_;
+  context.node = step.node;
   try {
     step.prepared = step.rule->prepare(*node.layer, context);
   } catch (const Error& error) {

@@ -21,6 +21,8 @@ class BackwardRule {
   [[nodiscard]] virtual std::string declines(const Layer& layer) const = 0;
   /// What the planner must retain from the forward pass (Keep bits).
   [[nodiscard]] virtual std::uint8_t keeps(const Layer& layer) const = 0;
+  /// Nodes whose parameters follow the layer's own in Prepared::load and BackCall::params.
+  [[nodiscard]] virtual std::vector<NodeId> also_reads(const Graph&, NodeId) const { return {}; }
   /// dx may be written over dy.
   [[nodiscard]] virtual bool in_place(const Layer& /*layer*/) const { return false; }
   [[nodiscard]] virtual std::unique_ptr<Prepared> prepare(const Layer&, const PrepareContext&) const {

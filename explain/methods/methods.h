@@ -29,5 +29,7 @@ namespace cutaway::explain {
 
 /// LayerCAM of one layer, without fusion.
 [[nodiscard]] MethodPtr make_single_layercam();
+[[nodiscard]] MethodPtr make_lrp(const Attributes& options);
+[[nodiscard]] MethodPtr make_excitation(const Attributes& options);
 
 }  // namespace cutaway::explain

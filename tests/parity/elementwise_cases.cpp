@@ -48,6 +48,24 @@ void add_elementwise(Cases& cases) {
     const Add k{f.input(s, l), f.input(s, l), f.output(s, l), 0.3f, -1.7f};
     return [k](Stream& stream) { run(stream, k); };
   });
+  add(cases, "elementwise", "scale by sign", kExact, [](Fixture& f) -> Launch {
+    const Shape s = f.shape();
+    const Layout l = f.layout(s.c);
+    const ScaleBySign k{f.input(s, l, Values::kSpecial), f.output(s, l), 1.25f, -0.5f};
+    return [k](Stream& stream) { run(stream, k); };
+  });
+  add(cases, "elementwise", "multiply and add", kExact, [](Fixture& f) -> Launch {
+    const Shape s = f.shape();
+    const Layout l = f.layout(s.c);
+    const MultiplyAdd k{f.input(s, l), f.input(s, l), f.changing(s, l), -0.7f, true};
+    return [k](Stream& stream) { run(stream, k); };
+  });
+  add(cases, "elementwise", "relevance quotient", kExact, [](Fixture& f) -> Launch {
+    const Shape s = f.shape();
+    const Layout l = f.layout(s.c);
+    const RelevanceQuotient k{f.input(s, l), f.input(s, l), f.output(s, l), 0.25f};
+    return [k](Stream& stream) { run(stream, k); };
+  });
   add(cases, "elementwise", "add in place", kExact, [](Fixture& f) -> Launch {
     const Shape s = f.shape();
     const Layout l = f.layout(s.c);

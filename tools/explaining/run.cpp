@@ -8,6 +8,7 @@
 #include "explain/session.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
+#include "tools/explaining/pixel_box.h"
 #include "tools/explaining/targets.h"
 #include "tools/files/npy.h"
 #include "tools/images/write_image.h"
@@ -60,7 +61,7 @@ class Run {
         package_(package),
         context_(context),
         shape_(input_shape(job, package)),
-        session_(package.model, methods(job), shape_, context.stream(), session_options(job, context)),
+        session_(package.model, methods(job, package), shape_, context.stream(), session_options(job, context)),
         report_(head(), {}) {
     for (const std::string& text : job.targets) rules_.emplace_back(text, package);
     const Graph& graph = package.model.graph;
@@ -91,13 +92,14 @@ class Run {
     return shape;
   }
 
-  static std::vector<explain::MethodPtr> methods(const ExplainJob& job) {
+  static std::vector<explain::MethodPtr> methods(const ExplainJob& job, const weights::Package& package) {
     std::vector<explain::MethodPtr> made;
     for (const std::string& name : job.methods) {
       Attributes options;
       for (const auto& [method, values] : job.options) {
         if (method == name) options = values;
       }
+      add_pixel_box(name, package.preprocess, options);
       made.push_back(explain::make_method(name, options));
     }
     return made;

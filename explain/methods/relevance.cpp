@@ -1,0 +1,262 @@
+// Methods that share out the class score: relevance propagation and excitation backpropagation.
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+
+#include "explain/methods/methods.h"
+#include "explain/network.h"
+#include "explain/rules/lrp.h"
+#include "explain/tensor_math.h"
+#include "runtime/error.h"
+
+namespace cutaway::explain {
+namespace {
+
+double sum_of_image(const Tensor& t, std::int64_t n) {
+  const auto size = static_cast<std::size_t>(t.shape().count() / t.shape().n);
+  double sum = 0.0;
+  for (const float v : t.f32().subspan(static_cast<std::size_t>(n) * size, size))
+    sum += static_cast<double>(v);
+  return sum;
+}
+
+/// "1.5,2,-3", a number, or nothing.
+std::vector<float> numbers(const Attributes& o, const std::string& name) {
+  const auto found = o.values().find(name);
+  if (found == o.values().end()) return {};
+  if (!std::holds_alternative<std::string>(found->second))
+    return {static_cast<float>(o.number(name, 0.0))};
+  const std::string text = o.text(name, "");
+  std::vector<float> values;
+  const char* at = text.data();
+  const char* end = at + text.size();
+  while (at <= end) {
+    float value = 0.0f;
+    const auto r = std::from_chars(at, end, value);
+    if (r.ec != std::errc() || !std::isfinite(value) || (r.ptr != end && *r.ptr != ',')) {
+      throw Error(ErrorKind::kUsage, name)
+          .expected("numbers separated by commas, one a channel")
+          .got(text);
+    }
+    values.push_back(value);
+    if (r.ptr == end) return values;
+    at = r.ptr + 1;
+  }
+  throw Error(ErrorKind::kUsage, name)
+      .expected("numbers separated by commas, one a channel")
+      .got(text);
+}
+
+bool one_of(const Attributes& o, const char* name, const char* first, const char* second) {
+  const std::string text = o.text(name, first);
+  if (text != first && text != second) {
+    throw Error(ErrorKind::kUsage, name).expected(std::string(first) + " or " + second).got(text);
+  }
+  return text == second;
+}
+
+std::string joined(const std::vector<float>& values) {
+  std::string text;
+  for (const float v : values) {
+    char part[32];
+    std::snprintf(part, sizeof part, "%s%.9g", text.empty() ? "" : ",", static_cast<double>(v));
+    text += part;
+  }
+  return text;
+}
+
+/// Layer-wise relevance propagation (methods.md D.8) of the score S_c, seeded with its value,
+/// summed over the pixels' channels. Options: `composite` (lrp_composites(); default epsilon_plus),
+/// `epsilon` of dense layers (and of the uniform epsilon rule), `gamma`, `alpha`, `beta`, `low` and
+/// `high` (the box of z^B, as the net sees pixels), `bias` = include | exclude, `maxpool` =
+/// switches | average (vgg_tutorial: average unless told otherwise). The note of an image says how
+/// much relevance was lost or made: conservation_residual = (sum R - S) / |S|.
+class Lrp final : public Method {
+ public:
+  explicit Lrp(const Attributes& o) {
+    rules_.composite = o.text("composite", rules_.composite);
+    rules_.epsilon = o.number("epsilon", rules_.epsilon);
+    rules_.gamma = o.number("gamma", rules_.gamma);
+    rules_.alpha = o.number("alpha", rules_.alpha);
+    rules_.beta = o.number("beta", rules_.beta);
+    rules_.low = numbers(o, "low");
+    rules_.high = numbers(o, "high");
+    rules_.bias = !one_of(o, "bias", "include", "exclude");
+    const bool tutorial = rules_.composite == "vgg_tutorial";
+    rules_.average_max = one_of(o, "maxpool", tutorial ? "average" : "switches",
+                                tutorial ? "switches" : "average") != tutorial;
+    LrpOptions check =
+        rules_;  // refuses what cannot be before there is a net; the box may still come
+    if (check.low.empty()) check.low = check.high;
+    if (check.high.empty()) check.high = check.low;
+    if (check.low.empty()) check.low = check.high = {0.0f};
+    (void)lrp_rules(check);
+  }
+  std::string_view name() const noexcept override { return "lrp"; }
+
+  void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
+    const auto fits = [&](const std::vector<float>& v) {
+      return v.size() <= 1 || static_cast<std::int64_t>(v.size()) == graph.node(0).shape.c;
+    };
+    if (!fits(rules_.low) || !fits(rules_.high)) {
+      throw Error(ErrorKind::kUsage, "low and high")
+          .expected("one number, or one for each of " + std::to_string(graph.node(0).shape.c) +
+                    " channels");
+    }
+    logits_ = setting.logits;
+    needs.tap(logits_);
+    pass_ = needs.backward(lrp_rules(rules_), logits_, 0);
+  }
+
+  Explanation explain(Passes& passes) const override {
+    const Tensor& scores = passes.tap(logits_);
+    Explanation e;
+    e.method = "lrp";
+    e.rules = rules_.composite;
+    e.layer = "input";
+    e.kind = MapKind::kSigned;
+    e.options = options();
+    std::vector<Executor::Unit> seeds;
+    for (std::int64_t n = 0; n < scores.shape().n; ++n) {
+      const std::int64_t target = passes.targets()[static_cast<std::size_t>(n)];
+      e.targets.push_back(target);
+      seeds.push_back({target, 0, 0, scores.ref().in().at(n, target, 0, 0)});
+    }
+    e.map = reduce_channels(passes.gradient(pass_, 0, seeds), kernels::ChannelReduction::kSum);
+    for (std::int64_t n = 0; n < scores.shape().n; ++n) {
+      const double score = static_cast<double>(seeds[static_cast<std::size_t>(n)].value);
+      const double sum = sum_of_image(e.map, n);
+      char note[128];
+      std::snprintf(note, sizeof note, "score %.6g, relevance %.6g, conservation_residual %.3g",
+                    score, sum, score == 0.0 ? sum : (sum - score) / std::abs(score));
+      e.notes.emplace_back(note);
+    }
+    return e;
+  }
+
+ private:
+  [[nodiscard]] Attributes options() const {
+    Attributes o{{"composite", rules_.composite},
+                 {"epsilon", rules_.epsilon},
+                 {"gamma", rules_.gamma},
+                 {"alpha", rules_.alpha},
+                 {"beta", rules_.beta},
+                 {"bias", std::string(rules_.bias ? "include" : "exclude")},
+                 {"maxpool", std::string(rules_.average_max ? "average" : "switches")}};
+    if (!rules_.low.empty()) o.set("low", joined(rules_.low));
+    if (!rules_.high.empty()) o.set("high", joined(rules_.high));
+    return o;
+  }
+
+  LrpOptions rules_;
+  NodeId logits_{0};
+  std::size_t pass_{0};
+};
+
+/// The node whose weights make the class scores: the last convolution or dense layer on the way up.
+NodeId classifier_of(const Graph& graph, NodeId logits) {
+  NodeId id = logits;
+  while (id > 0) {
+    const LayerKind kind = graph.node(id).layer->kind();
+    if (kind == LayerKind::kConv || kind == LayerKind::kDense) return id;
+    if (graph.node(id).inputs.size() != 1) break;
+    id = graph.node(id).inputs[0];
+  }
+  throw Error(ErrorKind::kUnsupported, "no single layer makes the class scores")
+      .at(graph.node(logits).name);
+}
+
+/// The layer of excitation maps when none is named: the deepest one that all of the signal passes
+/// through and that is at least an eighth as large as the picture (28x28 of 224x224).
+NodeId middle_layer(const Graph& graph, NodeId from) {
+  const Shape& picture = graph.node(0).shape;
+  std::vector<NodeId> reach(static_cast<std::size_t>(from) + 1,
+                            0);  // the highest node an edge from below leads to
+  for (NodeId id = 1; id <= from; ++id) {
+    for (const NodeId in : graph.node(id).inputs) {
+      reach[static_cast<std::size_t>(in)] = std::max(reach[static_cast<std::size_t>(in)], id);
+    }
+  }
+  NodeId best = 0, farthest = 0;
+  for (NodeId id = 1; id < from; ++id) {
+    farthest = std::max(farthest, reach[static_cast<std::size_t>(id - 1)]);
+    const Shape& s = graph.node(id).shape;
+    if (farthest <= id && 8 * s.h >= picture.h && 8 * s.w >= picture.w &&
+        reach[static_cast<std::size_t>(id)] > id)
+      best = id;
+  }
+  return best;
+}
+
+/// Excitation backpropagation (Zhang et al. 2016; methods.md D.8): the probability that a
+/// winner-take-all walk from the class ends at each position; sums to 1 where everything is
+/// positive. Options: `layer` (a name, "input", or empty: middle_layer()), `contrastive` = true:
+/// minus the walk of the negated classifier, from the layer below the classifier down, negative
+/// values dropped there.
+class Excitation final : public Method {
+ public:
+  explicit Excitation(const Attributes& o)
+      : wanted_(o.text("layer", "")), contrastive_(o.flag("contrastive", false)) {}
+  std::string_view name() const noexcept override { return "excitation"; }
+
+  void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
+    const NodeId classifier = classifier_of(graph, setting.logits);
+    below_ = graph.node(classifier).inputs[0];
+    layer_ = wanted_.empty()      ? middle_layer(graph, setting.logits)
+             : wanted_ == "input" ? 0
+                                  : graph.find(wanted_);
+    layer_name_ = layer_ == 0 ? "input" : graph.node(layer_).name;
+    if (!contrastive_) {
+      pass_ = needs.backward(excitation_rules(), setting.logits, layer_);
+      return;
+    }
+    if (layer_ > below_) {
+      throw Error(ErrorKind::kUsage, "contrastive excitation starts below the classifier")
+          .expected("'" + graph.node(below_).name + "' or a layer above it in the net's order")
+          .got("'" + layer_name_ + "'");
+    }
+    pass_ = needs.backward(excitation_rules(), setting.logits, below_);
+    against_ = needs.backward(excitation_rules(classifier), setting.logits, below_);
+    if (layer_ != below_) down_ = needs.backward(excitation_rules(), below_, layer_);
+  }
+
+  Explanation explain(Passes& passes) const override {
+    Explanation e;
+    e.method = "excitation";
+    e.rules = contrastive_ ? "contrastive excitation" : "excitation";
+    e.layer = layer_name_;
+    e.kind = MapKind::kHeat;
+    e.options = {{"layer", layer_name_}, {"contrastive", contrastive_}};
+    e.targets.assign(passes.targets().begin(), passes.targets().end());
+    if (!contrastive_) {
+      e.map = reduce_channels(passes.gradient(pass_, layer_), kernels::ChannelReduction::kSum);
+      return e;
+    }
+    Tensor difference = passes.gradient(pass_, below_).clone();
+    const Tensor& against = passes.gradient(against_, below_);
+    for (std::size_t i = 0; i < difference.f32().size(); ++i) {
+      const float d = difference.f32()[i] - against.f32()[i];
+      difference.f32()[i] = d < 0.0f ? 0.0f : d;
+    }
+    if (layer_ != below_) difference = passes.gradient(down_, layer_, difference);
+    e.map = reduce_channels(difference, kernels::ChannelReduction::kSum);
+    return e;
+  }
+
+ private:
+  std::string wanted_, layer_name_;
+  bool contrastive_;
+  NodeId layer_{0}, below_{0};
+  std::size_t pass_{0}, against_{0}, down_{0};
+};
+
+}  // namespace
+
+MethodPtr make_lrp(const Attributes& options) { return std::make_unique<Lrp>(options); }
+MethodPtr make_excitation(const Attributes& options) {
+  return std::make_unique<Excitation>(options);
+}
+
+}  // namespace cutaway::explain

@@ -1,0 +1,233 @@
+// Relevance maps against zennit's (tests/golden/make_lrp_bundle.py).
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "explain/session.h"
+#include "layers/add.h"
+#include "layers/batch_norm.h"
+#include "layers/conv.h"
+#include "layers/dense.h"
+#include "layers/flatten.h"
+#include "layers/global_pool.h"
+#include "layers/max_pool.h"
+#include "layers/relu.h"
+#include "tests/support/shared_data.h"
+#include "tools/images/preprocess.h"
+#include "tools/images/read_image.h"
+#include "weights/hdf5_file.h"
+#include "weights/import/caffe_hdf5.h"
+#include "weights/zoo/zoo.h"
+
+using namespace cutaway;
+
+namespace {
+
+weights::Hdf5File bundle() {
+  return weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/lrp.h5");
+}
+
+struct Agreement {
+  double cosine, largest;  // largest difference over the largest value of the reference
+};
+
+Agreement compare(std::span<const float> got, std::span<const float> stored, double scale) {
+  REQUIRE(got.size() == stored.size());
+  double gg = 0, ww = 0, gw = 0, worst = 0, most = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double g = double{got[i]}, w = double{stored[i]} * scale;
+    gg += g * g;
+    ww += w * w;
+    gw += g * w;
+    worst = !(std::abs(g - w) <= worst) ? std::abs(g - w) : worst;
+    most = std::max(most, std::abs(w));
+  }
+  return {gw / std::sqrt(gg * ww), worst / most};
+}
+
+Agreement agreement(const weights::Hdf5File& file, const std::string& dataset, const Tensor& map) {
+  return compare(map.f32(), file.read_f32(dataset, 1000000),
+                 file.read_attribute_number(dataset, "scale"));
+}
+
+explain::MethodPtr lrp(const std::string& composite,
+                       const std::string& low,
+                       const std::string& high) {
+  Attributes options{{"composite", composite}, {"low", low}, {"high", high}};
+  if (composite == "epsilon") options.set("epsilon", 0.1);
+  if (composite == "gamma") options.set("gamma", 0.5);
+  return explain::make_method("lrp", options);
+}
+
+/// A graph whose parameters are named as in PyTorch: "4" or "4/conv1", under `group`.
+class Reader {
+ public:
+  Reader(const weights::Hdf5File& file, std::string group)
+      : file_(file), group_(std::move(group)) {}
+
+  void read(Model& m, NodeId id) const {
+    const Node& node = m.graph.node(id);
+    const bool norm = node.layer->kind() == LayerKind::kBatchNorm;
+    const std::vector<std::string> names =
+        norm ? std::vector<std::string>{"weight", "bias", "running_mean", "running_var"}
+             : std::vector<std::string>{"weight", "bias"};
+    const std::span<Tensor> tensors = m.parameters.of(id);
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const auto values =
+          file_.read_f32(group_ + "/parameters/" + node.name + "/" + names[i], 100000);
+      REQUIRE(values.size() == tensors[i].f32().size());
+      std::ranges::copy(values, tensors[i].f32().begin());
+    }
+  }
+
+ private:
+  const weights::Hdf5File& file_;
+  std::string group_;
+};
+
+kernels::ConvGeometry square(std::int32_t kernel, std::int32_t stride, std::int32_t pad) {
+  return {kernel, kernel, stride, stride, pad, pad, 1, 1, 1};
+}
+
+Graph small_vgg() {
+  Graph g({1, 3, 24, 24});
+  int at = 0;
+  const auto next = [&] { return std::to_string(at++); };
+  const auto conv = [&](std::int64_t c) {
+    g.add(next(), std::make_shared<Conv>(c, square(3, 1, 1)));
+    g.add(next(), std::make_shared<Relu>());
+  };
+  const auto pool = [&] {
+    g.add(next(), std::make_shared<MaxPool>(kernels::PoolGeometry{2, 2, 2, 2, 0, 0}, false));
+  };
+  conv(8);
+  conv(8);
+  pool();
+  conv(12);
+  conv(16);
+  pool();
+  conv(16);
+  pool();
+  conv(20);
+  g.add(next(), std::make_shared<Flatten>());
+  g.add(next(), std::make_shared<Dense>(24));
+  g.add(next(), std::make_shared<Relu>());
+  g.add(next(), std::make_shared<Dense>(5));
+  return g;
+}
+
+NodeId residual_block(
+    Graph& g, const std::string& name, std::int64_t channels, std::int32_t stride, bool down) {
+  const NodeId from = g.last();
+  const auto conv_norm = [&](const std::string& conv, const std::string& norm, std::int32_t kernel,
+                             std::int32_t s) {
+    const std::int32_t pad = kernel / 2;
+    g.add(name + "/" + conv, std::make_shared<Conv>(channels, square(kernel, s, pad), false));
+    return g.add(name + "/" + norm, std::make_shared<BatchNorm>());
+  };
+  conv_norm("conv1", "bn1", 3, stride);
+  g.add(name + "/relu1", std::make_shared<Relu>());
+  const NodeId main = conv_norm("conv2", "bn2", 3, 1);
+  NodeId side = from;
+  if (down) {
+    g.add(name + "/down/0", std::make_shared<Conv>(channels, square(1, stride, 0), false), {from});
+    side = g.add(name + "/down/1", std::make_shared<BatchNorm>());
+  }
+  g.add(name + "/sum", std::make_shared<Add>(), {side, main});
+  return g.add(name + "/relu2", std::make_shared<Relu>());
+}
+
+Graph small_resnet() {
+  Graph g({1, 3, 26, 26});
+  g.add("0", std::make_shared<Conv>(8, square(5, 2, 2), false));
+  g.add("1", std::make_shared<BatchNorm>());
+  g.add("2", std::make_shared<Relu>());
+  g.add("3", std::make_shared<MaxPool>(kernels::PoolGeometry{3, 3, 2, 2, 1, 1}, false));
+  residual_block(g, "4", 8, 1, false);
+  residual_block(g, "5", 16, 2, true);
+  g.add("6", std::make_shared<GlobalAveragePool>());
+  g.add("8", std::make_shared<Dense>(5));
+  return g;
+}
+
+void check_small(const std::string& name, Graph graph, const std::vector<std::string>& composites) {
+  const weights::Hdf5File file = bundle();
+  Model m(std::move(graph));
+  m.parameters = Parameters::zeroed(m.graph);
+  const Reader reader(file, "/" + name);
+  for (NodeId id = 1; id < m.graph.size(); ++id) reader.read(m, id);
+  const Tensor x = tensor_of(m.graph.node(0).shape, file.read_f32("/" + name + "/x", 10000));
+  const std::string low = std::to_string(file.read_attribute_number("/" + name, "low"));
+  const std::string high = std::to_string(file.read_attribute_number("/" + name, "high"));
+  std::vector<explain::MethodPtr> methods;
+  for (const std::string& composite : composites) methods.push_back(lrp(composite, low, high));
+  explain::Session session(m, std::move(methods), x.shape(), CpuStream(1));
+  const Tensor& logits = session.forward(x.clone());
+  CHECK(compare(logits.f32(), file.read_f32("/" + name + "/logits", 10), 1.0).largest <= 1e-5);
+  const auto maps = session.explain({file.read_attribute_integer("/" + name, "class")});
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    const Agreement a = agreement(file, "/" + name + "/" + composites[i], maps[i].map);
+    MESSAGE(name << " " << composites[i] << ": cosine " << a.cosine << ", largest difference "
+                 << a.largest);
+    // The stored maps are rounded to 1/4094 of their largest value.
+    CHECK(a.cosine >= 0.99999);
+    CHECK(a.largest <= 1e-3);
+  }
+}
+
+void check_caffe(const char* name, const char* architecture, const char* folder) {
+  const std::string data = tests::shared_data();
+  if (data.empty()) return;
+  weights::ZooNet zoo = weights::build_zoo(architecture);
+  const weights::Imported imported = weights::import_caffe_hdf5(
+      data + "/models/" + folder + "/weights.caffe.h5", std::move(zoo.graph));
+  const weights::Hdf5File file = bundle();
+  const std::vector<std::string> composites{"epsilon_gamma_box", "epsilon_plus",
+                                            "epsilon_plus_flat", "epsilon_alpha2_beta1"};
+  std::vector<explain::MethodPtr> methods;
+  for (const std::string& c : composites)
+    methods.push_back(lrp(c, "-104,-117,-123", "151,138,132"));
+  explain::Session session(imported.model, std::move(methods), imported.model.graph.node(0).shape,
+                           make_stream(kCpuDevice));
+  for (int i = 0; i < 2; ++i) {
+    const std::string group = "/" + std::string(name) + "/image" + std::to_string(i);
+    const std::string picture = file.read_attribute_text(group, "file", 256);
+    (void)session.forward(tools::preprocess(
+        tools::read_image(data + "/images/imagenet_val/images/" + picture), zoo.preprocess));
+    const auto maps = session.explain({file.read_attribute_integer(group, "class")});
+    for (std::size_t k = 0; k < (i == 0 ? composites.size() : 2); ++k) {
+      const Agreement a = agreement(file, group + "/" + composites[k], maps[k].map);
+      MESSAGE(std::string(name) << " " << picture << " " << composites[k] << ": cosine " << a.cosine
+                                << ", largest difference " << a.largest << "; "
+                                << maps[k].notes[0]);
+      CHECK(a.cosine >= 0.999);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("LRP agrees with zennit, and with the tutorial's recipe, on a small VGG") {
+  check_small("small_vgg", small_vgg(),
+              {"epsilon_gamma_box", "epsilon_plus", "epsilon_plus_flat", "epsilon_alpha2_beta1",
+               "epsilon_alpha2_beta1_flat", "epsilon", "gamma", "zplus", "wsquare", "flat",
+               "vgg_tutorial"});
+}
+
+TEST_CASE("LRP agrees with zennit on a small ResNet whose normalisations are merged") {
+  check_small("small_resnet", small_resnet(),
+              {"epsilon_gamma_box", "epsilon_plus", "epsilon_plus_flat", "epsilon_alpha2_beta1",
+               "epsilon_alpha2_beta1_flat", "epsilon", "gamma", "zplus", "wsquare", "flat"});
+}
+
+TEST_CASE("LRP agrees with zennit on GoogLeNet") {
+  check_caffe("googlenet", "googlenet-caffe", "bvlc_googlenet");
+}
+
+TEST_CASE("LRP agrees with zennit on SqueezeNet") {
+  check_caffe("squeezenet", "squeezenet1.0-caffe", "squeezenet_v1.0");
+}

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "layers/attributes.h"
+#include "weights/preprocess.h"
+
+namespace cutaway::tools {
+
+/// Tells `lrp` the range of the net's pixels, options `low` and `high`, unless the user did: black
+/// and white after preprocessing, a number a channel. Other methods' options stay as they are.
+void add_pixel_box(const std::string& method, const weights::Preprocess& rule, Attributes& options);
+
+}  // namespace cutaway::tools

@@ -1,0 +1,353 @@
+#include "tools/visualizing/run.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "explain/network.h"
+#include "explain/render/panel.h"
+#include "explain/visualize/image_ops.h"
+#include "runtime/config.h"
+#include "runtime/error.h"
+#include "runtime/philox.h"
+#include "tools/explaining/targets.h"
+#include "tools/files/npy.h"
+#include "tools/images/gif_write.h"
+#include "tools/images/preprocess.h"
+#include "tools/images/read_image.h"
+#include "tools/images/write_image.h"
+#include "tools/program/network.h"
+#include "tools/program/progress.h"
+#include "tools/report/manifest.h"
+
+namespace cutaway::tools {
+namespace {
+
+using explain::Image;
+
+constexpr std::int64_t kLargestSide = 4096;
+
+explain::PixelSpace pixels_of(const weights::Preprocess& rule) {
+  explain::PixelSpace p;
+  for (std::size_t c = 0; c < static_cast<std::size_t>(rule.channels()); ++c) {
+    p.black.push_back(-rule.mean[c] / rule.std[c]);
+    p.white.push_back((255.0f * rule.scale - rule.mean[c]) / rule.std[c]);
+  }
+  p.bgr = rule.order == weights::ColorOrder::kBgr;
+  return p;
+}
+
+std::string file_word(const std::string& text) {
+  std::string word;
+  for (const char c : text.substr(0, 80)) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '-';
+    word += plain ? c : '_';
+  }
+  return word;
+}
+
+std::vector<float> read_direction(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw Error(ErrorKind::kInput, "cannot read the direction").at(path);
+  std::vector<float> values;
+  std::string word;
+  while (values.size() <= (1U << 20U) && file >> word) {
+    if (!word.empty() && word.back() == ',') word.pop_back();
+    char* end = nullptr;
+    const float v = std::strtof(word.c_str(), &end);
+    if (word.empty() || *end != '\0' || !std::isfinite(v)) {
+      throw Error(ErrorKind::kInput, "direction")
+          .at(path)
+          .expected("numbers, one a channel")
+          .got("'" + word + "'");
+    }
+    values.push_back(v);
+  }
+  return values;
+}
+
+/// One thing to visualise.
+struct Subject {
+  std::string name;  // for people
+  NodeId node;
+  explain::ObjectivePtr objective;
+};
+
+class Run {
+ public:
+  Run(const VisualizeJob& job, const weights::Package& package, const Context& context)
+      : job_(job), package_(package), context_(context), pixels_(pixels_of(package.preprocess)) {}
+
+  VisualizeSummary run() {
+    const auto start = std::chrono::steady_clock::now();
+    for (const Subject& subject : subjects()) {
+      throw_if_interrupted();
+      visualize(subject);
+    }
+    summary_.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (tiles_.size() > 1) {
+      const int columns =
+          static_cast<int>(std::ceil(std::sqrt(static_cast<double>(tiles_.size()))));
+      summary_.grid = job_.out + "/grid.png";
+      write_png(summary_.grid, explain::grid(tiles_, columns));
+    }
+    write_manifest();
+    return std::move(summary_);
+  }
+
+ private:
+  [[nodiscard]] const Graph& graph() const { return package_.model.graph; }
+
+  [[nodiscard]] NodeId layer() const {
+    if (job_.layer.empty())
+      throw Error(ErrorKind::kUsage, "which layer?").hint("name it with --layer");
+    const NodeId id = graph().find(job_.layer);
+    if (id == 0)
+      throw Error(ErrorKind::kUsage, "the input is no layer to visualise").at(job_.layer);
+    return id;
+  }
+
+  /// The photograph as the net takes it, at the size wanted.
+  [[nodiscard]] Tensor photograph(const std::string& path, bool own_size) const {
+    weights::Preprocess rule = package_.preprocess;
+    Image image = read_image(path);
+    if (own_size) {  // dreams keep the picture's shape; the longer side may be limited
+      rule.crop = weights::CropRule::kNone;
+      rule.resize = weights::ResizeRule::kNone;
+      const int longest = std::max(image.width, image.height);
+      const std::int64_t limit = job_.size > 0 ? job_.size : kLargestSide;
+      if (longest > limit) {
+        const double f = static_cast<double>(limit) / longest;
+        rule.resize = weights::ResizeRule::kWarp;
+        rule.interpolation = weights::Interpolation::kBilinearPil;
+        rule.width = std::max(1, static_cast<int>(std::lround(f * image.width)));
+        rule.height = std::max(1, static_cast<int>(std::lround(f * image.height)));
+      }
+    }
+    return preprocess(image, rule);
+  }
+
+  [[nodiscard]] std::vector<Subject> subjects() const {
+    std::vector<Subject> all;
+    for (const std::string& text : job_.classes) {
+      const auto target = text.starts_with("top") || text == "label"
+                              ? std::nullopt
+                              : TargetRule(text, package_).resolve({}, std::nullopt);
+      if (!target) throw Error(ErrorKind::kUsage, "class").expected("a number or a name").got(text);
+      all.push_back({label_name(package_, *target), explain::logits_node(graph()),
+                     explain::neuron_objective(*target)});
+    }
+    for (const std::int64_t channel : job_.channels) {
+      all.push_back(
+          {job_.layer + (job_.neuron ? " neuron " : " channel ") + std::to_string(channel), layer(),
+           job_.neuron ? explain::neuron_objective(channel, job_.row, job_.column)
+                       : explain::channel_objective(channel)});
+    }
+    if (!job_.direction.empty()) {
+      all.push_back(
+          {job_.layer + " direction", layer(),
+           explain::direction_objective(read_direction(job_.direction), job_.cosine_power)});
+    }
+    if (!job_.invert.empty()) {
+      const Tensor photo = photograph(job_.invert, false);
+      explain::LayerScore score(package_.model, layer(), photo.shape(), context_.stream(),
+                                context_.engines());
+      all.push_back(
+          {job_.layer + " inverted", layer(), explain::match_objective(score.activations(photo))});
+    }
+    if (job_.dream) all.push_back({job_.layer + " dream", layer(), dream_objective()});
+    if (all.empty()) {
+      throw Error(ErrorKind::kUsage, "nothing to visualise")
+          .hint("give --class, or --layer with --channel, --direction, --invert or --dream");
+    }
+    return all;
+  }
+
+  [[nodiscard]] explain::ObjectivePtr dream_objective() const {
+    if (job_.guide.empty()) return explain::dream_objective();
+    const Tensor guide = photograph(job_.guide, true);
+    explain::LayerScore score(package_.model, layer(), guide.shape(), context_.stream(),
+                              context_.engines());
+    return explain::guided_dream_objective(score.activations(guide));
+  }
+
+  [[nodiscard]] Shape picture_shape() const {
+    Shape s = graph().node(0).shape;
+    s.n = job_.variants;
+    if (job_.size > 0) s.h = s.w = job_.size;
+    return s;
+  }
+
+  void visualize(const Subject& subject) {
+    frames_.clear();
+    const std::int64_t total = job_.settings.steps() * std::max<std::int64_t>(1, job_.zoom_frames);
+    Progress progress(subject.name, total, context_.common.quiet);
+    std::int64_t shown = 0;
+    const explain::Watch watch = [&](std::int64_t step, double value, const Tensor& picture) {
+      throw_if_interrupted();
+      char note[40];
+      std::snprintf(note, sizeof note, "%.4g", value);
+      if (shown < total && step > 0) {
+        progress.add(1, note);
+        ++shown;
+      }
+      if (job_.frame_every > 0 && job_.zoom_frames == 0 && step % job_.frame_every == 0) {
+        frames_.push_back(deprocess(picture.ref().in(), 0, package_.preprocess));
+      }
+      return true;
+    };
+    const explain::Ascended result = climb(subject, watch);
+    save(subject, result);
+  }
+
+  [[nodiscard]] explain::Ascended climb(const Subject& subject, const explain::Watch& watch) {
+    const AscentSettings& s = job_.settings;
+    if (s.mode == AscentMode::kDream) return climb_dream(subject, watch);
+    const Shape shape = picture_shape();
+    explain::ObjectivePtr objective = subject.objective;
+    if (job_.variants > 1) {
+      objective = explain::sum_objective(
+          {{objective, 1.0f},
+           {explain::diversity_objective(), static_cast<float>(job_.diversity)}});
+    }
+    explain::LayerScore score(package_.model, subject.node, shape, context_.stream(),
+                              context_.engines());
+    switch (s.mode) {
+      case AscentMode::kSimonyan:
+        return explain::ascend_simonyan(score, *objective, pixels_, s.simonyan, watch);
+      case AscentMode::kYosinski:
+        return explain::ascend_yosinski(score, *objective, pixels_, s.yosinski, watch);
+      case AscentMode::kPenalized:
+        return explain::ascend_penalized(score, *objective, pixels_, s.penalized, watch);
+      default:
+        return explain::ascend_lucid(score, *objective, pixels_, shape, s.lucid, watch);
+    }
+  }
+
+  [[nodiscard]] explain::Ascended climb_dream(const Subject& subject, const explain::Watch& watch) {
+    explain::DreamOptions o = job_.settings.dream;
+    Tensor start;
+    if (!job_.picture.empty()) {
+      start = photograph(job_.picture, true);
+    } else {  // grey noise
+      Shape s = picture_shape();
+      s.n = 1;
+      start = zeros(s);
+      for (std::size_t i = 0; i < start.f32().size(); ++i) {
+        start.f32()[i] = static_cast<float>(20.0 * pixels_.unit()) * normal(Philox{o.seed, 6}, i);
+      }
+    }
+    const auto once = [&] {
+      return explain::dream(package_.model, subject.node, start, *subject.objective, pixels_, o,
+                            context_.stream(), context_.engines(), watch);
+    };
+    explain::Ascended result = once();
+    for (std::int64_t k = 0; k < job_.zoom_frames; ++k) {
+      frames_.push_back(deprocess(result.picture.ref().in(), 0, package_.preprocess));
+      if (k + 1 == job_.zoom_frames) break;
+      start = explain::zoom_in(result.picture, job_.zoom_share);
+      ++o.seed;
+      explain::Ascended next = once();
+      next.values.insert(next.values.begin(), result.values.begin(), result.values.end());
+      result = std::move(next);
+    }
+    return result;
+  }
+
+  void save(const Subject& subject, const explain::Ascended& result) {
+    const std::string stem = file_word(subject.name) + "__" + mode_name(job_.settings.mode);
+    const Shape& s = result.picture.shape();
+    for (std::int64_t n = 0; n < s.n; ++n) {
+      const std::string base = stem + (s.n > 1 ? "__" + std::to_string(n) : "");
+      const Image image = deprocess(result.picture.ref().in(), n, package_.preprocess);
+      write_png(job_.out + "/" + base + ".png", image);
+      if (job_.raw) {
+        const std::vector<std::int64_t> extents{s.c, s.h, s.w};
+        const auto size = static_cast<std::size_t>(s.c * s.plane());
+        write_npy(job_.out + "/" + base + ".npy", extents,
+                  result.picture.f32().subspan(static_cast<std::size_t>(n) * size, size));
+      }
+      char note[64];
+      std::snprintf(note, sizeof note, "%.4g -> %.4g", result.values.front(), result.values.back());
+      tiles_.push_back({image, subject.name, note});
+      summary_.pictures.push_back(
+          {subject.name, base + ".png", result.values.front(), result.values.back(), result.notes});
+    }
+    if (frames_.empty()) return;
+    // Frames of smaller octaves are not of the film's size.
+    const Image last = frames_.back();
+    std::erase_if(frames_,
+                  [&](const Image& f) { return f.width != last.width || f.height != last.height; });
+    if (job_.gif) write_gif(job_.out + "/" + stem + ".gif", frames_, 8);
+    if (job_.frame_every > 0 || job_.zoom_frames > 0) write_frames(stem);
+  }
+
+  void write_frames(const std::string& stem) const {
+    const std::string folder = job_.out + "/" + stem + "_frames";
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error)
+      throw Error(ErrorKind::kInput, "cannot make the folder: " + error.message()).at(folder);
+    for (std::size_t k = 0; k < frames_.size(); ++k) {
+      char name[32];
+      std::snprintf(name, sizeof name, "/%05zu.png", k);
+      write_png(folder + name, frames_[k], {1});
+    }
+  }
+
+  void write_manifest() {
+    Manifest m;
+    m.tool_version = CUTAWAY_VERSION;
+    m.argv = {"cutaway"};
+    m.argv.insert(m.argv.end(), context_.argv.begin(), context_.argv.end());
+    m.model = {job_.model_path,
+               std::filesystem::path(job_.model_path).stem().string(),
+               package_.provenance.source_sha256,
+               {{"weights_hash", weights::weights_hash(package_.model)},
+                {"parameters", graph().parameter_count()},
+                {"source", package_.provenance.source_file}}};
+    m.preprocessing = tools::fields_of(package_.preprocess);
+    for (const auto& p : summary_.pictures) {
+      Fields parameters = fields_of(job_.settings);
+      parameters.push_back({"objective_first", p.first});
+      parameters.push_back({"objective_last", p.last});
+      parameters.push_back({"file", p.file});
+      if (job_.variants > 1) parameters.push_back({"diversity", job_.diversity});
+      if (job_.zoom_frames > 0) parameters.push_back({"zoom_share", job_.zoom_share});
+      if (!p.notes.empty()) parameters.push_back({"notes", p.notes});
+      m.methods.push_back({std::string("visualize ") + mode_name(job_.settings.mode), job_.layer,
+                           job_.layer.empty() ? "class scores" : "given", p.name, parameters});
+    }
+    m.seed = context_.common.seed;
+    m.device = to_string(device_of(context_.stream()));
+    m.precision = context_.common.precision;
+    m.threads = CpuStream(context_.common.threads).threads();
+    const auto count = static_cast<std::int64_t>(summary_.pictures.size());
+    m.counts = {count, count, 0, count};
+    m.timings = {{"ascent", summary_.seconds, count}};
+    summary_.manifest = job_.out + "/manifest.json";
+    tools::write_manifest(summary_.manifest, m);
+  }
+
+  const VisualizeJob& job_;
+  const weights::Package& package_;
+  const Context& context_;
+  explain::PixelSpace pixels_;
+  std::vector<Image> frames_;
+  std::vector<explain::Tile> tiles_;
+  VisualizeSummary summary_;
+};
+
+}  // namespace
+
+VisualizeSummary run_visualize(const VisualizeJob& job,
+                               const weights::Package& package,
+                               const Context& context) {
+  return Run(job, package, context).run();
+}
+
+}  // namespace cutaway::tools

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "explain/visualize/dream.h"
+#include "explain/visualize/lucid.h"
+#include "layers/attributes.h"
+#include "tools/report/fields.h"
+
+namespace cutaway::tools {
+
+/// How `cutaway visualize` climbs.
+enum class AscentMode : std::uint8_t { kLucid, kSimonyan, kYosinski, kPenalized, kDream };
+
+/// Throws kUsage with the modes there are.
+[[nodiscard]] AscentMode parse_mode(const std::string& name);
+[[nodiscard]] const char* mode_name(AscentMode mode);
+
+/// The options of every mode, with the defaults of their papers; only those of `mode` are used.
+struct AscentSettings {
+  AscentMode mode{AscentMode::kLucid};
+  explain::LucidOptions lucid;
+  explain::SimonyanOptions simonyan;
+  explain::YosinskiOptions yosinski;
+  explain::PenaltyOptions penalized;
+  explain::DreamOptions dream;
+
+  void set_seed(std::uint64_t seed);
+  [[nodiscard]] std::int64_t steps() const;
+};
+
+/// Reads the mode's options: those that ask for defaults keep them. Throws kUsage for names and
+/// values the mode does not take. `steps` 0: the mode's own number. "preset" 1 to 4 of yosinski are
+/// the four published settings.
+[[nodiscard]] AscentSettings read_settings(AscentMode mode,
+                                           std::int64_t steps,
+                                           const Attributes& options);
+/// All numbers of the mode, for the manifest.
+[[nodiscard]] Fields fields_of(const AscentSettings& settings);
+
+}  // namespace cutaway::tools
