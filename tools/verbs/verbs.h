@@ -8,6 +8,7 @@ namespace cutaway::tools {
 void add_info(CLI::App& program, Context& context);
 void add_classify(CLI::App& program, Context& context);
 void add_explain(CLI::App& program, Context& context);
+void add_units(CLI::App& program, Context& context);
 void add_convert(CLI::App& program, Context& context);
 void add_train(CLI::App& program, Context& context);
 void add_dataset(CLI::App& program, Context& context);
