@@ -16,8 +16,12 @@ RuleSet projection_rules(std::string_view name) {
       .expected("deconvnet, deconvnet_lrn, gradient or guided");
 }
 
-UnitProjector::UnitProjector(const Model& model, std::vector<NodeId> layers, const RuleSet& rules,
-                             const Shape& input, Stream stream, kernels::EngineOptions engines) {
+UnitProjector::UnitProjector(const Model& model,
+                             std::vector<NodeId> layers,
+                             const RuleSet& rules,
+                             const Shape& input,
+                             Stream stream,
+                             kernels::EngineOptions engines) {
   check(!layers.empty(), "projections of no layer");
   PlanRequest request;
   request.input = input;
@@ -42,8 +46,8 @@ void UnitProjector::set_image(const Tensor& image) {
   executor_->forward();
 }
 
-std::vector<std::vector<float>> UnitProjector::project_units(std::size_t layer,
-                                                             std::span<const Executor::Unit> units) {
+std::vector<std::vector<float>> UnitProjector::project_units(
+    std::size_t layer, std::span<const Executor::Unit> units) {
   const UnitFrame& frame = frames_.at(layer);
   std::vector<std::vector<float>> projections;
   for (const Executor::Unit& unit : units) {

@@ -28,7 +28,8 @@ bool stronger(const Activation& a, const Activation& b) {
 }
 
 TopActivations::TopActivations(std::int64_t maps, std::size_t most) : most_(most) {
-  if (maps < 1 || most < 1) throw Error(ErrorKind::kUsage, "top activations of no maps, or none of them");
+  if (maps < 1 || most < 1)
+    throw Error(ErrorKind::kUsage, "top activations of no maps, or none of them");
   best_.resize(static_cast<std::size_t>(maps));
 }
 
@@ -43,7 +44,8 @@ void TopActivations::add(const Tensor& maps, std::span<const std::int64_t> image
   const Shape& s = maps.shape();
   if (s.c != this->maps() || static_cast<std::int64_t>(images.size()) > s.n || s.plane() < 1) {
     throw Error(ErrorKind::kShape, "feature maps of another layer")
-        .expected(std::to_string(this->maps()) + " maps, at least " + std::to_string(images.size()) + " images")
+        .expected(std::to_string(this->maps()) + " maps, at least " +
+                  std::to_string(images.size()) + " images")
         .got(to_string(s));
   }
   const auto plane = static_cast<std::size_t>(s.plane());
@@ -67,7 +69,9 @@ void TopActivations::merge(const TopActivations& other) {
 
 std::span<const Activation> TopActivations::of(std::int64_t map) const {
   if (map < 0 || map >= maps()) {
-    throw Error(ErrorKind::kUsage, "feature map").expected("0 to " + std::to_string(maps() - 1)).got(std::to_string(map));
+    throw Error(ErrorKind::kUsage, "feature map")
+        .expected("0 to " + std::to_string(maps() - 1))
+        .got(std::to_string(map));
   }
   return best_[static_cast<std::size_t>(map)];
 }

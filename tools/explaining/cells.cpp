@@ -14,14 +14,17 @@ namespace {
 std::string options_text(const Attributes& options) {
   std::string text;
   for (const auto& [name, value] : options.values()) {
-    text += (text.empty() ? "" : ", ") + name + " " + std::visit([](const auto& v) { return to_text(Value(v)); }, value);
+    text += (text.empty() ? "" : ", ") + name + " " +
+            std::visit([](const auto& v) { return to_text(Value(v)); }, value);
   }
   return text;
 }
 
 }  // namespace
 
-MapCell empty_cell(const explain::Explanation& e, const std::string& target, const std::string& why) {
+MapCell empty_cell(const explain::Explanation& e,
+                   const std::string& target,
+                   const std::string& why) {
   MapCell cell;
   cell.method = e.method;
   cell.layer = e.layer;
@@ -31,13 +34,17 @@ MapCell empty_cell(const explain::Explanation& e, const std::string& target, con
   return cell;
 }
 
-MapCell cell_of(const explain::Explanation& e, std::size_t n, const std::string& target,
-                std::int64_t class_wanted, const weights::Package& package) {
+MapCell cell_of(const explain::Explanation& e,
+                std::size_t n,
+                const std::string& target,
+                std::int64_t class_wanted,
+                const weights::Package& package) {
   MapCell cell = empty_cell(e, target, "");
   cell.class_index = n < e.targets.size() ? e.targets[n] : class_wanted;
   // Methods that explain a unit of a layer say so by another number than the class's.
   const bool unit = e.method == "deconvnet" || cell.class_index != class_wanted;
-  cell.class_name = unit ? "unit" + std::to_string(cell.class_index) : label_name(package, cell.class_index);
+  cell.class_name =
+      unit ? "unit" + std::to_string(cell.class_index) : label_name(package, cell.class_index);
   cell.note = n < e.notes.size() ? e.notes[n] : e.notes.empty() ? options_text(e.options) : "";
   const Shape& s = e.map.shape();
   cell.channels = s.c;
@@ -58,10 +65,12 @@ MapCell compare(MapCell& predicted, MapCell& expected, const PaintOptions& optio
   cell.file.clear();
   for (std::size_t i = 0; i < cell.values.size(); ++i) cell.values[i] -= expected.values[i];
   cell.class_name = predicted.class_name + " - " + expected.class_name;
-  const explain::Limits limits = widest(natural_limits(predicted, options), natural_limits(expected, options));
+  const explain::Limits limits =
+      widest(natural_limits(predicted, options), natural_limits(expected, options));
   predicted.limits = expected.limits = limits;
   if (cell.kind != explain::MapKind::kReconstruction) cell.kind = explain::MapKind::kSigned;
-  if (predicted.class_index == expected.class_index) cell.warning = "the prediction is the expected class";
+  if (predicted.class_index == expected.class_index)
+    cell.warning = "the prediction is the expected class";
   const float most = std::max(std::abs(limits.low), std::abs(limits.high));
   cell.limits = explain::Limits{-most, most};
   return cell;

@@ -19,11 +19,11 @@ const std::vector<Group>& groups() {
   static const std::vector<Group> all{
       {"all", {}},
       {"cam-family",
-       {"cam", "gradcam", "gradcam++", "hirescam", "xgradcam", "layercam", "scorecam", "ablationcam",
-        "eigencam"}},
+       {"cam", "gradcam", "gradcam++", "hirescam", "xgradcam", "layercam", "scorecam",
+        "ablationcam", "eigencam"}},
       {"gradient-family",
-       {"saliency", "gradient_x_input", "sensitivity", "smoothgrad", "smoothgrad_squared", "vargrad",
-        "integrated_gradients", "guided", "guided_gradcam", "deconvnet"}}};
+       {"saliency", "gradient_x_input", "sensitivity", "smoothgrad", "smoothgrad_squared",
+        "vargrad", "integrated_gradients", "guided", "guided_gradcam", "deconvnet"}}};
   return all;
 }
 
@@ -89,18 +89,20 @@ std::string group_help() {
   for (const Group& group : groups()) {
     text += std::string("\n  ") + group.name + ":";
     if (group.methods.empty()) text += " every method the net supports";
-    for (const std::string& name : group.methods.empty() ? std::vector<std::string>{} : members(group)) {
+    for (const std::string& name :
+         group.methods.empty() ? std::vector<std::string>{} : members(group)) {
       text += " " + name;
     }
   }
   return text;
 }
 
-std::vector<MethodChoice> choose_methods(const std::vector<std::string>& names,
-                                         const std::vector<std::pair<std::string, Attributes>>& options,
-                                         const Graph& graph,
-                                         const std::string& layer,
-                                         std::vector<std::string>& left_out) {
+std::vector<MethodChoice> choose_methods(
+    const std::vector<std::string>& names,
+    const std::vector<std::pair<std::string, Attributes>>& options,
+    const Graph& graph,
+    const std::string& layer,
+    std::vector<std::string>& left_out) {
   std::vector<MethodChoice> chosen;
   std::set<std::string> seen;
   const NodeId node = layer_node(graph, layer);
@@ -124,13 +126,14 @@ std::vector<MethodChoice> choose_methods(const std::vector<std::string>& names,
   for (const auto& [method, values] : options) {
     (void)explain::make_method(method, values);
     if (!seen.contains(method)) {
-      throw Error(ErrorKind::kUsage, "an option of a method that does not run").at(method).hint(
-          "name it in --method");
+      throw Error(ErrorKind::kUsage, "an option of a method that does not run")
+          .at(method)
+          .hint("name it in --method");
     }
   }
   if (chosen.empty()) {
-    throw Error(ErrorKind::kUnsupported, "no method of the group suits this net").got(
-        left_out.empty() ? "nothing" : left_out.front());
+    throw Error(ErrorKind::kUnsupported, "no method of the group suits this net")
+        .got(left_out.empty() ? "nothing" : left_out.front());
   }
   return chosen;
 }
@@ -156,7 +159,8 @@ Explainers::Explainers(const Model& model,
     auto session = std::make_unique<explain::Session>(model, std::move(made), input,
                                                       context.stream(), options);
     const NodeId layer = session->setting().layer;
-    layers_.push_back({layer >= 0 ? model.graph.node(layer).name : "none", session->setting().layer_why});
+    layers_.push_back(
+        {layer >= 0 ? model.graph.node(layer).name : "none", session->setting().layer_why});
     sessions_.push_back(std::move(session));
   }
 }

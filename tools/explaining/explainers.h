@@ -16,9 +16,10 @@ struct MethodChoice {
   Attributes options;
 };
 
-/// The methods of a list of names and groups, in order and without repetition. Groups are "all", "cam-family" and
-/// "gradient-family"; of a group, methods that this net does not support are left out and named in `left_out` with the
-/// reason, whereas a method named on its own is never left out. Throws kUsage for unknown names and options.
+/// The methods of a list of names and groups, in order and without repetition. Groups are "all",
+/// "cam-family" and "gradient-family"; of a group, methods that this net does not support are left
+/// out and named in `left_out` with the reason, whereas a method named on its own is never left
+/// out. Throws kUsage for unknown names and options.
 [[nodiscard]] std::vector<MethodChoice> choose_methods(
     const std::vector<std::string>& names,
     const std::vector<std::pair<std::string, Attributes>>& options,

@@ -37,7 +37,8 @@ void lock(int fd, const std::string& path) {
   }
 }
 
-/// A line of at most kMostLine bytes with its line feed; false at the end of the file or of what is bearable.
+/// A line of at most kMostLine bytes with its line feed; false at the end of the file or of what is
+/// bearable.
 bool read_line(std::ifstream& file, std::string& line) {
   line.clear();
   for (int c = file.get(); c != std::ifstream::traits_type::eof(); c = file.get()) {
@@ -51,14 +52,16 @@ bool read_line(std::ifstream& file, std::string& line) {
 }  // namespace
 
 std::string journal_line(const Record& record) {
-  const std::string body =
-      record.dump(-1, ' ', false, Record::error_handler_t::replace).substr(1);
+  const std::string body = record.dump(-1, ' ', false, Record::error_handler_t::replace).substr(1);
   return std::string(kStart) + sum_of(body) + "\"," + body + "\n";
 }
 
 std::optional<Record> parse_journal_line(const std::string& line) {
   const std::size_t body_at = kStart.size() + kDigits + 2;
-  if (line.size() <= body_at || line.compare(0, kStart.size(), kStart) != 0) return std::nullopt;
+  if (line.size() <= body_at || line.compare(0, kStart.size(), kStart) != 0 ||
+      line.compare(body_at - 2, 2, "\",") != 0) {
+    return std::nullopt;
+  }
   const std::string body = line.substr(body_at);
   if (line.substr(kStart.size(), kDigits) != sum_of(body)) return std::nullopt;
   Record record = Record::parse("{" + body, nullptr, false);
@@ -111,8 +114,9 @@ void Journal::sync() {
 JournalReader::JournalReader(const std::string& path) : file_(path, std::ios::binary) {
   const auto first = next();
   if (!first || !first->contains("run") || !(*first)["run"].is_object()) {
-    throw Error(ErrorKind::kInput, "no run to resume").at(path).hint(
-        "run without --resume, into a folder of its own");
+    throw Error(ErrorKind::kInput, "no run to resume")
+        .at(path)
+        .hint("run without --resume, into a folder of its own");
   }
   run_ = (*first)["run"];
 }
@@ -128,7 +132,9 @@ std::optional<Record> JournalReader::next() {
 std::string differences(const Record& there, const Record& here) {
   std::string text;
   const auto say = [&text](const std::string& name, const std::string& a, const std::string& b) {
-    const auto brief = [](const std::string& v) { return v.size() > 120 ? v.substr(0, 117) + "..." : v; };
+    const auto brief = [](const std::string& v) {
+      return v.size() > 120 ? v.substr(0, 117) + "..." : v;
+    };
     text += (text.empty() ? "" : "; ") + name + ": " + brief(a) + " there, " + brief(b) + " here";
   };
   for (const auto& [name, value] : there.items()) {

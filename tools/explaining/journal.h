@@ -11,12 +11,12 @@ namespace cutaway::tools {
 
 using Record = nlohmann::ordered_json;
 
-/// The log of a run, index.jsonl: a JSON object a line. The first says what the run is ({"run": {...}}), the others
-/// what was finished, in order. Every line begins with a checksum of what follows in it, so that a line that was cut
-/// off or never reached the disk is known.
+/// The log of a run, index.jsonl: a JSON object a line. The first says what the run is ({"run":
+/// {...}}), the others what was finished, in order. Every line begins with a checksum of what
+/// follows in it, so that a line that was cut off or never reached the disk is known.
 ///
-/// Appends whole lines. Several lines of one append() are one write, so that an end of the process leaves all of them
-/// or none as a rule, and at worst a valid beginning.
+/// Appends whole lines. Several lines of one append() are one write, so that an end of the process
+/// leaves all of them or none as a rule, and at worst a valid beginning.
 class Journal {
  public:
   /// Begins a new log; throws kUsage when it cannot be written.
@@ -59,7 +59,8 @@ class JournalReader {
   std::uint64_t offset_{0};
 };
 
-/// Names of the members in which two runs differ, with both values: "methods: [\"cam\"] there, [\"gradcam\"] here".
+/// Names of the members in which two runs differ, with both values: "methods: [\"cam\"] there,
+/// [\"gradcam\"] here".
 [[nodiscard]] std::string differences(const Record& there, const Record& here);
 
 /// A record's line, and back; empty when the line is damaged.

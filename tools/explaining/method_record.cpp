@@ -81,11 +81,16 @@ void MethodRecords::restore(const Record& method) {
   const std::string name = method.value("method", "");
   const std::string layer = method.value("layer", "");
   if (find(name, layer) != nullptr) return;
-  entries_.push_back({name, layer, method.value("rules", ""),
-                      method.contains("options") ? method["options"] : Record::object(), {}});
+  entries_.push_back({name,
+                      layer,
+                      method.value("rules", ""),
+                      method.contains("options") ? method["options"] : Record::object(),
+                      {}});
 }
 
-void MethodRecords::restore(const std::string& method, const std::string& layer, const Record& varies) {
+void MethodRecords::restore(const std::string& method,
+                            const std::string& layer,
+                            const Record& varies) {
   if (Entry* entry = find(method, layer)) widen(*entry, varies);
 }
 

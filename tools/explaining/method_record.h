@@ -12,12 +12,12 @@ namespace cutaway::tools {
 
 using Record = nlohmann::ordered_json;
 
-/// What each method did: the options of its first map, and of options that differ from map to map (residuals) the
-/// least and the greatest.
+/// What each method did: the options of its first map, and of options that differ from map to map
+/// (residuals) the least and the greatest.
 class MethodRecords {
  public:
-  /// Notes one explanation. `fresh` becomes the record of a method seen for the first time, otherwise null; returned
-  /// are the options that differ from that record.
+  /// Notes one explanation. `fresh` becomes the record of a method seen for the first time,
+  /// otherwise null; returned are the options that differ from that record.
   [[nodiscard]] Record observe(const explain::Explanation& e, Record& fresh);
   /// The same from a log: a method's record, or the differing options of one map.
   void restore(const Record& method);

@@ -24,7 +24,9 @@ constexpr std::size_t kChunkBytes = std::size_t{1} << 16U;
 constexpr unsigned kDeflate = 1;
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) {
-  throw Error(ErrorKind::kInternal, "cannot write the file").at(path + ":" + what).hint(hdf5::last_message());
+  throw Error(ErrorKind::kInternal, "cannot write the file")
+      .at(path + ":" + what)
+      .hint(hdf5::last_message());
 }
 
 std::string column_name(const MapCell& cell) {
@@ -66,8 +68,12 @@ Handle untimed(hid_t kind) {
 }
 
 /// An extendible dataset of rows. Deflated unless it holds variable text.
-Handle make_rows(hid_t parent, const char* name, hid_t type, const std::vector<hsize_t>& row,
-                 std::size_t row_bytes, const void* fill) {
+Handle make_rows(hid_t parent,
+                 const char* name,
+                 hid_t type,
+                 const std::vector<hsize_t>& row,
+                 std::size_t row_bytes,
+                 const void* fill) {
   std::vector<hsize_t> extents{0}, most{H5S_UNLIMITED}, chunk{};
   extents.insert(extents.end(), row.begin(), row.end());
   most.insert(most.end(), row.begin(), row.end());
@@ -85,7 +91,8 @@ Handle make_rows(hid_t parent, const char* name, hid_t type, const std::vector<h
   // One chunk at a time is enough for rows in order, and a column more costs no megabyte.
   const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
   H5Pset_chunk_cache(access.get(), 7, 2 * kChunkBytes, 1.0);
-  return {H5Dcreate2(parent, name, type, space.get(), H5P_DEFAULT, plist.get(), access.get()), H5Dclose};
+  return {H5Dcreate2(parent, name, type, space.get(), H5P_DEFAULT, plist.get(), access.get()),
+          H5Dclose};
 }
 
 /// Selects row `at` of a dataset; the memory space of one row.
@@ -97,7 +104,9 @@ std::pair<Handle, Handle> select_row(hid_t set, std::int64_t at) {
   H5Sget_simple_extent_dims(space.get(), extents.data(), nullptr);
   std::array<hsize_t, 4> start{static_cast<hsize_t>(at), 0, 0, 0};
   extents[0] = 1;
-  if (H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, extents.data(), nullptr) < 0) return {};
+  if (H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, extents.data(),
+                          nullptr) < 0)
+    return {};
   return {std::move(space), Handle(H5Screate_simple(rank, extents.data(), nullptr), H5Sclose)};
 }
 
@@ -147,7 +156,8 @@ struct PackWriter::State {
       }
       return at->second;
     }
-    const Handle group(H5Gcreate2(maps.get(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+    const Handle group(H5Gcreate2(maps.get(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+                       H5Gclose);
     if (!group) fail(path, name);
     write_text_attribute(group.get(), "method", like.method);
     write_text_attribute(group.get(), "layer", like.layer);
@@ -159,7 +169,8 @@ struct PackWriter::State {
     const std::int64_t no_class = -1;
     const auto bytes = static_cast<std::size_t>(shape[0] * shape[1] * shape[2]) * sizeof(float);
     Column fresh{make_rows(group.get(), "values", H5T_IEEE_F32LE, row, bytes, &nothing),
-                 make_rows(group.get(), "class", H5T_STD_I64LE, {}, sizeof no_class, &no_class), shape};
+                 make_rows(group.get(), "class", H5T_STD_I64LE, {}, sizeof no_class, &no_class),
+                 shape};
     if (!fresh.values || !fresh.classes) fail(path, name);
     return columns.emplace(name, std::move(fresh)).first->second;
   }
@@ -196,10 +207,13 @@ PackWriter::PackWriter(std::string path) : state_(std::make_unique<State>()) {
   s.temporary = s.path + ".tmp-" + std::to_string(::getpid());
   const Session session;
   const Handle plist = untimed(H5P_FILE_CREATE);
-  s.file = Handle(H5Fcreate(s.temporary.c_str(), H5F_ACC_TRUNC, plist.get(), H5P_DEFAULT), H5Fclose);
+  s.file =
+      Handle(H5Fcreate(s.temporary.c_str(), H5F_ACC_TRUNC, plist.get(), H5P_DEFAULT), H5Fclose);
   if (!s.file) throw Error(ErrorKind::kUsage, "cannot write the file").at(s.path);
-  s.images = Handle(H5Gcreate2(s.file.get(), "/images", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
-  s.maps = Handle(H5Gcreate2(s.file.get(), "/maps", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  s.images =
+      Handle(H5Gcreate2(s.file.get(), "/images", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  s.maps =
+      Handle(H5Gcreate2(s.file.get(), "/maps", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
   const Handle text = text_type();
   const std::int64_t none = -1;
   s.numbers = make_rows(s.images.get(), "number", H5T_STD_I64LE, {}, sizeof none, &none);
@@ -217,11 +231,14 @@ PackWriter::~PackWriter() {
 
 std::int64_t PackWriter::rows() const noexcept { return state_->rows; }
 
-void PackWriter::add(std::int64_t number, const std::string& name, const std::vector<MapCell>& cells) {
+void PackWriter::add(std::int64_t number,
+                     const std::string& name,
+                     const std::vector<MapCell>& cells) {
   const Session session;
   state_->begin_row(number, name.c_str());
   for (const MapCell& cell : cells) {
-    if (!cell.values.empty()) state_->put(column_name(cell), cell, cell.class_index, cell.values.data());
+    if (!cell.values.empty())
+      state_->put(column_name(cell), cell, cell.class_index, cell.values.data());
   }
 }
 
@@ -230,7 +247,8 @@ void PackWriter::close() {
   {
     const Session session;
     for (auto& [name, column] : s.columns) {
-      if (!extend(column.values.get(), s.rows) || !extend(column.classes.get(), s.rows)) fail(s.path, name);
+      if (!extend(column.values.get(), s.rows) || !extend(column.classes.get(), s.rows))
+        fail(s.path, name);
     }
     s.release();
     const bool flushed = H5Fflush(s.file.get(), H5F_SCOPE_GLOBAL) >= 0;
@@ -294,18 +312,23 @@ Part open_part(const std::string& path) {
   H5Literate(maps.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, collect_name, &names);
   for (const std::string& name : names) {
     const Handle group = hdf5::open_object(path, part.file.get(), "/maps/" + name);
-    Part::Column column{name, hdf5::open_object(path, part.file.get(), "/maps/" + name + "/values"),
-                        hdf5::open_object(path, part.file.get(), "/maps/" + name + "/class"), {}, {}};
+    Part::Column column{name,
+                        hdf5::open_object(path, part.file.get(), "/maps/" + name + "/values"),
+                        hdf5::open_object(path, part.file.get(), "/maps/" + name + "/class"),
+                        {},
+                        {}};
     column.like.method = read_text_attribute(group.get(), "method");
     column.like.layer = read_text_attribute(group.get(), "layer");
     column.like.target = read_text_attribute(group.get(), "target");
     const std::string kind = read_text_attribute(group.get(), "kind");
-    for (const auto k : {explain::MapKind::kScore, explain::MapKind::kSigned, explain::MapKind::kReconstruction}) {
+    for (const auto k :
+         {explain::MapKind::kScore, explain::MapKind::kSigned, explain::MapKind::kReconstruction}) {
       if (kind == kind_name(k)) column.like.kind = k;
     }
     hsize_t extents[4] = {};
     const Handle shape(H5Dget_space(column.values.get()), H5Sclose);
-    if (H5Sget_simple_extent_ndims(shape.get()) != 4) throw hdf5::failure(path, name, "a damaged part of the pack");
+    if (H5Sget_simple_extent_ndims(shape.get()) != 4)
+      throw hdf5::failure(path, name, "a damaged part of the pack");
     H5Sget_simple_extent_dims(shape.get(), extents, nullptr);
     column.like.channels = static_cast<std::int64_t>(extents[1]);
     column.like.height = static_cast<std::int64_t>(extents[2]);
@@ -318,7 +341,8 @@ Part open_part(const std::string& path) {
 
 }  // namespace
 
-void merge_packs(const std::vector<std::string>& parts, const std::vector<std::int64_t>& ends,
+void merge_packs(const std::vector<std::string>& parts,
+                 const std::vector<std::int64_t>& ends,
                  const std::string& path) {
   PackWriter writer(path);
   for (std::size_t k = 0; k < parts.size(); ++k) {

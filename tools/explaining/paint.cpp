@@ -35,7 +35,8 @@ explain::Limits natural_limits(const MapCell& cell, const PaintOptions& options)
   if (is_color_map(cell)) {
     return explain::reconstruct(cell.values, static_cast<int>(cell.channels), height, width).limits;
   }
-  return explain::normalize(explain::Map{cell.values, height, width}, style_for(cell, options).normalization)
+  return explain::normalize(explain::Map{cell.values, height, width},
+                            style_for(cell, options).normalization)
       .limits;
 }
 
@@ -45,8 +46,11 @@ explain::Limits widest(const explain::Limits& a, const explain::Limits& b) {
   return {std::min(a.low, b.low), std::max(a.high, b.high)};
 }
 
-Painted paint(const MapCell& cell, const explain::Image& photo, const weights::Preprocess& rule,
-              const PaintOptions& o, const std::optional<explain::Limits>& given) {
+Painted paint(const MapCell& cell,
+              const explain::Image& photo,
+              const weights::Preprocess& rule,
+              const PaintOptions& o,
+              const std::optional<explain::Limits>& given) {
   const int height = static_cast<int>(cell.height);
   const int width = static_cast<int>(cell.width);
   const int channels = static_cast<int>(cell.channels);

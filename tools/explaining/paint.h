@@ -22,15 +22,18 @@ struct Painted {
   bool over_photo{true};     ///< the colours are meant to lie over the photo
 };
 
-/// Paints a map: heat from 0 to its maximum (or clipping quantile), scores from least to greatest, signed maps
-/// blue-white-red about 0, reconstructions as colours about mid-grey. `limits` (or, without them, the cell's own)
-/// replace the scale found in the map.
-[[nodiscard]] Painted paint(const MapCell& cell, const explain::Image& photo,
-                            const weights::Preprocess& rule, const PaintOptions& options,
+/// Paints a map: heat from 0 to its maximum (or clipping quantile), scores from least to greatest,
+/// signed maps blue-white-red about 0, reconstructions as colours about mid-grey. `limits` (or,
+/// without them, the cell's own) replace the scale found in the map.
+[[nodiscard]] Painted paint(const MapCell& cell,
+                            const explain::Image& photo,
+                            const weights::Preprocess& rule,
+                            const PaintOptions& options,
                             const std::optional<explain::Limits>& limits = {});
 
 /// What is written beside the raw map: the photo under the colours, and a colour bar.
-[[nodiscard]] explain::Image figure(const Painted& painted, const explain::Image& photo,
+[[nodiscard]] explain::Image figure(const Painted& painted,
+                                    const explain::Image& photo,
                                     const PaintOptions& options);
 
 /// The scale that paint() finds in the map itself.

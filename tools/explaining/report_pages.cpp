@@ -13,7 +13,9 @@ namespace {
 using Scales = std::map<std::string, explain::Limits>;
 
 /// The widest scale of each column over all rows, where the user wants one.
-Scales shared_scales(const ExplainJob& job, const Spool& spool, const std::vector<std::int64_t>& rows) {
+Scales shared_scales(const ExplainJob& job,
+                     const Spool& spool,
+                     const std::vector<std::int64_t>& rows) {
   Scales scales;
   if (!job.shared_scale) return scales;
   for (const std::int64_t n : rows) {
@@ -27,13 +29,17 @@ Scales shared_scales(const ExplainJob& job, const Spool& spool, const std::vecto
   return scales;
 }
 
-ReportCell report_cell(const MapCell& cell, const explain::Image& photo, const ExplainJob& job,
-                       const weights::Package& package, const Scales& scales) {
+ReportCell report_cell(const MapCell& cell,
+                       const explain::Image& photo,
+                       const ExplainJob& job,
+                       const weights::Package& package,
+                       const Scales& scales) {
   ReportCell out;
   out.method = cell.method;
   out.layer = cell.layer;
   out.target = cell.class_name;
-  const bool paired = cell.target == "predicted" || cell.target == "expected" || cell.target == "difference";
+  const bool paired =
+      cell.target == "predicted" || cell.target == "expected" || cell.target == "difference";
   if (paired) out.target = cell.class_name + " (" + cell.target + ")";
   out.parameters = cell.note;
   out.warning = cell.warning;
@@ -61,8 +67,11 @@ explain::Image enlarged(const explain::Image& image) {
   return explain::magnify(image, std::max(1, kSide / std::max(1, image.width)));
 }
 
-explain::Tile sheet_tile(const MapCell& cell, const explain::Image& photo, const ExplainJob& job,
-                         const weights::Package& package, const Scales& scales) {
+explain::Tile sheet_tile(const MapCell& cell,
+                         const explain::Image& photo,
+                         const ExplainJob& job,
+                         const weights::Package& package,
+                         const Scales& scales) {
   explain::Tile tile{{}, cell.method, cell.class_name};
   if (job.layers.size() > 1) tile.caption += " " + cell.layer;
   if (cell.target == "difference") tile.note = cell.target;
@@ -77,22 +86,26 @@ explain::Tile sheet_tile(const MapCell& cell, const explain::Image& photo, const
   std::optional<explain::Limits> limits;
   if (scale != scales.end()) limits = scale->second;
   const Painted painted = paint(cell, photo, package.preprocess, job.paint, limits);
-  tile.image = enlarged(painted.over_photo ? explain::blend(photo, painted.colors.image,
-                                                            explain::Blend::alpha(job.paint.heat_weight))
-                                           : painted.colors.image);
+  tile.image =
+      enlarged(painted.over_photo ? explain::blend(photo, painted.colors.image,
+                                                   explain::Blend::alpha(job.paint.heat_weight))
+                                  : painted.colors.image);
   return tile;
 }
 
 }  // namespace
 
-std::string write_report(const ExplainJob& job, const weights::Package& package, const Spool& spool,
+std::string write_report(const ExplainJob& job,
+                         const weights::Package& package,
+                         const Spool& spool,
                          ReportHead head) {
   std::vector<std::int64_t> rows = spool.numbers();
   // The sheet may have wanted a few rows more.
   rows.erase(std::lower_bound(rows.begin(), rows.end(), job.report_rows), rows.end());
   const Scales scales = shared_scales(job, spool, rows);
   const auto count = static_cast<std::int64_t>(rows.size());
-  head.pages = static_cast<int>(std::max<std::int64_t>(1, (count + kRowsPerPage - 1) / kRowsPerPage));
+  head.pages =
+      static_cast<int>(std::max<std::int64_t>(1, (count + kRowsPerPage - 1) / kRowsPerPage));
   ReportOptions options;
   options.heat_weight = static_cast<double>(job.paint.heat_weight);
   for (head.page = 1; head.page <= head.pages; ++head.page) {
@@ -127,7 +140,8 @@ void write_sheet(const ExplainJob& job, const weights::Package& package, const S
   columns = std::min(columns, kSheetColumns);
   std::vector<explain::Tile> tiles;
   for (const SpooledRow& row : rows) {
-    tiles.push_back({enlarged(row.row.photo), std::filesystem::path(row.row.name).stem().string(), ""});
+    tiles.push_back(
+        {enlarged(row.row.photo), std::filesystem::path(row.row.name).stem().string(), ""});
     for (const MapCell& cell : row.cells) {
       if (tiles.size() % columns == 0) tiles.push_back({});  // under the photo
       tiles.push_back(sheet_tile(cell, row.row.photo, job, package, scales));

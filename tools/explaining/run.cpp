@@ -57,7 +57,8 @@ class Run {
       outputs_.begin(Journal::create(index, identity));
       outputs_.clean();
     }
-    if (resuming && std::filesystem::exists(manifest_path()) && !look_ahead()) return finished_before();
+    if (resuming && std::filesystem::exists(manifest_path()) && !look_ahead())
+      return finished_before();
     std::error_code ignored;  // its presence says that a run is complete
     std::filesystem::remove(manifest_path(), ignored);
     explain_all();
@@ -66,7 +67,8 @@ class Run {
   }
 
  private:
-  static Shape input_shape(const ExplainJob& job, const weights::Package& package,
+  static Shape input_shape(const ExplainJob& job,
+                           const weights::Package& package,
                            std::optional<std::int64_t> count) {
     Shape shape = package.model.graph.node(0).shape;
     shape.n = std::clamp<std::int64_t>(count.value_or(job.batch), 1, job.batch);
@@ -171,7 +173,9 @@ class Run {
     if (!logits_checked_) check_logits(before, batch.input);
   }
 
-  void describe(const Tensor& scores, std::size_t i, ImageOutcome& o,
+  void describe(const Tensor& scores,
+                std::size_t i,
+                ImageOutcome& o,
                 std::vector<std::vector<std::int64_t>>& rankings) const {
     const auto p = probabilities(scores, static_cast<std::int64_t>(i));
     rankings.push_back(top(p, p.size()));
@@ -187,7 +191,9 @@ class Run {
     }
   }
 
-  void add_cells(const TargetRule& rule, const Batch& batch, std::vector<ImageOutcome>& outcomes,
+  void add_cells(const TargetRule& rule,
+                 const Batch& batch,
+                 std::vector<ImageOutcome>& outcomes,
                  const std::vector<std::vector<std::int64_t>>& rankings) {
     std::vector<std::vector<MapCell>> predicted(batch.entries.size());
     for (std::size_t part = 0; part < rule.parts(); ++part) {
@@ -302,11 +308,11 @@ class Run {
     head.subtitle = std::filesystem::path(job_.model_path).filename().string();
     head.argv = {"cutaway"};
     head.argv.insert(head.argv.end(), context_.argv.begin(), context_.argv.end());
-    head.details.push_back({"Model",
-                            {{"parameters", package_.model.graph.parameter_count()},
-                             {"weights", hash_},
-                             {"source", package_.provenance.source_format + " " +
-                                            package_.provenance.source_file}}});
+    head.details.push_back(
+        {"Model",
+         {{"parameters", package_.model.graph.parameter_count()},
+          {"weights", hash_},
+          {"source", package_.provenance.source_format + " " + package_.provenance.source_file}}});
     for (const MethodRecords::Entry& e : records_.entries()) {
       Fields fields{{"layer", e.layer}};
       for (const Field& field : e.fields()) fields.push_back(field);
@@ -338,7 +344,8 @@ class Run {
     m.tool_version = CUTAWAY_VERSION;
     m.argv = {"cutaway"};
     m.argv.insert(m.argv.end(), context_.argv.begin(), context_.argv.end());
-    m.model = {job_.model_path, std::filesystem::path(job_.model_path).stem().string(),
+    m.model = {job_.model_path,
+               std::filesystem::path(job_.model_path).stem().string(),
                package_.provenance.source_sha256,
                {{"weights_hash", hash_},
                 {"weights_hash_after", weights::weights_hash(package_.model)},
@@ -364,7 +371,9 @@ class Run {
                {"logits_unchanged", logits_checked_ || tally_.images == summary_.resumed},
                {"left_out", job_.left_out},
                {"index", std::string("index.jsonl")},
-               {"maps", std::string(job_.pack ? "maps.h5" : job_.raw ? "*.npy" : "not kept")},
+               {"maps", std::string(job_.pack  ? "maps.h5"
+                                    : job_.raw ? "*.npy"
+                                               : "not kept")},
                {"shared_scale", job_.shared_scale}};
     for (const Field& field : gauge_.fields()) m.extra.push_back(field);
     return m;
@@ -390,7 +399,9 @@ class Run {
 
 }  // namespace
 
-ExplainSummary run_explain(const ExplainJob& job, const weights::Package& package, const Context& context) {
+ExplainSummary run_explain(const ExplainJob& job,
+                           const weights::Package& package,
+                           const Context& context) {
   return Run(job, package, context).run();
 }
 

@@ -60,8 +60,8 @@ void RunOutputs::write_files(ImageOutcome& outcome) {
     if (!job_.pictures || job_.pack || !fresh) continue;
     const explain::Image& photo = outcome.spooled.row.photo;
     const Painted painted = paint(cell, photo, package_.preprocess, job_.paint);
-    write_file_atomically(job_.out + "/" + base + ".png", encode_png(figure(painted, photo, job_.paint), {1}),
-                          Durability::kRename);
+    write_file_atomically(job_.out + "/" + base + ".png",
+                          encode_png(figure(painted, photo, job_.paint), {1}), Durability::kRename);
   }
 }
 
@@ -106,7 +106,8 @@ void RunOutputs::add(ImageOutcome& outcome) {
     }
     part_->add(outcome.number, valid_utf8(outcome.entry.name), outcome.spooled.cells);
   }
-  const std::int64_t wanted = std::max(job_.report ? job_.report_rows : 0, job_.pictures ? kSheetRows : 0);
+  const std::int64_t wanted =
+      std::max(job_.report ? job_.report_rows : 0, job_.pictures ? kSheetRows : 0);
   if (outcome.number < wanted) spool_.put(outcome.number, outcome.spooled);
   lines_.push_back(line_of(outcome));
 }
@@ -136,7 +137,8 @@ void RunOutputs::merge_parts() const {
   std::vector<std::int64_t> ends;
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     parts.push_back(parts_folder() + "/" + std::to_string(numbers[i]) + ".h5");
-    ends.push_back(i + 1 < numbers.size() ? numbers[i + 1] : std::numeric_limits<std::int64_t>::max());
+    ends.push_back(i + 1 < numbers.size() ? numbers[i + 1]
+                                          : std::numeric_limits<std::int64_t>::max());
   }
   merge_packs(parts, ends, job_.out + "/maps.h5");
 }

@@ -21,11 +21,12 @@ struct ImageOutcome {
   std::vector<std::pair<std::string, double>> predictions;
 };
 
-/// Brings finished images to the disk, in order: first their files, then their lines in the journal, so that what the
-/// journal names is there.
+/// Brings finished images to the disk, in order: first their files, then their lines in the
+/// journal, so that what the journal names is there.
 class RunOutputs {
  public:
-  RunOutputs(const ExplainJob& job, const weights::Package& package) : job_(job), package_(package), spool_(job.out) {}
+  RunOutputs(const ExplainJob& job, const weights::Package& package)
+      : job_(job), package_(package), spool_(job.out) {}
 
   void begin(Journal journal) { journal_.emplace(std::move(journal)); }
   /// Lines for methods that were seen for the first time.
@@ -34,7 +35,8 @@ class RunOutputs {
   void add(ImageOutcome& outcome);
   /// What was added becomes final. With a pack, a part is closed when it is full or `last`.
   void commit(bool last);
-  /// Removes parts of the pack that begin at image `first` or later: the journal does not know them.
+  /// Removes parts of the pack that begin at image `first` or later: the journal does not know
+  /// them.
   void drop_parts(std::int64_t first) const;
   /// maps.h5 of all its parts.
   void merge_parts() const;

@@ -48,8 +48,10 @@ void follow(const Record& line, ImageSource& source, OutputNames& names) {
 
 }  // namespace
 
-Record run_identity(const ExplainJob& job, const weights::Package& package,
-                    const std::vector<Explainers::Layer>& layers, const Context& context) {
+Record run_identity(const ExplainJob& job,
+                    const weights::Package& package,
+                    const std::vector<Explainers::Layer>& layers,
+                    const Context& context) {
   Record identity{{"format", 1},
                   {"version", CUTAWAY_VERSION},
                   {"weights", weights::weights_hash(package.model)},
@@ -81,7 +83,8 @@ Record run_identity(const ExplainJob& job, const weights::Package& package,
 void Tally::add(const Record& line) {
   if (line.contains("error")) {
     ++failed;
-    if (failures.size() < kMostFailures) failures.emplace_back(line.value("name", ""), line["error"].get<std::string>());
+    if (failures.size() < kMostFailures)
+      failures.emplace_back(line.value("name", ""), line["error"].get<std::string>());
     return;
   }
   ++images;
@@ -93,14 +96,21 @@ void Tally::add(const Record& line) {
   for (const Record& map : line["maps"]) maps += map.contains("missing") ? 0 : 1;
 }
 
-Journal resume_run(const ExplainJob& job, const Record& identity, ImageSource& source, OutputNames& names,
-                   MethodRecords& records, Tally& tally, const Context& context) {
+Journal resume_run(const ExplainJob& job,
+                   const Record& identity,
+                   ImageSource& source,
+                   OutputNames& names,
+                   MethodRecords& records,
+                   Tally& tally,
+                   const Context& context) {
   const std::string path = job.out + "/index.jsonl";
   JournalReader reader(path);
   const std::string differing = differences(reader.run(), identity);
   if (!differing.empty()) {
-    throw Error(ErrorKind::kUsage, "the folder holds another run").at(job.out).got(differing).hint(
-        "choose another --out, or --overwrite without --resume");
+    throw Error(ErrorKind::kUsage, "the folder holds another run")
+        .at(job.out)
+        .got(differing)
+        .hint("choose another --out, or --overwrite without --resume");
   }
   std::uint64_t whole = reader.offset();
   while (const auto line = reader.next()) {
@@ -111,13 +121,15 @@ Journal resume_run(const ExplainJob& job, const Record& identity, ImageSource& s
       const std::int64_t due = tally.images + tally.failed;
       if (line->value("image", std::int64_t{-1}) != due) break;
       if (!RunOutputs::files_are_there(*line, job.out)) {
-        context.warn("a map of image " + std::to_string(due) + " is missing or cut short; going on from there");
+        context.warn("a map of image " + std::to_string(due) +
+                     " is missing or cut short; going on from there");
         break;
       }
       follow(*line, source, names);
       tally.add(*line);
       for (const Record& map : line->value("maps", Record::array())) {
-        if (map.contains("varies")) records.restore(map.value("method", ""), map.value("layer", ""), map["varies"]);
+        if (map.contains("varies"))
+          records.restore(map.value("method", ""), map.value("layer", ""), map["varies"]);
       }
     }
     whole = reader.offset();

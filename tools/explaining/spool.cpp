@@ -25,9 +25,16 @@ std::vector<std::uint8_t> bytes_of(const std::vector<float>& values) {
 }
 
 Json json_of(const MapCell& c) {
-  Json j{{"method", c.method}, {"layer", c.layer},   {"target", c.target}, {"class", c.class_name},
-         {"index", c.class_index}, {"note", c.note}, {"kind", static_cast<int>(c.kind)},
-         {"shape", {c.channels, c.height, c.width}}, {"warning", c.warning}, {"file", c.file}};
+  Json j{{"method", c.method},
+         {"layer", c.layer},
+         {"target", c.target},
+         {"class", c.class_name},
+         {"index", c.class_index},
+         {"note", c.note},
+         {"kind", static_cast<int>(c.kind)},
+         {"shape", {c.channels, c.height, c.width}},
+         {"warning", c.warning},
+         {"file", c.file}};
   if (c.limits) j["limits"] = {c.limits->low, c.limits->high};
   if (c.file.empty() || !c.file.ends_with(".npy")) j["values"] = Json::binary(bytes_of(c.values));
   return j;
@@ -66,11 +73,15 @@ void load_values(MapCell& c, const Json& j, const std::string& out) {
 
 }  // namespace
 
-std::string Spool::path(std::int64_t n) const { return folder_ + "/" + std::to_string(n) + ".cbor"; }
+std::string Spool::path(std::int64_t n) const {
+  return folder_ + "/" + std::to_string(n) + ".cbor";
+}
 
 void Spool::put(std::int64_t n, const SpooledRow& spooled) const {
   const ReportRow& row = spooled.row;
-  Json j{{"name", valid_utf8(row.name)}, {"truth", valid_utf8(row.true_label)}, {"error", valid_utf8(row.error)}};
+  Json j{{"name", valid_utf8(row.name)},
+         {"truth", valid_utf8(row.true_label)},
+         {"error", valid_utf8(row.error)}};
   if (row.correct) j["correct"] = *row.correct;
   if (!row.photo.empty()) j["photo"] = Json::binary(encode_png(row.photo, {1}));
   j["predictions"] = Json::array();
@@ -106,7 +117,9 @@ SpooledRow Spool::get(std::int64_t n, bool values) const {
     }
     return spooled;
   } catch (const Json::exception&) {
-    throw Error(ErrorKind::kInput, "a damaged row of the report").at(path(n)).hint("run again without --resume");
+    throw Error(ErrorKind::kInput, "a damaged row of the report")
+        .at(path(n))
+        .hint("run again without --resume");
   }
 }
 

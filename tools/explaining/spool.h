@@ -15,8 +15,9 @@ struct SpooledRow {
   std::vector<MapCell> cells;
 };
 
-/// Rows of the report, kept in a folder until the run is over: only then are the scales that images share known, and
-/// a run that was stopped finds its rows again. Maps that lie in raw files of their own are read from there.
+/// Rows of the report, kept in a folder until the run is over: only then are the scales that images
+/// share known, and a run that was stopped finds its rows again. Maps that lie in raw files of
+/// their own are read from there.
 class Spool {
  public:
   /// `out`: the run's folder; rows lie in its sub-folder ".rows".

@@ -18,8 +18,10 @@ std::optional<std::int64_t> number(std::string_view text) {
   return value;
 }
 
-/// The class of that name, or the only one whose name holds it; otherwise empty and what matches in part.
-std::optional<std::int64_t> class_by_name(const std::string& text, const weights::Package& package,
+/// The class of that name, or the only one whose name holds it; otherwise empty and what matches in
+/// part.
+std::optional<std::int64_t> class_by_name(const std::string& text,
+                                          const weights::Package& package,
                                           std::vector<std::int64_t>& partial) {
   for (std::size_t i = 0; i < package.labels.size(); ++i) {
     const auto c = static_cast<std::int64_t>(i);
@@ -30,7 +32,8 @@ std::optional<std::int64_t> class_by_name(const std::string& text, const weights
   return std::nullopt;
 }
 
-[[noreturn]] void refuse(const std::string& text, const weights::Package& package,
+[[noreturn]] void refuse(const std::string& text,
+                         const weights::Package& package,
                          const std::vector<std::int64_t>& partial) {
   std::string hint = partial.empty() ? "did you mean" : "several classes match:";
   if (partial.empty()) {
@@ -107,11 +110,13 @@ TargetRule::Choice TargetRule::of_column(const ImageEntry& entry) const {
   auto found = number(field);
   if (!found) found = class_by_name(field, *package_, partial);
   if (found && *found >= 0 && *found < classes_) return {found, {}};
-  return {std::nullopt, "'" + field.substr(0, 60) + "' in column '" + column_ + "' is no class of the net"};
+  return {std::nullopt,
+          "'" + field.substr(0, 60) + "' in column '" + column_ + "' is no class of the net"};
 }
 
 TargetRule::Choice TargetRule::resolve(const std::vector<std::int64_t>& ranking,
-                                       const ImageEntry& entry, std::size_t part) const {
+                                       const ImageEntry& entry,
+                                       std::size_t part) const {
   switch (kind_) {
     case Kind::kRank:
       return {ranking[static_cast<std::size_t>(value_)], {}};
@@ -123,7 +128,8 @@ TargetRule::Choice TargetRule::resolve(const std::vector<std::int64_t>& ranking,
       return of_column(entry);
     case Kind::kPair: {
       if (part == 0) return {ranking[0], {}};
-      if (!column_of(entry, "expected").empty()) return TargetRule("expected", *package_).of_column(entry);
+      if (!column_of(entry, "expected").empty())
+        return TargetRule("expected", *package_).of_column(entry);
       return of_label(entry);
     }
   }

@@ -12,10 +12,10 @@ namespace cutaway::tools {
 /// Which class to explain, as the user said it:
 ///   top1, top2 ...  the net's first, second ... class
 ///   label           the true class of a labelled picture
-///   expected        the field of the list's column `expected`, or the label where the list has no such column
-///   column:NAME     the field of any other column: a class number or name
-///   pair            two classes, the predicted (top1) and the expected one, to be compared
-///   anything else   a class number, or the name of a class (or an unambiguous part of it)
+///   expected        the field of the list's column `expected`, or the label where the list has no
+///   such column column:NAME     the field of any other column: a class number or name pair two
+///   classes, the predicted (top1) and the expected one, to be compared anything else   a class
+///   number, or the name of a class (or an unambiguous part of it)
 class TargetRule {
  public:
   /// Throws kUsage, with the nearest names, when `text` means nothing for this model.
@@ -26,8 +26,10 @@ class TargetRule {
     std::optional<std::int64_t> target;
     std::string missing;
   };
-  /// `ranking`: the image's classes in descending order. `part` counts the classes of a pair: 0 predicted, 1 expected.
-  [[nodiscard]] Choice resolve(const std::vector<std::int64_t>& ranking, const ImageEntry& entry,
+  /// `ranking`: the image's classes in descending order. `part` counts the classes of a pair: 0
+  /// predicted, 1 expected.
+  [[nodiscard]] Choice resolve(const std::vector<std::int64_t>& ranking,
+                               const ImageEntry& entry,
                                std::size_t part = 0) const;
 
   [[nodiscard]] const std::string& text() const noexcept { return text_; }

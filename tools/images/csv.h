@@ -9,14 +9,14 @@
 
 namespace cutaway::tools {
 
-/// Walks over the records of a CSV text (RFC 4180: quotes, CRLF; a UTF-8 mark is skipped). Keeps a reference to the
-/// text and to its name.
+/// Walks over the records of a CSV text (RFC 4180: quotes, CRLF; a UTF-8 mark is skipped). Keeps a
+/// reference to the text and to its name.
 class CsvReader {
  public:
   CsvReader(std::string_view text, const std::string& name);
 
-  /// The next record that is not blank; false at the end. Throws kInput, naming the line, when a quoted field does
-  /// not end.
+  /// The next record that is not blank; false at the end. Throws kInput, naming the line, when a
+  /// quoted field does not end.
   bool next(std::vector<std::string>& fields);
   /// An error at the last record's first line.
   [[nodiscard]] Error error(const std::string& what) const;

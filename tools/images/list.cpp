@@ -69,7 +69,8 @@ std::vector<fs::path> pictures_below(const std::string& folder) {
 }
 
 bool is_digits(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 ImageList::Form form_of(const std::string& path) {

@@ -21,7 +21,8 @@ struct ImageEntry {
   std::optional<std::int64_t> label{};  ///< index of the true class, where known
   /// Fields of a list's other columns, by the column's name; empty fields are left out.
   std::vector<std::pair<std::string, std::string>> columns{};
-  /// The picture itself where it does not stand in a file of its own: encoded (archives) or decoded (HDF5).
+  /// The picture itself where it does not stand in a file of its own: encoded (archives) or decoded
+  /// (HDF5).
   std::shared_ptr<const std::vector<std::uint8_t>> bytes{};
   std::shared_ptr<const explain::Image> pixels{};
   std::string error{};  ///< why it cannot be read; empty: nothing is known against it
@@ -35,13 +36,18 @@ struct ImageEntry {
 [[nodiscard]] explain::Image read_entry(const ImageEntry& entry);
 
 /// Walks over a list, entry by entry. Two forms:
-///   CSV (RFC 4180: quotes, CRLF; a UTF-8 mark is skipped): a header with a column `file`, perhaps a column `label`
-///   of integers >= 0 (an empty field: unknown) and any others;
-///   plain text: a file a line, perhaps a blank and the label behind it; lines that begin with '#' are skipped.
-/// Blank lines are skipped. Relative files are relative to the list's folder. Whether the pictures exist is not checked.
+///   CSV (RFC 4180: quotes, CRLF; a UTF-8 mark is skipped): a header with a column `file`, perhaps
+///   a column `label` of integers >= 0 (an empty field: unknown) and any others; plain text: a file
+///   a line, perhaps a blank and the label behind it; lines that begin with '#' are skipped.
+/// Blank lines are skipped. Relative files are relative to the list's folder. Whether the pictures
+/// exist is not checked.
 class ImageList {
  public:
-  enum class Form : std::uint8_t { kCsv, kPlain, kEither };  ///< kEither: CSV if the header names `file`
+  enum class Form : std::uint8_t {
+    kCsv,
+    kPlain,
+    kEither
+  };  ///< kEither: CSV if the header names `file`
 
   /// Reads the header. Throws kInput, naming list and line.
   ImageList(std::string text, std::string folder, std::string name, Form form);
@@ -63,13 +69,15 @@ class ImageList {
   std::size_t file_at_{0}, label_at_{0};
 };
 
-/// All entries of a CSV list (*.txt: of either form). Throws like ImageList, and kInput when no picture is listed.
+/// All entries of a CSV list (*.txt: of either form). Throws like ImageList, and kInput when no
+/// picture is listed.
 [[nodiscard]] std::vector<ImageEntry> read_image_list(const std::string& path);
 /// The same for CSV already read; `folder` is put before relative files, `name` stands in errors.
 [[nodiscard]] std::vector<ImageEntry> parse_image_list(std::string_view text,
                                                        const std::string& folder,
                                                        const std::string& name);
-/// The list in that file, checked from its first line to its last; `count` is how many it names. Throws the same.
+/// The list in that file, checked from its first line to its last; `count` is how many it names.
+/// Throws the same.
 [[nodiscard]] std::unique_ptr<ImageList> open_image_list(const std::string& path,
                                                          std::int64_t& count);
 

@@ -19,7 +19,8 @@ class PathStream final : public ImageSource {
     entry = {};
     while (!ended_) {
       std::size_t end = buffer_.find(separator_);
-      if (end == std::string::npos && buffer_.size() > kMostPath) return give_up(entry, "a path of more than 4096 bytes");
+      if (end == std::string::npos && buffer_.size() > kMostPath)
+        return give_up(entry, "a path of more than 4096 bytes");
       if (end == std::string::npos && fill()) continue;
       if (!failure_.empty()) return give_up(entry, failure_);
       end = std::min(end, buffer_.size());
@@ -45,7 +46,8 @@ class PathStream final : public ImageSource {
     if (end_of_file_) return false;
     char more[4096];
     ssize_t n = 0;
-    while ((n = ::read(descriptor_, more, sizeof more)) < 0 && errno == EINTR) throw_if_interrupted();
+    while ((n = ::read(descriptor_, more, sizeof more)) < 0 && errno == EINTR)
+      throw_if_interrupted();
     if (n < 0) failure_ = "standard input: " + std::generic_category().message(errno);
     if (n <= 0) {
       end_of_file_ = true;

@@ -108,7 +108,12 @@ std::size_t TarReader::read(std::uint8_t* to, std::size_t size) {
     const auto step = static_cast<unsigned>(std::min<std::size_t>(size - have, 1U << 20U));
     const int n = gzread(file_->handle, to + have, step);
     if (n < 0) fail("the archive's compression is damaged");
-    if (n == 0) break;
+    if (n == 0) {
+      int code = Z_OK;
+      (void)gzerror(file_->handle, &code);
+      if (code != Z_OK && code != Z_STREAM_END) fail("the archive's compression ends early");
+      break;
+    }
     have += static_cast<std::size_t>(n);
   }
   offset_ += have;
@@ -204,6 +209,9 @@ bool TarReader::next(TarMember& member) {
     }
     if (std::all_of(block.begin(), block.end(), [](std::uint8_t b) { return b == 0; })) {
       ended_ = true;
+      // To the end of what compression vouches for; archivers fill up to ten or twenty blocks.
+      std::array<std::uint8_t, 1U << 14U> filling{};
+      (void)read(filling.data(), filling.size());
       break;
     }
     std::uint64_t size = 0;
@@ -230,8 +238,10 @@ bool TarReader::next(TarMember& member) {
     }
     if (has_size_) size = long_size_;
     if (size > kMostSize) fail("a size that is none");
-    // Links and the like carry no content, whatever their size says (POSIX); a sparse file's map does.
-    const bool has_content = type != '1' && type != '2' && type != '3' && type != '4' && type != '5' && type != '6';
+    // Links and the like carry no content, whatever their size says (POSIX); a sparse file's map
+    // does.
+    const bool has_content =
+        type != '1' && type != '2' && type != '3' && type != '4' && type != '5' && type != '6';
     member.size = has_content ? size : 0;
     left_ = member.size;
     padding_ = (kBlock - left_ % kBlock) % kBlock;

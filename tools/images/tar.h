@@ -14,10 +14,10 @@ struct TarMember {
   bool regular{false};  ///< a file with content; links, folders and devices are not
 };
 
-/// Reads a tar archive (POSIX ustar and pax, GNU's long names; plain or compressed with gzip) from its beginning to
-/// its end, in a fixed amount of memory, and writes nothing anywhere: names are only names, links lead nowhere.
-/// Strict: a wrong checksum, a number that is none, a header that claims too much or an archive that ends early
-/// throw kInput naming the archive and the offset.
+/// Reads a tar archive (POSIX ustar and pax, GNU's long names; plain or compressed with gzip) from
+/// its beginning to its end, in a fixed amount of memory, and writes nothing anywhere: names are
+/// only names, links lead nowhere. Strict: a wrong checksum, a number that is none, a header that
+/// claims too much or an archive that ends early throw kInput naming the archive and the offset.
 class TarReader {
  public:
   /// Longest member name, and largest pax header, in bytes.
@@ -30,9 +30,11 @@ class TarReader {
   TarReader(const TarReader&) = delete;
   TarReader& operator=(const TarReader&) = delete;
 
-  /// The next member; the content of the last one is skipped where it was not read. False at the end of the archive.
+  /// The next member; the content of the last one is skipped where it was not read. False at the
+  /// end of the archive.
   bool next(TarMember& member);
-  /// The content of the member; at most once. Throws kInput when it is cut short, kMemory beyond `most` bytes.
+  /// The content of the member; at most once. Throws kInput when it is cut short, kMemory beyond
+  /// `most` bytes.
   [[nodiscard]] std::vector<std::uint8_t> content(std::uint64_t most);
 
  private:

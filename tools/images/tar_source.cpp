@@ -31,7 +31,8 @@ class TarSource final : public ImageSource {
       if (member_.size > kMostPicture) {
         entry.error = member_.name + ": a member of more than 256 MiB";
       } else if (content) {
-        entry.bytes = std::make_shared<const std::vector<std::uint8_t>>(reader_.content(kMostPicture));
+        entry.bytes =
+            std::make_shared<const std::vector<std::uint8_t>>(reader_.content(kMostPicture));
       }
     } catch (const Error& error) {
       ended_ = true;

@@ -27,8 +27,10 @@ figcaption{color:#5d6573;font-size:12.5px;margin-top:8px;overflow-wrap:anywhere}
 a{color:var(--accent)}
 )css";
 
-std::string name_of(std::int64_t image, const std::vector<std::pair<std::int64_t, std::string>>& names) {
-  const auto at = std::lower_bound(names.begin(), names.end(), std::pair<std::int64_t, std::string>{image, ""});
+std::string name_of(std::int64_t image,
+                    const std::vector<std::pair<std::int64_t, std::string>>& names) {
+  const auto at =
+      std::lower_bound(names.begin(), names.end(), std::pair<std::int64_t, std::string>{image, ""});
   return at != names.end() && at->first == image ? at->second : std::to_string(image);
 }
 
@@ -44,29 +46,40 @@ std::string caption(std::span<const explain::Activation> best,
 
 }  // namespace
 
-std::string units_page(const UnitsJob& job, const UnitsSummary& summary,
+std::string page_head(const std::string& title) {
+  return R"(<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<meta name="generator" content="cutaway"><title>)" +
+         html_escape(title) + "</title><style>" + kStyle + "</style></head><body><main><h1>" +
+         html_escape(title) + "</h1>";
+}
+
+std::string units_page(const UnitsJob& job,
+                       const UnitsSummary& summary,
                        const std::vector<std::vector<std::string>>& files,
                        const std::vector<std::pair<std::int64_t, std::string>>& names) {
-  std::string out = R"(<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<meta name="generator" content="cutaway"><title>Units</title><style>)";
-  out += std::string(kStyle) + "</style></head><body><main><h1>Units</h1><p>" + html_escape(job.model_path) + ", " +
-         std::to_string(summary.images) + " images. Each map: what its strongest units of the data set project to (" +
-         html_escape(job.rules) + ", left), and what they see (right), strongest first; grey lies outside the image.</p><nav>";
+  std::string out =
+      page_head("Units") + "<p>" + html_escape(job.model_path) + ", " +
+      std::to_string(summary.images) +
+      " images. Each map: what its strongest units of the data set project to (" +
+      html_escape(job.rules) +
+      ", left), and what they see (right), strongest first; grey lies outside the image.</p><nav>";
   for (std::size_t l = 0; l < summary.layers.size(); ++l) {
-    out += "<a href=\"#layer" + std::to_string(l) + "\">" + html_escape(summary.layers[l].name) + "</a>";
+    out += "<a href=\"#layer" + std::to_string(l) + "\">" + html_escape(summary.layers[l].name) +
+           "</a>";
   }
   out += "</nav>";
   for (std::size_t l = 0; l < summary.layers.size(); ++l) {
     const UnitsLayer& layer = summary.layers[l];
     out += "<h2 id=\"layer" + std::to_string(l) + "\">" + html_escape(layer.name) + "</h2><p>" +
-           std::to_string(layer.maps.size()) + " of " + std::to_string(layer.best.maps()) + " maps</p><div class=\"maps\">";
+           std::to_string(layer.maps.size()) + " of " + std::to_string(layer.best.maps()) +
+           " maps</p><div class=\"maps\">";
     for (std::size_t m = 0; m < layer.maps.size(); ++m) {
       const auto best = layer.best.of(layer.maps[m]);
       const std::string text = caption(best, names);
       out += "<figure><img loading=\"lazy\" src=\"" + html_escape(files[l][m]) + "\" alt=\"" +
-             html_escape(layer.name + " map " + std::to_string(layer.maps[m])) + "\"><figcaption>" + html_escape(text) +
-             "</figcaption></figure>\n";
+             html_escape(layer.name + " map " + std::to_string(layer.maps[m])) + "\"><figcaption>" +
+             html_escape(text) + "</figcaption></figure>\n";
     }
     out += "</div>";
   }

@@ -23,11 +23,16 @@ Image shown(const Image& tile) {
   const int side = std::max(tile.width, tile.height);
   if (2 * side <= kTile) return explain::magnify(tile, kTile / side);
   if (side <= kTile) return tile;
-  const auto scaled = [&](int v) { return std::max(1, static_cast<int>(std::lround(static_cast<double>(v) * kTile / side))); };
-  return explain::resize(tile, scaled(tile.width), scaled(tile.height), explain::Resample::kBilinearPil);
+  const auto scaled = [&](int v) {
+    return std::max(1, static_cast<int>(std::lround(static_cast<double>(v) * kTile / side)));
+  };
+  return explain::resize(tile, scaled(tile.width), scaled(tile.height),
+                         explain::Resample::kBilinearPil);
 }
 
-Image projection_image(const UnitTile& tile, const UnitLayerShape& shape, const weights::Preprocess& rule) {
+Image projection_image(const UnitTile& tile,
+                       const UnitLayerShape& shape,
+                       const weights::Preprocess& rule) {
   explain::Reconstruction how;
   how.bgr = rule.order == weights::ColorOrder::kBgr;
   const int channels = static_cast<int>(shape.channels);
@@ -40,33 +45,41 @@ Image projection_image(const UnitTile& tile, const UnitLayerShape& shape, const 
 Image block(const std::vector<Image>& tiles, std::size_t most, const Image& like) {
   const int columns = static_cast<int>(std::ceil(std::sqrt(static_cast<double>(most))));
   const int rows = (static_cast<int>(most) + columns - 1) / columns;
-  Image out = explain::make_image(columns * (like.width + kGap) - kGap, rows * (like.height + kGap) - kGap, kPaper);
+  Image out = explain::make_image(columns * (like.width + kGap) - kGap,
+                                  rows * (like.height + kGap) - kGap, kPaper);
   for (std::size_t i = 0; i < tiles.size(); ++i) {
     const int at = static_cast<int>(i);
-    explain::paste(out, tiles[i], at % columns * (like.width + kGap), at / columns * (like.height + kGap));
+    explain::paste(out, tiles[i], at % columns * (like.width + kGap),
+                   at / columns * (like.height + kGap));
   }
   return out;
 }
 
 }  // namespace
 
-Image unit_picture(const std::vector<UnitTile>& tiles, const UnitLayerShape& shape, const weights::Preprocess& rule,
+Image unit_picture(const std::vector<UnitTile>& tiles,
+                   const UnitLayerShape& shape,
+                   const weights::Preprocess& rule,
                    const UnitCaption& caption) {
   std::vector<Image> projections, patches;
   for (const UnitTile& tile : tiles) {
     projections.push_back(shown(projection_image(tile, shape, rule)));
-    patches.push_back(shown({static_cast<int>(shape.width), static_cast<int>(shape.height), tile.patch}));
+    patches.push_back(
+        shown({static_cast<int>(shape.width), static_cast<int>(shape.height), tile.patch}));
   }
   const auto most = static_cast<std::size_t>(shape.most);
   const Image like = patches.empty() ? explain::make_image(kTile, kTile) : patches.front();
-  const Image pair = explain::beside(block(projections, most, like), block(patches, most, like), kBlockGap, kPaper);
+  const Image pair = explain::beside(block(projections, most, like), block(patches, most, like),
+                                     kBlockGap, kPaper);
   const explain::PanelStyle style;
   const int line = explain::line_height(style.font);
   Image out = explain::make_image(pair.width, pair.height + line + 2, kPaper);
-  explain::draw_text(out, 0, 0, explain::fit_text(caption.title, style.font, pair.width), style.font, style.text);
+  explain::draw_text(out, 0, 0, explain::fit_text(caption.title, style.font, pair.width),
+                     style.font, style.text);
   const int used = explain::text_width(caption.title, style.font) + 14;
   if (used < pair.width) {
-    explain::draw_text(out, used, 0, explain::fit_text(caption.note, style.font, pair.width - used), style.font, style.faint);
+    explain::draw_text(out, used, 0, explain::fit_text(caption.note, style.font, pair.width - used),
+                       style.font, style.faint);
   }
   explain::paste(out, pair, 0, line + 2);
   return out;

@@ -14,7 +14,8 @@ namespace cutaway::tools {
 /// What `cutaway units` is to do.
 struct UnitsJob {
   std::string model_path, out, rules{"deconvnet"};
-  std::vector<std::string> data;  ///< as open_images; no standard input, for the data is gone through twice
+  std::vector<std::string>
+      data;  ///< as open_images; no standard input, for the data is gone through twice
   SourceOptions source;
   std::vector<std::string> layers;
   std::vector<std::int64_t> maps;  ///< empty: all of each layer
@@ -37,21 +38,31 @@ struct UnitsSummary {
   double search_seconds{0}, project_seconds{0};
 };
 
-/// Finds, for every chosen map, the images that drive it most, and shows the part of each that the unit sees beside the
-/// unit's projection (Zeiler & Fergus 2013, figure 2; methods.md A.3). Two passes over the data: the first keeps the
-/// strongest activations only, the second reads the images they came from again. Writes
+/// Finds, for every chosen map, the images that drive it most, and shows the part of each that the
+/// unit sees beside the unit's projection (Zeiler & Fergus 2013, figure 2; methods.md A.3). Two
+/// passes over the data: the first keeps the strongest activations only, the second reads the
+/// images they came from again. Writes
 ///   units.h5       activations, patches, projections (tools/units/store.h)
 ///   units.json     the same without pictures: image, name, value, row and column
 ///   LAYER/map-0017.png, LAYER.png, LAYER-2.png ...   a picture a map; sheets of them
 ///   index.html, and manifest.json last
-/// Pictures that cannot be read are counted and skipped. Throws kUsage for unknown layers, maps and rules.
-[[nodiscard]] UnitsSummary run_units(const UnitsJob& job, const weights::Package& package, const Context& context);
+/// Pictures that cannot be read are counted and skipped. Throws kUsage for unknown layers, maps and
+/// rules.
+[[nodiscard]] UnitsSummary run_units(const UnitsJob& job,
+                                     const weights::Package& package,
+                                     const Context& context);
 
-/// The first pass alone: the strongest activations of `layers` over the data. `failed` counts what could not be read.
+/// Throws kUsage when the data cannot be gone through twice, or the folder holds a finished run.
+void check_units_job(const UnitsJob& job);
+
+/// The first pass alone: the strongest activations of `layers` over the data. `failed` counts what
+/// could not be read.
 struct UnitSearch {
   std::vector<UnitsLayer> layers;
   std::int64_t images{0}, failed{0};
 };
-[[nodiscard]] UnitSearch find_units(const UnitsJob& job, const weights::Package& package, const Context& context);
+[[nodiscard]] UnitSearch find_units(const UnitsJob& job,
+                                    const weights::Package& package,
+                                    const Context& context);
 
 }  // namespace cutaway::tools

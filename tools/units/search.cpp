@@ -10,7 +10,9 @@
 namespace cutaway::tools {
 namespace {
 
-std::vector<std::int64_t> chosen_maps(const UnitsJob& job, const std::string& layer, std::int64_t count) {
+std::vector<std::int64_t> chosen_maps(const UnitsJob& job,
+                                      const std::string& layer,
+                                      std::int64_t count) {
   std::vector<std::int64_t> maps = job.maps;
   if (maps.empty()) {
     maps.resize(static_cast<std::size_t>(count));
@@ -32,7 +34,8 @@ std::vector<UnitsLayer> open_layers(const UnitsJob& job, const Graph& graph) {
   for (const std::string& name : job.layers) {
     const NodeId node = graph.find(name);
     if (node == 0) throw Error(ErrorKind::kUsage, "the input has no units").at(name);
-    const bool known = std::any_of(layers.begin(), layers.end(), [&](const UnitsLayer& l) { return l.node == node; });
+    const bool known = std::any_of(layers.begin(), layers.end(),
+                                   [&](const UnitsLayer& l) { return l.node == node; });
     if (known) continue;
     const std::int64_t count = graph.node(node).shape.c;
     layers.push_back({graph.node(node).name, node, chosen_maps(job, name, count),
@@ -42,7 +45,9 @@ std::vector<UnitsLayer> open_layers(const UnitsJob& job, const Graph& graph) {
   return layers;
 }
 
-PlanRequest forward_request(const std::vector<UnitsLayer>& layers, const Shape& input, const Context& context) {
+PlanRequest forward_request(const std::vector<UnitsLayer>& layers,
+                            const Shape& input,
+                            const Context& context) {
   PlanRequest request;
   request.input = input;
   request.output = layers.front().node;
@@ -56,7 +61,9 @@ PlanRequest forward_request(const std::vector<UnitsLayer>& layers, const Shape& 
 
 }  // namespace
 
-UnitSearch find_units(const UnitsJob& job, const weights::Package& package, const Context& context) {
+UnitSearch find_units(const UnitsJob& job,
+                      const weights::Package& package,
+                      const Context& context) {
   UnitSearch found;
   found.layers = open_layers(job, package.model.graph);
   const ImageSourcePtr source = open_images(job.data, job.source);
@@ -81,14 +88,17 @@ UnitSearch find_units(const UnitsJob& job, const weights::Package& package, cons
       executor.set_input(batch.input);
       executor.forward();
       std::vector<std::int64_t> numbers;
-      for (const std::size_t i : batch.entries) numbers.push_back(next + static_cast<std::int64_t>(i));
-      for (UnitsLayer& layer : found.layers) layer.best.add(executor.read(executor.value(layer.node)), numbers);
+      for (const std::size_t i : batch.entries)
+        numbers.push_back(next + static_cast<std::int64_t>(i));
+      for (UnitsLayer& layer : found.layers)
+        layer.best.add(executor.read(executor.value(layer.node)), numbers);
     }
     next += static_cast<std::int64_t>(entries.size());
     progress.add(static_cast<std::int64_t>(entries.size()));
   }
   found.images = next - found.failed;
-  if (found.images == 0) throw Error(ErrorKind::kInput, "none of the pictures could be read").at(job.data.front());
+  if (found.images == 0)
+    throw Error(ErrorKind::kInput, "none of the pictures could be read").at(job.data.front());
   return found;
 }
 

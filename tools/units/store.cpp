@@ -18,14 +18,17 @@ using hdf5::Handle;
 using hdf5::Session;
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) {
-  throw Error(ErrorKind::kInternal, "cannot write the file").at(path + ":" + what).hint(hdf5::last_message());
+  throw Error(ErrorKind::kInternal, "cannot write the file")
+      .at(path + ":" + what)
+      .hint(hdf5::last_message());
 }
 
 void write_text_attribute(hid_t object, const char* name, const std::string& text) {
   const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
   H5Tset_size(type.get(), std::max<std::size_t>(text.size(), 1));
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
-  const Handle attribute(H5Acreate2(object, name, type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  const Handle attribute(
+      H5Acreate2(object, name, type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
   if (attribute) H5Awrite(attribute.get(), type.get(), text.empty() ? "" : text.c_str());
 }
 
@@ -36,10 +39,15 @@ std::vector<hsize_t> extents_of(std::initializer_list<std::int64_t> extents) {
 }
 
 /// A dataset of tiles: one chunk a tile, deflated.
-Handle make_tiles(hid_t group, const char* name, hid_t type, const std::vector<hsize_t>& extents, const void* fill) {
+Handle make_tiles(hid_t group,
+                  const char* name,
+                  hid_t type,
+                  const std::vector<hsize_t>& extents,
+                  const void* fill) {
   std::vector<hsize_t> chunk = extents;
   chunk[0] = chunk[1] = 1;
-  const Handle space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr), H5Sclose);
+  const Handle space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr),
+                     H5Sclose);
   const Handle plist(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   H5Pset_obj_track_times(plist.get(), false);
   H5Pset_chunk(plist.get(), static_cast<int>(chunk.size()), chunk.data());
@@ -48,17 +56,27 @@ Handle make_tiles(hid_t group, const char* name, hid_t type, const std::vector<h
   H5Pset_deflate(plist.get(), 1);
   const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
   H5Pset_chunk_cache(access.get(), 1, 0, 1.0);  // every tile is written once and read once
-  return {H5Dcreate2(group, name, type, space.get(), H5P_DEFAULT, plist.get(), access.get()), H5Dclose};
+  return {H5Dcreate2(group, name, type, space.get(), H5P_DEFAULT, plist.get(), access.get()),
+          H5Dclose};
 }
 
 template <class T>
-void write_table(const std::string& path, hid_t group, const char* name, hid_t stored, hid_t memory,
-                 const std::vector<hsize_t>& extents, const std::vector<T>& values) {
-  const Handle space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr), H5Sclose);
+void write_table(const std::string& path,
+                 hid_t group,
+                 const char* name,
+                 hid_t stored,
+                 hid_t memory,
+                 const std::vector<hsize_t>& extents,
+                 const std::vector<T>& values) {
+  const Handle space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr),
+                     H5Sclose);
   const Handle plist(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   H5Pset_obj_track_times(plist.get(), false);
-  const Handle set(H5Dcreate2(group, name, stored, space.get(), H5P_DEFAULT, plist.get(), H5P_DEFAULT), H5Dclose);
-  if (!set || H5Dwrite(set.get(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0) fail(path, name);
+  const Handle set(
+      H5Dcreate2(group, name, stored, space.get(), H5P_DEFAULT, plist.get(), H5P_DEFAULT),
+      H5Dclose);
+  if (!set || H5Dwrite(set.get(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
+    fail(path, name);
 }
 
 }  // namespace
@@ -78,9 +96,12 @@ struct UnitStore::State {
     const Handle space(H5Dget_space(set), H5Sclose);
     std::array<hsize_t, 5> extents{};
     H5Sget_simple_extent_dims(space.get(), extents.data(), nullptr);
-    const std::array<hsize_t, 5> start{static_cast<hsize_t>(map), static_cast<hsize_t>(place), 0, 0, 0};
+    const std::array<hsize_t, 5> start{static_cast<hsize_t>(map), static_cast<hsize_t>(place), 0, 0,
+                                       0};
     extents[0] = extents[1] = 1;
-    if (H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, extents.data(), nullptr) < 0) return false;
+    if (H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, extents.data(),
+                            nullptr) < 0)
+      return false;
     const Handle memory(H5Screate_simple(5, extents.data(), nullptr), H5Sclose);
     return move(memory.get(), space.get()) >= 0;
   }
@@ -92,9 +113,11 @@ UnitStore::UnitStore(std::string path) : state_(std::make_unique<State>()) {
   s.temporary = s.path + ".tmp-" + std::to_string(::getpid());
   const Session session;
   const Handle plist(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
-  s.file = Handle(H5Fcreate(s.temporary.c_str(), H5F_ACC_TRUNC, plist.get(), H5P_DEFAULT), H5Fclose);
+  s.file =
+      Handle(H5Fcreate(s.temporary.c_str(), H5F_ACC_TRUNC, plist.get(), H5P_DEFAULT), H5Fclose);
   if (!s.file) throw Error(ErrorKind::kUsage, "cannot write the file").at(s.path);
-  const Handle root(H5Gcreate2(s.file.get(), "/layers", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  const Handle root(H5Gcreate2(s.file.get(), "/layers", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+                    H5Gclose);
 }
 
 UnitStore::~UnitStore() {
@@ -105,25 +128,28 @@ UnitStore::~UnitStore() {
   ::unlink(state_->temporary.c_str());
 }
 
-std::size_t UnitStore::add_layer(const UnitLayerShape& shape, const explain::TopActivations& best,
+std::size_t UnitStore::add_layer(const UnitLayerShape& shape,
+                                 const explain::TopActivations& best,
                                  std::span<const std::int64_t> maps) {
   State& s = *state_;
   const Session session;
   std::string name = shape.name;
   std::replace(name.begin(), name.end(), '/', '_');
-  const Handle group(H5Gcreate2(s.file.get(), ("/layers/" + name).c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-                     H5Gclose);
+  const Handle group(
+      H5Gcreate2(s.file.get(), ("/layers/" + name).c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+      H5Gclose);
   if (!group) fail(s.path, name);
   write_text_attribute(group.get(), "layer", shape.name);
   write_text_attribute(group.get(), "rules", shape.rules);
   const float nothing = std::numeric_limits<float>::quiet_NaN();
   const std::uint8_t gray = 128;
-  State::Layer layer{shape,
-                     make_tiles(group.get(), "projections", H5T_IEEE_F32LE,
-                                extents_of({shape.maps, shape.most, shape.channels, shape.height, shape.width}),
-                                &nothing),
-                     make_tiles(group.get(), "patches", H5T_STD_U8LE,
-                                extents_of({shape.maps, shape.most, shape.height, shape.width, 3}), &gray)};
+  State::Layer layer{
+      shape,
+      make_tiles(group.get(), "projections", H5T_IEEE_F32LE,
+                 extents_of({shape.maps, shape.most, shape.channels, shape.height, shape.width}),
+                 &nothing),
+      make_tiles(group.get(), "patches", H5T_STD_U8LE,
+                 extents_of({shape.maps, shape.most, shape.height, shape.width, 3}), &gray)};
   if (!layer.projections || !layer.patches) fail(s.path, name);
   const auto count = static_cast<std::size_t>(shape.maps * shape.most);
   std::vector<float> values(count, nothing);
@@ -149,18 +175,19 @@ std::size_t UnitStore::add_layer(const UnitLayerShape& shape, const explain::Top
   return s.layers.size() - 1;
 }
 
-void UnitStore::write(std::size_t layer, std::int64_t map, std::int64_t place, const UnitTile& tile) {
+void UnitStore::write(std::size_t layer,
+                      std::int64_t map,
+                      std::int64_t place,
+                      const UnitTile& tile) {
   State::Layer& l = state_->layers.at(layer);
   const Session session;
-  const bool good =
-      state_->at_tile(l.projections.get(), map, place,
-                      [&](hid_t memory, hid_t file) {
-                        return H5Dwrite(l.projections.get(), H5T_NATIVE_FLOAT, memory, file, H5P_DEFAULT,
-                                        tile.projection.data());
-                      }) &&
-      state_->at_tile(l.patches.get(), map, place, [&](hid_t memory, hid_t file) {
-        return H5Dwrite(l.patches.get(), H5T_NATIVE_UINT8, memory, file, H5P_DEFAULT, tile.patch.data());
-      });
+  const bool good = state_->at_tile(l.projections.get(), map, place, [&](hid_t memory, hid_t file) {
+    return H5Dwrite(l.projections.get(), H5T_NATIVE_FLOAT, memory, file, H5P_DEFAULT,
+                    tile.projection.data());
+  }) && state_->at_tile(l.patches.get(), map, place, [&](hid_t memory, hid_t file) {
+    return H5Dwrite(l.patches.get(), H5T_NATIVE_UINT8, memory, file, H5P_DEFAULT,
+                    tile.patch.data());
+  });
   if (!good) fail(state_->path, l.shape.name);
 }
 
@@ -170,20 +197,19 @@ UnitTile UnitStore::read(std::size_t layer, std::int64_t map, std::int64_t place
   UnitTile tile{std::vector<float>(plane * static_cast<std::size_t>(l.shape.channels)),
                 std::vector<std::uint8_t>(3 * plane)};
   const Session session;
-  const bool good =
-      state_->at_tile(l.projections.get(), map, place,
-                      [&](hid_t memory, hid_t file) {
-                        return H5Dread(l.projections.get(), H5T_NATIVE_FLOAT, memory, file, H5P_DEFAULT,
-                                       tile.projection.data());
-                      }) &&
-      state_->at_tile(l.patches.get(), map, place, [&](hid_t memory, hid_t file) {
-        return H5Dread(l.patches.get(), H5T_NATIVE_UINT8, memory, file, H5P_DEFAULT, tile.patch.data());
-      });
+  const bool good = state_->at_tile(l.projections.get(), map, place, [&](hid_t memory, hid_t file) {
+    return H5Dread(l.projections.get(), H5T_NATIVE_FLOAT, memory, file, H5P_DEFAULT,
+                   tile.projection.data());
+  }) && state_->at_tile(l.patches.get(), map, place, [&](hid_t memory, hid_t file) {
+    return H5Dread(l.patches.get(), H5T_NATIVE_UINT8, memory, file, H5P_DEFAULT, tile.patch.data());
+  });
   if (!good) throw hdf5::failure(state_->path, l.shape.name, "a tile cannot be read");
   return tile;
 }
 
-const UnitLayerShape& UnitStore::shape(std::size_t layer) const { return state_->layers.at(layer).shape; }
+const UnitLayerShape& UnitStore::shape(std::size_t layer) const {
+  return state_->layers.at(layer).shape;
+}
 
 void UnitStore::close() {
   State& s = *state_;

@@ -22,13 +22,14 @@ struct UnitLayerShape {
   std::int64_t maps{0}, most{0}, channels{0}, height{0}, width{0};
 };
 
-/// The HDF5 file of a `units` run. For every layer a group /layers/<layer> ('/' as '_') with attributes layer and
-/// rules, and datasets whose first indices are map and place (strongest first):
+/// The HDF5 file of a `units` run. For every layer a group /layers/<layer> ('/' as '_') with
+/// attributes layer and rules, and datasets whose first indices are map and place (strongest
+/// first):
 ///   projections  float32, maps x K x C x h x w    NaN where there were fewer than K images
 ///   patches      uint8, maps x K x h x w x 3
 ///   value float32, image int64 (-1), row, column  maps x K
-/// Tiles are written in any order and read back one by one, so that memory does not depend on how many there are.
-/// Written under a temporary name until close().
+/// Tiles are written in any order and read back one by one, so that memory does not depend on how
+/// many there are. Written under a temporary name until close().
 class UnitStore {
  public:
   explicit UnitStore(std::string path);
@@ -38,7 +39,8 @@ class UnitStore {
   UnitStore& operator=(const UnitStore&) = delete;
 
   /// Returns the layer's number.
-  std::size_t add_layer(const UnitLayerShape& shape, const explain::TopActivations& best,
+  std::size_t add_layer(const UnitLayerShape& shape,
+                        const explain::TopActivations& best,
                         std::span<const std::int64_t> maps);
   void write(std::size_t layer, std::int64_t map, std::int64_t place, const UnitTile& tile);
   [[nodiscard]] UnitTile read(std::size_t layer, std::int64_t map, std::int64_t place) const;

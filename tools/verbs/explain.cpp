@@ -26,11 +26,13 @@ Attributes::Value parse_value(const std::string& text) {
   if (text == "true" || text == "false") return text == "true";
   const char* end = text.data() + text.size();
   std::int64_t integer = 0;
-  if (const auto r = std::from_chars(text.data(), end, integer); r.ec == std::errc{} && r.ptr == end) {
+  if (const auto r = std::from_chars(text.data(), end, integer);
+      r.ec == std::errc{} && r.ptr == end) {
     return integer;
   }
   double number = 0;
-  if (const auto r = std::from_chars(text.data(), end, number); r.ec == std::errc{} && r.ptr == end) {
+  if (const auto r = std::from_chars(text.data(), end, number);
+      r.ec == std::errc{} && r.ptr == end) {
     return number;
   }
   return text;
@@ -60,8 +62,10 @@ void add_unit(MethodOptions& all, const std::string& text) {
   long long row = -1;
   long long column = -1;
   int used = 0;
-  const int fields = std::sscanf(text.c_str(), "%lld%n@%lld,%lld%n", &channel, &used, &row, &column, &used);
-  if ((fields != 1 && fields != 3) || static_cast<std::size_t>(used) != text.size() || channel < 0) {
+  const int fields =
+      std::sscanf(text.c_str(), "%lld%n@%lld,%lld%n", &channel, &used, &row, &column, &used);
+  if ((fields != 1 && fields != 3) || static_cast<std::size_t>(used) != text.size() ||
+      channel < 0) {
     throw Error(ErrorKind::kUsage, "--unit").expected("CHANNEL or CHANNEL@ROW,COLUMN").got(text);
   }
   Attributes& values = options_of(all, "deconvnet");
@@ -113,7 +117,8 @@ void print(const ExplainSummary& s, const Context& context) {
 
 void check_outputs(const Options& o) {
   if (o.job.pack && o.no_raw) {
-    throw Error(ErrorKind::kUsage, "--pack keeps the raw maps, --no-raw drops them").hint("choose one");
+    throw Error(ErrorKind::kUsage, "--pack keeps the raw maps, --no-raw drops them")
+        .hint("choose one");
   }
 }
 
@@ -148,7 +153,8 @@ std::string method_help() {
   for (const std::string& name : explain::method_names()) {
     text += "\n  " + name + ": " + explain::method_summary(name);
   }
-  return text + "\ngroups:" + group_help() + "\nexample: cutaway explain googlenet.h5 photos/ --method gradcam,guided --out out";
+  return text + "\ngroups:" + group_help() +
+         "\nexample: cutaway explain googlenet.h5 photos/ --method gradcam,guided --out out";
 }
 
 }  // namespace
@@ -159,28 +165,36 @@ void add_explain(CLI::App& program, Context& context) {
   verb->footer(method_help());
   verb->add_option("model", o->job.model_path, "a Cutaway package")->required();
   verb->add_option("inputs", o->job.inputs,
-                   "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5, or - for paths on standard input");
-  verb->add_flag("-0,--null", o->job.source.null_separated, "paths on standard input end in NUL, not in a line feed");
+                   "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5, or - for paths on "
+                   "standard input");
+  verb->add_flag("-0,--null", o->job.source.null_separated,
+                 "paths on standard input end in NUL, not in a line feed");
   verb->add_option("--method", o->methods, "methods and groups, separated by commas")
       ->delimiter(',')
       ->required();
   verb->add_option("--out", o->job.out, "folder for the results")->required();
   verb->add_option("--target", o->job.targets,
-                   "top1, top2 ..., label, expected, column:NAME, pair, a class number or name; several with commas")
+                   "top1, top2 ..., label, expected, column:NAME, pair, a class number or name; "
+                   "several with commas")
       ->delimiter(',');
-  verb->add_option("--layer", o->job.layers, "layers of methods that take one (default: the last maps)")
+  verb->add_option("--layer", o->job.layers,
+                   "layers of methods that take one (default: the last maps)")
       ->delimiter(',');
-  verb->add_option("--unit", o->unit, "deconvnet: CHANNEL or CHANNEL@ROW,COLUMN (default: the strongest)");
+  verb->add_option("--unit", o->unit,
+                   "deconvnet: CHANNEL or CHANNEL@ROW,COLUMN (default: the strongest)");
   verb->add_option("--option", o->options, "METHOD.NAME=VALUE");
   verb->add_option("--batch", o->job.batch, "pictures at a time")->check(CLI::Range(1, 1024));
   verb->add_option("--colormap", o->colormap, "turbo, jet, viridis, gray")->capture_default_str();
   verb->add_option("--heat", o->job.paint.heat_weight, "weight of the heat in overlays")
       ->check(CLI::Range(0.0, 1.0));
-  verb->add_flag("--shared-scale", o->job.shared_scale, "report and sheet: a column's maps on one colour scale");
-  verb->add_option("--report-rows", o->job.report_rows, "pictures in the report, 100 a page; 0: all")
+  verb->add_flag("--shared-scale", o->job.shared_scale,
+                 "report and sheet: a column's maps on one colour scale");
+  verb->add_option("--report-rows", o->job.report_rows,
+                   "pictures in the report, 100 a page; 0: all")
       ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
-  verb->add_flag("--pack", o->job.pack, "raw maps in one HDF5 file, no picture a map: for many images");
+  verb->add_flag("--pack", o->job.pack,
+                 "raw maps in one HDF5 file, no picture a map: for many images");
   verb->add_flag("--recursive", o->job.source.recursive, "look into sub-folders");
   verb->add_flag("--no-raw", o->no_raw, "do not write the raw maps");
   verb->add_flag("--no-pictures", o->no_pictures, "do not write pictures");
