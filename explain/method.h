@@ -71,8 +71,9 @@ class Passes {
   [[nodiscard]] const Evaluator::Resources& resources() const noexcept {
     return evaluators_.resources();
   }
-  /// Random numbers of a method for image n of the batch: the same whatever batch the image is in.
-  [[nodiscard]] std::int64_t image_number(std::int64_t n) const noexcept { return first_ + n; }
+  /// Keys the random numbers of a method for image n of the batch. By default it is made from the image itself, so that
+  /// an image's explanation does not depend on its place in a batch, a list or a resumed run.
+  [[nodiscard]] std::uint64_t image_number(std::int64_t n) const;
 
  private:
   struct Result {
@@ -86,7 +87,7 @@ class Passes {
   const Setting& setting_;
   const Tensor& input_;
   std::span<const std::int64_t> targets_;
-  std::int64_t first_;
+  std::span<const std::uint64_t> numbers_;
   std::vector<std::unique_ptr<Result>> taps_, gradients_;
 };
 

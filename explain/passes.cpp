@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 
 #include "explain/method.h"
 #include "runtime/error.h"
@@ -40,12 +41,22 @@ Passes::Passes(Executor& executor,
       setting_(setting),
       input_(input),
       targets_(targets),
-      first_(first) {}
+      numbers_(numbers) {}
 
 std::span<const float> Passes::scores(std::int64_t n) {
   const Tensor& logits = tap(setting_.logits);
   const auto classes = static_cast<std::size_t>(logits.shape().c);
   return logits.f32().subspan(static_cast<std::size_t>(n) * classes, classes);
+}
+
+std::uint64_t Passes::image_number(std::int64_t n) const {
+  if (!numbers_.empty()) return numbers_[static_cast<std::size_t>(n)];
+  const auto size = static_cast<std::size_t>(input_.shape().c * input_.shape().plane());
+  std::uint64_t hash = 0xCBF29CE484222325u;  // FNV-1a, a word at a time
+  for (const float v : input_.f32().subspan(static_cast<std::size_t>(n) * size, size)) {
+    hash = (hash ^ std::bit_cast<std::uint32_t>(v)) * 0x100000001B3u;
+  }
+  return hash;
 }
 
 const Tensor& Passes::tap(NodeId node) {

@@ -45,8 +45,10 @@ Session::Session(const Model& model,
   executor_ = std::make_unique<Executor>(model, request, std::move(stream));
 }
 
-const Tensor& Session::forward(Tensor input, std::int64_t first) {
-  first_ = first;
+const Tensor& Session::forward(Tensor input, std::vector<std::uint64_t> numbers) {
+  check(numbers.empty() || static_cast<std::int64_t>(numbers.size()) == input.shape().n,
+        "one number an image");
+  numbers_ = std::move(numbers);
   input_ = std::move(input);
   executor_->set_input(input_);
   executor_->forward();
@@ -69,7 +71,7 @@ std::vector<Explanation> Session::explain(std::vector<std::int64_t> targets) {
           .got(std::to_string(target));
     }
   }
-  Passes passes(*executor_, *evaluators_, setting_, input_, targets, first_);
+  Passes passes(*executor_, *evaluators_, setting_, input_, targets, numbers_);
   std::vector<Explanation> explanations;
   for (const MethodPtr& method : methods_) explanations.push_back(method->explain(passes));
   return explanations;

@@ -48,7 +48,7 @@ class Session {
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<EvaluatorPool> evaluators_;
   Tensor input_, logits_;
-  std::int64_t first_{0};
+  std::vector<std::uint64_t> numbers_;
 };
 
 }  // namespace cutaway::explain

@@ -121,7 +121,7 @@ class Rise final : public Method {
                    std::span<float> map) const {
     Evaluator& evaluator = passes.evaluator({0, passes.setting().logits});
     const Shape shape = evaluator.input_shape();
-    const auto image = static_cast<std::uint64_t>(passes.image_number(n));
+    const auto image = passes.image_number(n);
     std::vector<double> sum(map.size());
     evaluator.run(
         masks_,

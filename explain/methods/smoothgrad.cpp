@@ -69,7 +69,7 @@ class SmoothGrad final : public Method {
                    std::span<float> map) const {
     const auto [least, most] = std::ranges::minmax(x);
     const float sigma = static_cast<float>(noise_) * (most - least);
-    const Philox random{static_cast<std::uint64_t>(seed_), static_cast<std::uint64_t>(image)};
+    const Philox random{static_cast<std::uint64_t>(seed_), image};
     PixelSums sums(x.size());
     evaluator.run(
         samples_,

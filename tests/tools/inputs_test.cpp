@@ -116,9 +116,9 @@ TEST_CASE("lists are read as CSV") {
       "label,file,extra\r\n3,a/b.jpg,x\r\n\r\n,\"c, \"\"d\"\".png\",\n12,/abs/e.png,z");
   const std::vector<ImageEntry> entries = read_image_list(folder / "l.csv");
   REQUIRE(entries.size() == 3);
-  CHECK(entries[0] == ImageEntry{folder / "a/b.jpg", "a/b.jpg", 3});
+  CHECK(entries[0] == ImageEntry{folder / "a/b.jpg", "a/b.jpg", 3, {{"extra", "x"}}});
   CHECK(entries[1] == ImageEntry{folder / "c, \"d\".png", "c, \"d\".png", std::nullopt});
-  CHECK(entries[2] == ImageEntry{"/abs/e.png", "/abs/e.png", 12});
+  CHECK(entries[2] == ImageEntry{"/abs/e.png", "/abs/e.png", 12, {{"extra", "z"}}});
   const auto refused = [](const std::string& text, const std::string& part) {
     const Error error = error_of([&] { (void)parse_image_list(text, ".", "l.csv"); });
     CAPTURE(std::string(error.what()));

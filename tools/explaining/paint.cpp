@@ -1,5 +1,7 @@
 #include "tools/explaining/paint.h"
 
+#include <algorithm>
+
 #include "explain/render/panel.h"
 
 namespace cutaway::tools {
@@ -7,52 +9,78 @@ namespace {
 
 using explain::MapKind;
 
-std::span<const float> values_of(const Tensor& map, std::int64_t n) {
-  const auto size = static_cast<std::size_t>(map.shape().c * map.shape().plane());
-  return map.f32().subspan(static_cast<std::size_t>(n) * size, size);
-}
-
-explain::Style style_for(const explain::Explanation& e, const PaintOptions& o) {
-  if (e.kind == MapKind::kSigned) return explain::Style::signed_map(o.clip);
+explain::Style style_for(const MapCell& cell, const PaintOptions& o) {
+  if (cell.kind == MapKind::kSigned) return explain::Style::signed_map(o.clip);
   explain::Style style;
   style.colormap = o.colormap;
   style.blend = explain::Blend::alpha(o.heat_weight);
-  if (e.kind == MapKind::kScore) return style;
+  if (cell.kind == MapKind::kScore) return style;
   style.normalization = explain::Normalization::positive();
   // Pixel maps of gradients have a few outliers that would darken all the rest.
-  if (e.layer == "input") style.normalization = explain::Normalization::percentile(o.clip);
+  if (cell.layer == "input") style.normalization = explain::Normalization::percentile(o.clip);
   return style;
+}
+
+bool usable(const explain::Limits& limits) { return limits.low < limits.high; }
+
+bool is_color_map(const MapCell& cell) {
+  return cell.kind == MapKind::kReconstruction && (cell.channels == 1 || cell.channels == 3);
 }
 
 }  // namespace
 
-Painted paint(const explain::Explanation& e, std::int64_t n, const explain::Image& photo,
-              const weights::Preprocess& rule, const PaintOptions& o) {
-  const int height = static_cast<int>(e.map.shape().h);
-  const int width = static_cast<int>(e.map.shape().w);
-  const int channels = static_cast<int>(e.map.shape().c);
+explain::Limits natural_limits(const MapCell& cell, const PaintOptions& options) {
+  const int height = static_cast<int>(cell.height);
+  const int width = static_cast<int>(cell.width);
+  if (is_color_map(cell)) {
+    return explain::reconstruct(cell.values, static_cast<int>(cell.channels), height, width).limits;
+  }
+  return explain::normalize(explain::Map{cell.values, height, width},
+                            style_for(cell, options).normalization)
+      .limits;
+}
+
+explain::Limits widest(const explain::Limits& a, const explain::Limits& b) {
+  if (!usable(a)) return b;
+  if (!usable(b)) return a;
+  return {std::min(a.low, b.low), std::max(a.high, b.high)};
+}
+
+Painted paint(const MapCell& cell,
+              const explain::Image& photo,
+              const weights::Preprocess& rule,
+              const PaintOptions& o,
+              const std::optional<explain::Limits>& given) {
+  const int height = static_cast<int>(cell.height);
+  const int width = static_cast<int>(cell.width);
+  const int channels = static_cast<int>(cell.channels);
+  const std::optional<explain::Limits> limits = given ? given : cell.limits;
+  const bool fixed = limits && usable(*limits);
   Painted painted;
-  if (e.kind == MapKind::kReconstruction && (channels == 1 || channels == 3)) {
+  if (is_color_map(cell)) {
     explain::Reconstruction how;
     how.bgr = rule.order == weights::ColorOrder::kBgr;
-    painted.colors = explain::reconstruct(values_of(e.map, n), channels, height, width, how);
+    if (fixed) how.scale = limits->high;
+    painted.colors = explain::reconstruct(cell.values, channels, height, width, how);
     painted.colors.colormap = explain::Colormap::kGray;
     painted.over_photo = false;
-    painted.figure = painted.colors.image;
     return painted;
   }
-  const explain::Map map{values_of(e.map, n), height, width};
-  const explain::Style style = style_for(e, o);
+  const explain::Map map{cell.values, height, width};
+  explain::Style style = style_for(cell, o);
+  if (fixed) style.normalization = explain::Normalization::fixed_limits(*limits);
   painted.colors = explain::colorize(map, photo.width, photo.height, style);
-  const explain::Image over = explain::blend(photo, painted.colors.image, style.blend);
-  if (photo.height < 64) {  // too small for a bar with numbers
-    painted.figure = over;
-    return painted;
-  }
+  return painted;
+}
+
+explain::Image figure(const Painted& painted, const explain::Image& photo, const PaintOptions& o) {
+  if (!painted.over_photo) return painted.colors.image;
+  const explain::Image over =
+      explain::blend(photo, painted.colors.image, explain::Blend::alpha(o.heat_weight));
+  if (photo.height < 64) return over;  // too small for a bar with numbers
   const explain::ColorBar bar =
       explain::color_bar(painted.colors.colormap, painted.colors.limits, photo.height);
-  painted.figure = explain::beside(over, bar.image, 6, explain::Rgb{255, 255, 255});
-  return painted;
+  return explain::beside(over, bar.image, 6, explain::Rgb{255, 255, 255});
 }
 
 }  // namespace cutaway::tools

@@ -1,9 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
-#include "explain/explanation.h"
 #include "explain/render/render.h"
+#include "tools/explaining/cell.h"
 #include "weights/preprocess.h"
 
 namespace cutaway::tools {
@@ -18,14 +19,27 @@ struct PaintOptions {
 /// One map as a picture the size of `photo`, and as a figure: photo, overlay and colour bar.
 struct Painted {
   explain::Rendered colors;  ///< the map alone, in colours
-  explain::Image figure;     ///< what is written beside the raw map
   bool over_photo{true};     ///< the colours are meant to lie over the photo
 };
 
-/// Paints image n of an explanation. Heat is shown from 0 to its maximum (or clipping quantile), scores from least to
-/// greatest, signed maps blue-white-red about 0, reconstructions as colours about mid-grey.
-[[nodiscard]] Painted paint(const explain::Explanation& explanation, std::int64_t n,
-                            const explain::Image& photo, const weights::Preprocess& rule,
-                            const PaintOptions& options);
+/// Paints a map: heat from 0 to its maximum (or clipping quantile), scores from least to greatest,
+/// signed maps blue-white-red about 0, reconstructions as colours about mid-grey. `limits` (or,
+/// without them, the cell's own) replace the scale found in the map.
+[[nodiscard]] Painted paint(const MapCell& cell,
+                            const explain::Image& photo,
+                            const weights::Preprocess& rule,
+                            const PaintOptions& options,
+                            const std::optional<explain::Limits>& limits = {});
+
+/// What is written beside the raw map: the photo under the colours, and a colour bar.
+[[nodiscard]] explain::Image figure(const Painted& painted,
+                                    const explain::Image& photo,
+                                    const PaintOptions& options);
+
+/// The scale that paint() finds in the map itself.
+[[nodiscard]] explain::Limits natural_limits(const MapCell& cell, const PaintOptions& options);
+
+/// A scale that holds both: from the lower low to the higher high; symmetric scales stay symmetric.
+[[nodiscard]] explain::Limits widest(const explain::Limits& a, const explain::Limits& b);
 
 }  // namespace cutaway::tools

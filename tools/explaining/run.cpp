@@ -1,21 +1,21 @@
 #include "tools/explaining/run.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
-#include <map>
 
-#include "explain/render/panel.h"
-#include "explain/session.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
-#include "tools/explaining/pixel_box.h"
+#include "tools/explaining/cells.h"
+#include "tools/explaining/gauge.h"
+#include "tools/explaining/report_pages.h"
+#include "tools/explaining/run_outputs.h"
+#include "tools/explaining/run_resume.h"
 #include "tools/explaining/targets.h"
-#include "tools/files/npy.h"
-#include "tools/images/write_image.h"
 #include "tools/program/network.h"
 #include "tools/program/progress.h"
 #include "tools/report/manifest.h"
-#include "tools/report/report.h"
 
 namespace cutaway::tools {
 namespace {
@@ -26,33 +26,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Text fit for a file name: what is not a letter, digit, dot or dash becomes '_'.
-std::string file_word(const std::string& text) {
-  std::string word;
-  for (const char c : text.substr(0, 80)) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '.' || c == '-';
-    word += plain ? c : '_';
-  }
-  return word;
-}
-
-Fields fields_of(const Attributes& attributes) {
-  Fields fields;
-  for (const auto& [name, value] : attributes.values()) {
-    std::visit([&](const auto& v) { fields.push_back({name, Value(v)}); }, value);
-  }
-  return fields;
-}
-
-std::string parameter_text(const explain::Explanation& e, std::size_t n) {
-  std::string text = n < e.notes.size() ? e.notes[n] : "";
-  for (const auto& [name, value] : fields_of(e.options)) {
-    if (e.notes.empty()) text += (text.empty() ? "" : ", ") + name + " " + to_text(value);
-  }
-  return text;
-}
-
 /// One run of `explain`.
 class Run {
  public:
@@ -60,267 +33,374 @@ class Run {
       : job_(job),
         package_(package),
         context_(context),
-        shape_(input_shape(job, package)),
-        session_(package.model, methods(job, package), shape_, context.stream(), session_options(job, context)),
-        report_(head(), {}) {
+        source_(open_images(job.inputs, job.source)),
+        shape_(input_shape(job, package, source_->count())),
+        explainers_(package.model, job.methods, job.layers, shape_, context),
+        outputs_(job, package),
+        hash_(weights::weights_hash(package.model)) {
     for (const std::string& text : job.targets) rules_.emplace_back(text, package);
-    const Graph& graph = package.model.graph;
-    const NodeId layer = session_.setting().layer;
-    summary_.layer = layer >= 0 ? graph.node(layer).name : "none";
-    summary_.layer_why = session_.setting().layer_why;
-    if (context.common.verbose > 0) context.info(session_.executor().plan().report(graph));
+    summary_.layers = explainers_.layers();
+    if (context.common.verbose > 0) context.info(explainers_.report(package.model.graph));
   }
 
   ExplainSummary run() {
-    Progress progress("explain", static_cast<std::int64_t>(job_.images.size()),
-                      context_.common.quiet);
-    const auto step = static_cast<std::size_t>(shape_.n);
-    for (std::size_t first = 0; first < job_.images.size(); first += step) {
-      throw_if_interrupted();
-      const std::size_t count = std::min(step, job_.images.size() - first);
-      explain_batch(first, count);
-      progress.add(static_cast<std::int64_t>(count));
+    const Record identity = run_identity(job_, package_, explainers_.layers(), context_);
+    prepare_folder();
+    const std::string index = job_.out + "/index.jsonl";
+    const bool resuming = job_.resume && std::filesystem::exists(index);
+    if (resuming) {
+      outputs_.begin(resume_run(job_, identity, *source_, names_, records_, tally_, context_));
+      outputs_.drop_parts(next());
+      summary_.resumed = next();
+      context_.info("resumed: " + std::to_string(next()) + " images were there");
+    } else {
+      outputs_.begin(Journal::create(index, identity));
+      outputs_.clean();
     }
+    if (resuming && std::filesystem::exists(manifest_path()) && !look_ahead())
+      return finished_before();
+    std::error_code ignored;  // its presence says that a run is complete
+    std::filesystem::remove(manifest_path(), ignored);
+    explain_all();
     finish();
-    return std::move(summary_);
+    return summary();
   }
 
  private:
-  static Shape input_shape(const ExplainJob& job, const weights::Package& package) {
+  static Shape input_shape(const ExplainJob& job,
+                           const weights::Package& package,
+                           std::optional<std::int64_t> count) {
     Shape shape = package.model.graph.node(0).shape;
-    shape.n = std::min(job.batch, static_cast<std::int64_t>(job.images.size()));
+    shape.n = std::clamp<std::int64_t>(count.value_or(job.batch), 1, job.batch);
     return shape;
   }
 
-  static std::vector<explain::MethodPtr> methods(const ExplainJob& job, const weights::Package& package) {
-    std::vector<explain::MethodPtr> made;
-    for (const std::string& name : job.methods) {
-      Attributes options;
-      for (const auto& [method, values] : job.options) {
-        if (method == name) options = values;
+  void prepare_folder() const {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    if (!job_.overwrite && !job_.resume) {
+      if (fs::exists(manifest_path(), error)) {
+        throw Error(ErrorKind::kUsage, "the folder already holds a finished run")
+            .at(job_.out)
+            .hint("choose another --out, or --overwrite");
       }
-      add_pixel_box(name, package.preprocess, options);
-      made.push_back(explain::make_method(name, options));
+      if (fs::exists(job_.out + "/index.jsonl", error)) {
+        throw Error(ErrorKind::kUsage, "the folder holds a run that was stopped")
+            .at(job_.out)
+            .hint("go on with --resume, begin anew with --overwrite, or choose another --out");
+      }
     }
-    return made;
+    fs::create_directories(job_.out, error);
+    if (error) {
+      throw Error(ErrorKind::kInput, "cannot make the folder: " + error.message()).at(job_.out);
+    }
   }
 
-  static explain::Session::Options session_options(const ExplainJob& job, const Context& context) {
-    explain::Session::Options options;
-    options.layer = job.layer;
-    options.engines = context.engines();
-    return options;
+  [[nodiscard]] std::int64_t next() const { return tally_.images + tally_.failed; }
+  [[nodiscard]] std::string manifest_path() const { return job_.out + "/manifest.json"; }
+
+  /// Fills the next batch; false when there is nothing left.
+  bool look_ahead() {
+    ImageEntry entry;
+    while (static_cast<std::int64_t>(entries_.size()) < shape_.n && source_->next(entry)) {
+      entries_.push_back(std::move(entry));
+    }
+    return !entries_.empty();
   }
 
-  ReportHead head() const {
+  void explain_all() {
+    const std::int64_t total = source_->count().value_or(0);
+    Progress progress("explain", total, context_.common.quiet);
+    if (next() > 0) progress.add(next());
+    try {
+      while (look_ahead()) {
+        throw_if_interrupted();
+        explain_batch();
+        progress.add(static_cast<std::int64_t>(entries_.size()));
+        gauge_.add(static_cast<std::int64_t>(entries_.size()));
+        entries_.clear();
+      }
+      throw_if_interrupted();
+    } catch (const Interrupted&) {
+      outputs_.commit(true);
+      context_.info("continue with the same command and --resume");
+      throw;
+    }
+    outputs_.commit(true);
+  }
+
+  void explain_batch() {
+    const int threads = CpuStream(context_.common.threads).threads();
+    Batch batch = load_batch(entries_, 0, entries_.size(), package_.preprocess, shape_, threads);
+    std::vector<ImageOutcome> outcomes(entries_.size());
+    const std::int64_t first = next();
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      ImageOutcome& o = outcomes[i];
+      o.number = first + static_cast<std::int64_t>(i);
+      o.entry = std::move(entries_[i]);
+      o.entry.bytes.reset();  // decoded by now
+      o.entry.pixels.reset();
+      o.stem = names_.stem(o.number, o.entry.name);
+      o.spooled.row.name = o.entry.name;
+    }
+    for (const auto& failure : batch.failures) {
+      outcomes[failure.entry].spooled.row.error = failure.error;
+      context_.warn(failure.error);
+    }
+    if (!batch.entries.empty()) explain_readable(batch, outcomes);
+    const auto start = Clock::now();
+    for (ImageOutcome& o : outcomes) {
+      outputs_.add(o);
+      account(o);
+    }
+    outputs_.commit(false);
+    summary_.write_seconds += seconds_since(start);
+  }
+
+  void explain_readable(Batch& batch, std::vector<ImageOutcome>& outcomes) {
+    auto start = Clock::now();
+    const Tensor& scores = explainers_.forward(batch.input);
+    summary_.forward_seconds += seconds_since(start);
+    std::vector<std::vector<std::int64_t>> rankings;
+    for (std::size_t i = 0; i < batch.entries.size(); ++i) {
+      describe(scores, i, outcomes[batch.entries[i]], rankings);
+      outcomes[batch.entries[i]].spooled.row.photo = std::move(batch.seen[i]);
+    }
+    const Tensor before = logits_checked_ ? Tensor() : scores.clone();
+    start = Clock::now();
+    for (const TargetRule& rule : rules_) add_cells(rule, batch, outcomes, rankings);
+    summary_.explain_seconds += seconds_since(start);
+    if (!logits_checked_) check_logits(before, batch.input);
+  }
+
+  void describe(const Tensor& scores,
+                std::size_t i,
+                ImageOutcome& o,
+                std::vector<std::vector<std::int64_t>>& rankings) const {
+    const auto p = probabilities(scores, static_cast<std::int64_t>(i));
+    rankings.push_back(top(p, p.size()));
+    ReportRow& row = o.spooled.row;
+    if (o.entry.label) {
+      row.true_label = label_name(package_, *o.entry.label);
+      row.correct = rankings.back()[0] == *o.entry.label;
+    }
+    for (const std::int64_t c : top(p, 3)) {
+      const double probability = p[static_cast<std::size_t>(c)];
+      row.predictions.push_back({label_name(package_, c), probability});
+      o.predictions.emplace_back(label_name(package_, c), probability);
+    }
+  }
+
+  void add_cells(const TargetRule& rule,
+                 const Batch& batch,
+                 std::vector<ImageOutcome>& outcomes,
+                 const std::vector<std::vector<std::int64_t>>& rankings) {
+    std::vector<std::vector<MapCell>> predicted(batch.entries.size());
+    for (std::size_t part = 0; part < rule.parts(); ++part) {
+      // Rows beyond the pictures exist only to fill the batch; any class will do for them.
+      std::vector<std::int64_t> targets(static_cast<std::size_t>(shape_.n), 0);
+      std::vector<TargetRule::Choice> choices;
+      for (std::size_t i = 0; i < batch.entries.size(); ++i) {
+        choices.push_back(rule.resolve(rankings[i], outcomes[batch.entries[i]].entry, part));
+        targets[i] = choices.back().target.value_or(0);
+      }
+      const std::vector<explain::Explanation> all = explainers_.explain(targets);
+      for (const explain::Explanation& e : all) {
+        Record fresh;
+        const Record varies = records_.observe(e, fresh);
+        if (!fresh.is_null()) outputs_.note(fresh);
+        for (std::size_t i = 0; i < batch.entries.size(); ++i) {
+          const std::string word = rule.part_name(part);
+          MapCell cell = choices[i].target ? cell_of(e, i, word, *choices[i].target, package_)
+                                           : empty_cell(e, word, choices[i].missing);
+          if (!varies.empty()) cell.varies = varies.dump();
+          if (rule.is_pair() && part == 0) {
+            predicted[i].push_back(std::move(cell));
+          } else {
+            add_cell(std::move(cell), predicted[i], outcomes[batch.entries[i]].spooled.cells);
+          }
+        }
+      }
+    }
+  }
+
+  /// A cell, or with the next waiting prediction the three of a pair.
+  void add_cell(MapCell cell, std::vector<MapCell>& predicted, std::vector<MapCell>& cells) const {
+    if (predicted.empty()) {
+      cells.push_back(std::move(cell));
+      return;
+    }
+    MapCell first = std::move(predicted.front());
+    predicted.erase(predicted.begin());
+    MapCell difference = first;
+    if (!first.values.empty() && !cell.values.empty()) {
+      difference = compare(first, cell, job_.paint);
+    } else {
+      difference.target = "difference";
+      difference.values.clear();
+      difference.warning = cell.warning;
+    }
+    cells.push_back(std::move(first));
+    cells.push_back(std::move(cell));
+    cells.push_back(std::move(difference));
+  }
+
+  /// Explaining leaves the net as it was: the same picture gives the same scores, bit for bit.
+  void check_logits(const Tensor& before, const Tensor& input) {
+    const Tensor& after = explainers_.forward(input);
+    if (std::memcmp(before.f32().data(), after.f32().data(), before.f32().size_bytes()) != 0) {
+      throw Error(ErrorKind::kMismatch, "the class scores changed while they were explained")
+          .at(job_.model_path);
+    }
+    logits_checked_ = true;
+  }
+
+  void account(const ImageOutcome& o) {
+    if (!o.spooled.row.error.empty()) {
+      ++tally_.failed;
+      if (tally_.failures.size() < Tally::kMostFailures) {
+        tally_.failures.emplace_back(o.entry.name, o.spooled.row.error);
+      }
+      return;
+    }
+    ++tally_.images;
+    if (o.spooled.row.correct) {
+      ++tally_.labelled;
+      tally_.correct += *o.spooled.row.correct ? 1 : 0;
+    }
+    for (const MapCell& cell : o.spooled.cells) tally_.maps += cell.values.empty() ? 0 : 1;
+  }
+
+  ExplainSummary summary() {
+    summary_.images = tally_.images;
+    summary_.maps = tally_.maps;
+    summary_.failed = tally_.failed;
+    summary_.failures = tally_.failures;
+    return std::move(summary_);
+  }
+
+  ExplainSummary finished_before() {
+    context_.info("nothing is left to do");
+    summary_.manifest = manifest_path();
+    if (job_.report) summary_.report = job_.out + "/" + report_file(1);
+    return summary();
+  }
+
+  void finish() {
+    const std::string after = weights::weights_hash(package_.model);
+    if (after != hash_) {
+      throw Error(ErrorKind::kMismatch, "the weights changed while they were explained")
+          .at(job_.model_path)
+          .expected(hash_)
+          .got(after);
+    }
+    if (job_.pack) outputs_.merge_parts();
+    if (job_.pictures) write_sheet(job_, package_, outputs_.spool());
+    if (job_.report) summary_.report = write_report(job_, package_, outputs_.spool(), head());
+    summary_.manifest = manifest_path();
+    write_manifest(summary_.manifest, manifest());
+    outputs_.clean();
+  }
+
+  [[nodiscard]] ReportHead head() const {
     ReportHead head;
     head.title = "Explanations";
     head.subtitle = std::filesystem::path(job_.model_path).filename().string();
     head.argv = {"cutaway"};
     head.argv.insert(head.argv.end(), context_.argv.begin(), context_.argv.end());
-    head.details.push_back({"Model",
-                            {{"parameters", package_.model.graph.parameter_count()},
-                             {"weights", weights::weights_hash(package_.model)},
-                             {"source", package_.provenance.source_format + " " +
-                                            package_.provenance.source_file}}});
-    head.details.push_back({"Preprocessing", tools::fields_of(package_.preprocess)});
+    head.details.push_back(
+        {"Model",
+         {{"parameters", package_.model.graph.parameter_count()},
+          {"weights", hash_},
+          {"source", package_.provenance.source_format + " " + package_.provenance.source_file}}});
+    for (const MethodRecords::Entry& e : records_.entries()) {
+      Fields fields{{"layer", e.layer}};
+      for (const Field& field : e.fields()) fields.push_back(field);
+      head.details.push_back({e.method, fields});
+    }
+    head.details.push_back({"Preprocessing", fields_of(package_.preprocess)});
     head.details.push_back({"Run",
                             {{"version", std::string(CUTAWAY_VERSION)},
                              {"seed", static_cast<std::int64_t>(context_.common.seed)},
                              {"device", to_string(device_of(context_.stream()))},
                              {"precision", context_.common.precision}}});
+    head.totals = ReportHead::Totals{next(), tally_.labelled, tally_.correct, tally_.failed};
+    if (next() > job_.report_rows) {
+      head.note = "The report shows the first " + std::to_string(job_.report_rows) + " of " +
+                  std::to_string(next()) + " images; index.jsonl lists all.";
+    }
     return head;
   }
 
-  void explain_batch(std::size_t first, std::size_t count) {
-    const int threads = CpuStream(context_.common.threads).threads();
-    Batch batch = load_batch(job_.images, first, count, package_.preprocess, shape_, threads);
-    for (const auto& failure : batch.failures) add_failure(failure.entry, failure.error);
-    if (batch.entries.empty()) return;
-
-    auto start = Clock::now();
-    const Tensor& scores = session_.forward(batch.input.clone());
-    summary_.forward_seconds += seconds_since(start);
-    std::vector<ReportRow> rows;
-    std::vector<std::vector<std::int64_t>> rankings;
-    for (std::size_t i = 0; i < batch.entries.size(); ++i) {
-      rows.push_back(row_of(batch, i, scores, rankings));
+  [[nodiscard]] std::string layer_reason(const std::string& layer) const {
+    for (const auto& [name, why] : explainers_.layers()) {
+      if (name == layer) return why;
     }
-    for (const TargetRule& rule : rules_) {
-      // Rows beyond the pictures exist only to fill the batch; any class will do for them.
-      std::vector<std::int64_t> targets(static_cast<std::size_t>(shape_.n), 0);
-      std::vector<bool> wanted(batch.entries.size(), true);
-      for (std::size_t i = 0; i < batch.entries.size(); ++i) {
-        const auto label = job_.images[batch.entries[i]].label;
-        const auto target = rule.resolve(rankings[i], label);
-        wanted[i] = target.has_value();
-        if (target) targets[i] = *target;
-      }
-      start = Clock::now();
-      const std::vector<explain::Explanation> all = session_.explain(std::move(targets));
-      summary_.explain_seconds += seconds_since(start);
-      start = Clock::now();
-      for (std::size_t i = 0; i < batch.entries.size(); ++i) {
-        for (const explain::Explanation& e : all) add_cell(batch, i, e, wanted[i], rows[i]);
-      }
-      summary_.write_seconds += seconds_since(start);
-    }
-    for (const ReportRow& row : rows) {
-      if (job_.report && report_.rows() < job_.report_rows) report_.add(row);
-    }
-    summary_.images += static_cast<std::int64_t>(rows.size());
+    return "the method's own";
   }
 
-  ReportRow row_of(const Batch& batch, std::size_t i, const Tensor& scores,
-                   std::vector<std::vector<std::int64_t>>& rankings) const {
-    const ImageEntry& entry = job_.images[batch.entries[i]];
-    const auto p = probabilities(scores, static_cast<std::int64_t>(i));
-    rankings.push_back(top(p, p.size()));
-    ReportRow row;
-    row.name = entry.name;
-    row.photo = batch.seen[i];
-    if (entry.label) {
-      row.true_label = label_name(package_, *entry.label);
-      row.correct = rankings.back()[0] == *entry.label;
-    }
-    for (const std::int64_t c : top(p, 3)) {
-      row.predictions.push_back({label_name(package_, c), p[static_cast<std::size_t>(c)]});
-    }
-    return row;
-  }
-
-  void add_cell(const Batch& batch, std::size_t i, const explain::Explanation& e, bool wanted,
-                ReportRow& row) {
-    ReportCell cell;
-    cell.method = e.method;
-    cell.layer = e.layer;
-    if (!wanted) {
-      cell.warning = "no label to explain";
-      add_tile(batch.entries[i], {{batch.seen[i], {}, {}, false, {}}, {}, false}, cell, batch.seen[i]);
-      row.cells.push_back(std::move(cell));
-      return;
-    }
-    const bool unit = e.method == "deconvnet";
-    const std::int64_t target = e.targets[i];
-    cell.target = unit ? "unit " + std::to_string(target) : label_name(package_, target);
-    cell.parameters = parameter_text(e, i);
-    const Painted painted = paint(e, static_cast<std::int64_t>(i), batch.seen[i],
-                                  package_.preprocess, job_.paint);
-    cell.picture = painted.colors.image;
-    cell.over_photo = painted.over_photo;
-    cell.limits = painted.colors.limits;
-    cell.colormap = painted.colors.colormap;
-    cell.warning = painted.colors.why;
-    const std::string base = file_base(batch.entries[i], e, unit ? "unit" + std::to_string(target)
-                                                                 : cell.target);
-    if (job_.raw) {
-      const Shape& s = e.map.shape();
-      const std::vector<std::int64_t> extents{s.c, s.h, s.w};
-      const auto size = static_cast<std::size_t>(s.c * s.plane());
-      write_npy(job_.out + "/" + base + ".npy", extents, e.map.f32().subspan(i * size, size));
-      cell.raw_file = base + ".npy";
-    }
-    if (job_.pictures) write_png(job_.out + "/" + base + ".png", painted.figure, {1});
-    add_tile(batch.entries[i], painted, cell, batch.seen[i]);
-    ++summary_.maps;
-    row.cells.push_back(std::move(cell));
-  }
-
-  /// The first pictures also go onto one sheet: a row a picture, the photo first.
-  void add_tile(std::size_t entry, const Painted& painted, const ReportCell& cell,
-                const explain::Image& photo) {
-    constexpr std::size_t kRows = 8;
-    if (!job_.pictures || (sheet_.size() == kRows && !sheet_.contains(entry))) return;
-    std::vector<explain::Tile>& row = sheet_[entry];
-    if (row.empty()) row.push_back({photo, std::filesystem::path(job_.images[entry].name).stem().string(), ""});
-    const explain::Image shown =
-        painted.over_photo
-            ? explain::blend(photo, painted.colors.image, explain::Blend::alpha(job_.paint.heat_weight))
-            : painted.colors.image;
-    row.push_back({shown, cell.method, cell.target});
-  }
-
-  void write_sheet() const {
-    if (sheet_.empty()) return;
-    std::vector<explain::Tile> tiles;
-    for (const auto& [entry, row] : sheet_) tiles.insert(tiles.end(), row.begin(), row.end());
-    const int columns = static_cast<int>(sheet_.begin()->second.size());
-    write_png(job_.out + "/sheet.png", explain::grid(tiles, columns));
-  }
-
-  std::string file_base(std::size_t entry, const explain::Explanation& e, const std::string& target) {
-    std::filesystem::path name = job_.images[entry].name;
-    std::string stem = file_word((name.parent_path() / name.stem()).string());
-    // Two pictures of one name in different folders must not overwrite each other.
-    const auto [known, fresh] = stems_.try_emplace(stem, entry);
-    if (!fresh && known->second != entry) stem += "-" + std::to_string(entry);
-    return stem + "__" + file_word(e.method) + "__" + file_word(e.layer) + "__" + file_word(target);
-  }
-
-  void add_failure(std::size_t entry, const std::string& error) {
-    summary_.failures.emplace_back(job_.images[entry].name, error);
-    context_.warn(error);
-    if (!job_.report || report_.rows() >= job_.report_rows) return;
-    ReportRow row;
-    row.name = job_.images[entry].name;
-    row.error = error;
-    report_.add(row);
-  }
-
-  void finish() {
-    write_sheet();
-    if (job_.report) {
-      summary_.report = job_.out + "/report.html";
-      report_.write(summary_.report);
-    }
+  [[nodiscard]] Manifest manifest() const {
     Manifest m;
     m.tool_version = CUTAWAY_VERSION;
     m.argv = {"cutaway"};
     m.argv.insert(m.argv.end(), context_.argv.begin(), context_.argv.end());
-    m.model = {job_.model_path, std::filesystem::path(job_.model_path).stem().string(),
+    m.model = {job_.model_path,
+               std::filesystem::path(job_.model_path).stem().string(),
                package_.provenance.source_sha256,
-               {{"weights_hash", weights::weights_hash(package_.model)},
+               {{"weights_hash", hash_},
+                {"weights_hash_after", weights::weights_hash(package_.model)},
                 {"parameters", package_.model.graph.parameter_count()},
                 {"source", package_.provenance.source_file}}};
-    m.preprocessing = tools::fields_of(package_.preprocess);
-    for (const std::string& name : job_.methods) {
-      Fields parameters;
-      for (const auto& [method, values] : job_.options) {
-        if (method == name) parameters = fields_of(values);
-      }
-      std::string targets;
-      for (const TargetRule& rule : rules_) targets += (targets.empty() ? "" : ",") + rule.text();
-      m.methods.push_back({name, summary_.layer, summary_.layer_why, targets, parameters});
+    m.preprocessing = fields_of(package_.preprocess);
+    std::string targets;
+    for (const TargetRule& rule : rules_) targets += (targets.empty() ? "" : ",") + rule.text();
+    for (const MethodRecords::Entry& e : records_.entries()) {
+      m.methods.push_back({e.method, e.layer, layer_reason(e.layer), targets, e.fields()});
     }
     m.seed = context_.common.seed;
     m.device = to_string(device_of(context_.stream()));
     m.precision = context_.common.precision;
     m.threads = CpuStream(context_.common.threads).threads();
-    m.counts = {static_cast<std::int64_t>(job_.images.size()), summary_.images,
-                static_cast<std::int64_t>(summary_.failures.size()), summary_.maps};
-    m.timings = {{"forward", summary_.forward_seconds, summary_.images},
-                 {"explain", summary_.explain_seconds, summary_.maps},
-                 {"write", summary_.write_seconds, summary_.maps}};
-    for (const auto& [file, error] : summary_.failures) m.failures.push_back({file, error});
-    summary_.manifest = job_.out + "/manifest.json";
-    write_manifest(summary_.manifest, m);
+    m.counts = {next(), tally_.images, tally_.failed, tally_.maps};
+    m.timings = {{"forward", summary_.forward_seconds, tally_.images},
+                 {"explain", summary_.explain_seconds, tally_.maps},
+                 {"write", summary_.write_seconds, tally_.maps}};
+    for (const auto& [file, error] : tally_.failures) m.failures.push_back({file, error});
+    m.extra = {{"batch", shape_.n},
+               {"resumed_images", summary_.resumed},
+               {"logits_unchanged", logits_checked_ || tally_.images == summary_.resumed},
+               {"left_out", job_.left_out},
+               {"index", std::string("index.jsonl")},
+               {"maps", std::string(job_.pack  ? "maps.h5"
+                                    : job_.raw ? "*.npy"
+                                               : "not kept")},
+               {"shared_scale", job_.shared_scale}};
+    for (const Field& field : gauge_.fields()) m.extra.push_back(field);
+    return m;
   }
 
   const ExplainJob& job_;
   const weights::Package& package_;
   const Context& context_;
+  ImageSourcePtr source_;
   Shape shape_;
-  explain::Session session_;
+  Explainers explainers_;
+  RunOutputs outputs_;
+  std::string hash_;
   std::vector<TargetRule> rules_;
-  std::map<std::string, std::size_t> stems_;
-  std::map<std::size_t, std::vector<explain::Tile>> sheet_;
+  OutputNames names_;
+  MethodRecords records_;
+  Tally tally_;
+  Gauge gauge_;
+  std::vector<ImageEntry> entries_;
+  bool logits_checked_{false};
   ExplainSummary summary_;
-  ReportBuilder report_;
 };
 
 }  // namespace
 
-ExplainSummary run_explain(const ExplainJob& job, const weights::Package& package,
+ExplainSummary run_explain(const ExplainJob& job,
+                           const weights::Package& package,
                            const Context& context) {
   return Run(job, package, context).run();
 }

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "layers/attributes.h"
+#include "tools/explaining/explainers.h"
 #include "tools/explaining/paint.h"
-#include "tools/images/list.h"
+#include "tools/images/source.h"
 #include "tools/program/context.h"
 #include "weights/package.h"
 
@@ -15,29 +15,49 @@ namespace cutaway::tools {
 /// What `cutaway explain` is to do.
 struct ExplainJob {
   std::string model_path, out;
-  std::vector<std::string> methods;
-  std::vector<std::pair<std::string, Attributes>> options;  ///< a method's name, its options
-  std::vector<std::string> targets{"top1"};
-  std::string layer;
-  std::vector<ImageEntry> images;
+  std::vector<std::string> inputs;  ///< as given, to know the run again
+  SourceOptions source;
+  std::vector<MethodChoice> methods;
+  std::vector<std::string> left_out;  ///< of a group, with the reason
+  std::vector<std::string> targets;   ///< TargetRule texts
+  std::vector<std::string> layers;    ///< empty: the default one
   std::int64_t batch{4};
   bool raw{true}, pictures{true}, report{true};
-  std::size_t report_rows{200};  ///< a page of more rows than that helps nobody
+  bool pack{false};       ///< maps.h5 instead of a raw file a map
+  bool resume{false};     ///< go on where a run with the same job was stopped
+  bool overwrite{false};  ///< the folder may hold another run
+  bool shared_scale{false};
+  std::int64_t report_rows{500};  ///< pictures in the report
   PaintOptions paint;
 };
 
 /// What came of it.
 struct ExplainSummary {
-  std::int64_t images{0}, maps{0};
-  std::vector<std::pair<std::string, std::string>> failures;  ///< file, why
-  std::string layer, layer_why, report, manifest;
+  std::int64_t images{0}, maps{0}, failed{0},
+      resumed{0};  ///< resumed: images that were there already
+  std::vector<std::pair<std::string, std::string>> failures;  ///< file, why: the first thousand
+  std::vector<Explainers::Layer> layers;
+  std::string report, manifest;
   double forward_seconds{0}, explain_seconds{0}, write_seconds{0};
 };
 
-/// Explains all pictures: one forward pass a batch, whatever the number of methods and targets. Writes
-/// `{image}__{method}__{layer}__{target}.png` and the raw map beside it as .npy, the first pictures
-/// together on sheet.png, then report.html, and manifest.json last. A picture that cannot be read is listed and skipped.
-[[nodiscard]] ExplainSummary run_explain(const ExplainJob& job, const weights::Package& package,
+/// Explains all pictures: one forward pass a batch and layer, whatever the number of methods and
+/// targets. In the output folder appear
+///   {image}__{method}__{layer}__{class}.npy and .png   a raw map and its picture; images from the
+///   thousandth on in
+///                     sub-folders of a thousand. With `pack` the raw maps go into maps.h5
+///                     (tools/explaining/pack.h)
+///   index.jsonl       a line an image: its predictions and maps, or why it failed; see
+///   tools/explaining/journal.h sheet.png, report.html, report-2.html ...   the first pictures, and
+///   the first report_rows ones manifest.json     last: all that is needed to run it again
+/// Memory does not depend on the number of images. A run that was stopped, however, is continued
+/// with `resume`: it gives what an uninterrupted one gives. Throws kUsage when the folder holds
+/// another run.
+///
+/// A picture that cannot be read is listed and skipped. Throws kMismatch when weights or logits are
+/// not, bit for bit, what they were before.
+[[nodiscard]] ExplainSummary run_explain(const ExplainJob& job,
+                                         const weights::Package& package,
                                          const Context& context);
 
 }  // namespace cutaway::tools

@@ -84,22 +84,25 @@ void sync_folder_of(const std::string& path) {
 
 }  // namespace
 
-void write_file_atomically(const std::string& path, std::span<const std::uint8_t> bytes) {
+void write_file_atomically(const std::string& path,
+                           std::span<const std::uint8_t> bytes,
+                           Durability durability) {
+  const bool sync = durability == Durability::kSync;
   const std::string name = temporary_name(path);
   Descriptor file(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (file.get() < 0) fail(path, errno);
   Temporary temporary(name);
   write_all(file.get(), bytes, path);
-  if (::fsync(file.get()) != 0 && errno != EINVAL) fail(path, errno);
+  if (sync && ::fsync(file.get()) != 0 && errno != EINVAL) fail(path, errno);
   if (file.close() != 0) fail(path, errno);
   if (::rename(name.c_str(), path.c_str()) != 0) fail(path, errno);
   temporary.release();
-  sync_folder_of(path);
+  if (sync) sync_folder_of(path);
 }
 
-void write_file_atomically(const std::string& path, std::string_view text) {
-  write_file_atomically(path, std::span<const std::uint8_t>(
-                                  reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+void write_file_atomically(const std::string& path, std::string_view text, Durability durability) {
+  const auto* data = reinterpret_cast<const std::uint8_t*>(text.data());
+  write_file_atomically(path, std::span<const std::uint8_t>(data, text.size()), durability);
 }
 
 std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_t limit) {

@@ -13,8 +13,16 @@ namespace cutaway::tools {
 /// failure the temporary file is gone and the old file untouched. Throws kUsage when the folder is
 /// missing or not writable or the path is a folder, kInternal when the system fails otherwise (disk
 /// full); both name the path and the system's reason.
-void write_file_atomically(const std::string& path, std::span<const std::uint8_t> bytes);
-void write_file_atomically(const std::string& path, std::string_view text);
+///
+/// Durability::kRename leaves out both fsyncs: the file survives the end of this process, however it ends, but a power
+/// failure may leave it empty or absent. For files by the ten thousand whose sizes are written down elsewhere.
+enum class Durability : std::uint8_t { kSync, kRename };
+void write_file_atomically(const std::string& path,
+                           std::span<const std::uint8_t> bytes,
+                           Durability durability = Durability::kSync);
+void write_file_atomically(const std::string& path,
+                           std::string_view text,
+                           Durability durability = Durability::kSync);
 
 /// The bytes of a regular file. Throws kInput, naming the path, when it is missing, unreadable, no
 /// regular file (folders, devices, pipes) or larger than `limit` bytes.

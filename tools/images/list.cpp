@@ -7,82 +7,17 @@
 
 #include "runtime/error.h"
 #include "tools/images/atomic_file.h"
+#include "tools/images/read_image.h"
 
 namespace cutaway::tools {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
-}
-
-bool is_picture_name(const fs::path& path) {
-  const std::string extension = lower(path.extension().string());
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".png";
-}
+// A list of that size names millions of pictures.
+constexpr std::uint64_t kMostListBytes = std::uint64_t{1} << 28U;
 
 bool is_hidden(const fs::path& path) { return path.filename().string().rfind('.', 0) == 0; }
-
-/// Walks over the records of a CSV text.
-class CsvReader {
- public:
-  CsvReader(std::string_view text, const std::string& name) : rest_(text), name_(name) {
-    constexpr std::string_view kMark = "\xEF\xBB\xBF";
-    if (rest_.substr(0, kMark.size()) == kMark) rest_.remove_prefix(kMark.size());
-  }
-
-  /// The next record that is not blank; false at the end.
-  bool next(std::vector<std::string>& fields) {
-    while (!rest_.empty()) {
-      line_ = following_line_;
-      read_record(fields);
-      if (fields.size() > 1 || !fields[0].empty()) return true;
-    }
-    return false;
-  }
-  [[nodiscard]] Error error(const std::string& what) const {
-    return Error(ErrorKind::kInput, what).at(name_ + ":" + std::to_string(line_));
-  }
-
- private:
-  void read_record(std::vector<std::string>& fields) {
-    fields.assign(1, {});
-    ++following_line_;
-    bool quoted = false;
-    while (!rest_.empty()) {
-      const char c = rest_.front();
-      rest_.remove_prefix(1);
-      if (quoted) {
-        if (c == '\n') ++following_line_;
-        const bool doubled = c == '"' && !rest_.empty() && rest_.front() == '"';
-        if (doubled) rest_.remove_prefix(1);
-        if (c == '"' && !doubled) {
-          quoted = false;
-        } else {
-          fields.back() += c;
-        }
-      } else if (c == '"' && fields.back().empty()) {
-        quoted = true;
-      } else if (c == ',') {
-        fields.emplace_back();
-      } else if (c == '\n') {
-        return;
-      } else if (!(c == '\r' && (rest_.empty() || rest_.front() == '\n'))) {
-        fields.back() += c;
-      }
-    }
-    if (quoted) throw error("a quoted field that does not end");
-  }
-
-  std::string_view rest_;
-  const std::string& name_;
-  std::size_t line_{0};
-  std::size_t following_line_{1};
-};
 
 constexpr std::size_t kAbsent = static_cast<std::size_t>(-1);
 
@@ -124,7 +59,7 @@ std::vector<fs::path> pictures_below(const std::string& folder) {
       if (hidden) it.disable_recursion_pending();
     }
     std::error_code ignored;
-    if (!hidden && is_picture_name(it->path()) && !it->is_directory(ignored)) {
+    if (is_picture_name(it->path().string()) && !it->is_directory(ignored)) {
       found.push_back(it->path());
     }
     it.increment(code);
@@ -133,44 +68,149 @@ std::vector<fs::path> pictures_below(const std::string& folder) {
   return found;
 }
 
-}  // namespace
+bool is_digits(std::string_view text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
 
-std::vector<ImageEntry> parse_image_list(std::string_view text,
-                                         const std::string& folder,
-                                         const std::string& name) {
-  CsvReader csv(text, name);
-  std::vector<std::string> fields;
-  if (!csv.next(fields)) throw Error(ErrorKind::kInput, "the list is empty").at(name);
-  const std::size_t file_at = column(fields, "file", csv);
-  const std::size_t label_at = column(fields, "label", csv);
-  const std::size_t columns = fields.size();
-  if (file_at == kAbsent) {
-    throw csv.error("the header names no column 'file'")
-        .got("'" + fields[0].substr(0, 60) + "'...")
-        .hint("the first line of a list is its header, for example file,label");
-  }
+ImageList::Form form_of(const std::string& path) {
+  return lower_extension(path) == ".txt" ? ImageList::Form::kEither : ImageList::Form::kCsv;
+}
+
+std::string text_of(const std::string& path) {
+  const std::vector<std::uint8_t> bytes = read_file(path, kMostListBytes);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::vector<ImageEntry> all_of(ImageList& list, const std::string& name) {
   std::vector<ImageEntry> entries;
-  while (csv.next(fields)) {
-    if (fields.size() != columns) {
-      throw csv.error("number of fields")
-          .expected(std::to_string(columns))
-          .got(std::to_string(fields.size()));
-    }
-    ImageEntry entry;
-    entry.name = fields[file_at];
-    if (entry.name.empty()) throw csv.error("an empty file name");
-    entry.path = (fs::path(folder) / entry.name).string();
-    if (label_at != kAbsent) entry.label = parse_label(fields[label_at], csv);
-    entries.push_back(std::move(entry));
-  }
+  ImageEntry entry;
+  while (list.next(entry)) entries.push_back(entry);
   if (entries.empty()) throw Error(ErrorKind::kInput, "the list names no pictures").at(name);
   return entries;
 }
 
+}  // namespace
+
+std::string lower_extension(const std::string& path) {
+  std::string text = fs::path(path).extension().string();
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
+
+bool is_picture_name(const std::string& path) {
+  const std::string extension = lower_extension(path);
+  return !is_hidden(path) && (extension == ".jpg" || extension == ".jpeg" || extension == ".png");
+}
+
+std::string column_of(const ImageEntry& entry, std::string_view name) {
+  for (const auto& [column, field] : entry.columns) {
+    if (column == name) return field;
+  }
+  return {};
+}
+
+explain::Image read_entry(const ImageEntry& entry) {
+  if (!entry.error.empty()) throw Error(ErrorKind::kInput, entry.error);
+  if (entry.pixels) return *entry.pixels;
+  if (entry.bytes) return decode_image(*entry.bytes, entry.name);
+  return read_image(entry.path);
+}
+
+ImageList::ImageList(std::string text, std::string folder, std::string name, Form form)
+    : text_(std::move(text)),
+      folder_(std::move(folder)),
+      name_(std::move(name)),
+      csv_(text_, name_),
+      rest_(text_) {
+  plain_ = form == Form::kPlain;
+  if (plain_) return;
+  CsvReader probe(text_, name_);
+  const bool any = probe.next(header_);
+  plain_ = form == Form::kEither &&
+           (!any || std::find(header_.begin(), header_.end(), "file") == header_.end());
+  if (plain_) return;
+  if (!csv_.next(header_)) throw Error(ErrorKind::kInput, "the list is empty").at(name_);
+  file_at_ = column(header_, "file", csv_);
+  label_at_ = column(header_, "label", csv_);
+  if (file_at_ == kAbsent) {
+    throw csv_.error("the header names no column 'file'")
+        .got("'" + header_[0].substr(0, 60) + "'...")
+        .hint("the first line of a list is its header, for example file,label");
+  }
+}
+
+bool ImageList::next(ImageEntry& entry) {
+  entry = {};
+  return plain_ ? next_plain(entry) : next_csv(entry);
+}
+
+bool ImageList::next_csv(ImageEntry& entry) {
+  if (!csv_.next(fields_)) return false;
+  if (fields_.size() != header_.size()) {
+    throw csv_.error("number of fields")
+        .expected(std::to_string(header_.size()))
+        .got(std::to_string(fields_.size()));
+  }
+  entry.name = fields_[file_at_];
+  if (entry.name.empty()) throw csv_.error("an empty file name");
+  if (entry.name.find('\0') != std::string::npos) throw csv_.error("a file name with a NUL byte");
+  entry.path = (fs::path(folder_) / entry.name).string();
+  if (label_at_ != kAbsent) entry.label = parse_label(fields_[label_at_], csv_);
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    if (i == file_at_ || i == label_at_ || fields_[i].empty()) continue;
+    entry.columns.emplace_back(header_[i], fields_[i]);
+  }
+  return true;
+}
+
+bool ImageList::next_plain(ImageEntry& entry) {
+  while (!rest_.empty()) {
+    const std::size_t end = std::min(rest_.find('\n'), rest_.size());
+    std::string_view line = rest_.substr(0, end);
+    rest_.remove_prefix(std::min(end + 1, rest_.size()));
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) {
+      line.remove_suffix(1);
+    }
+    if (line.empty() || line.front() == '#') continue;
+    if (line.find('\0') != std::string_view::npos) {
+      throw Error(ErrorKind::kInput, "a file name with a NUL byte").at(name_);
+    }
+    const std::size_t blank = line.find_last_of(" \t");
+    if (blank != std::string_view::npos && is_digits(line.substr(blank + 1))) {
+      entry.label = parse_label(std::string(line.substr(blank + 1)), csv_);
+      line = line.substr(0, blank);
+      while (!line.empty() && (line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
+    }
+    entry.name = std::string(line);
+    entry.path = (fs::path(folder_) / entry.name).string();
+    return true;
+  }
+  return false;
+}
+
+std::vector<ImageEntry> parse_image_list(std::string_view text,
+                                         const std::string& folder,
+                                         const std::string& name) {
+  ImageList list(std::string(text), folder, name, ImageList::Form::kCsv);
+  return all_of(list, name);
+}
+
 std::vector<ImageEntry> read_image_list(const std::string& path) {
-  const std::vector<std::uint8_t> bytes = read_file(path);
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  return parse_image_list(text, fs::path(path).parent_path().string(), path);
+  ImageList list(text_of(path), fs::path(path).parent_path().string(), path, form_of(path));
+  return all_of(list, path);
+}
+
+std::unique_ptr<ImageList> open_image_list(const std::string& path, std::int64_t& count) {
+  const std::string folder = fs::path(path).parent_path().string();
+  const std::string text = text_of(path);
+  ImageList check(text, folder, path, form_of(path));
+  ImageEntry entry;
+  for (count = 0; check.next(entry);) ++count;
+  if (count == 0) throw Error(ErrorKind::kInput, "the list names no pictures").at(path);
+  return std::make_unique<ImageList>(text, folder, path, form_of(path));
 }
 
 std::vector<ImageEntry> list_folder(const std::string& folder, bool recursive) {
@@ -179,7 +219,7 @@ std::vector<ImageEntry> list_folder(const std::string& folder, bool recursive) {
   std::vector<ImageEntry> entries;
   entries.reserve(found.size());
   for (const fs::path& path : found) {
-    entries.push_back({path.string(), path.lexically_relative(folder).string(), std::nullopt});
+    entries.push_back({path.string(), path.lexically_relative(folder).string()});
   }
   std::sort(entries.begin(), entries.end(),
             [](const ImageEntry& a, const ImageEntry& b) { return a.path < b.path; });
@@ -204,10 +244,10 @@ std::vector<ImageEntry> collect_images(std::span<const std::string> inputs, bool
     std::vector<ImageEntry> some;
     if (fs::is_directory(status)) {
       some = list_folder(input, recursive);
-    } else if (lower(fs::path(input).extension().string()) == ".csv") {
+    } else if (lower_extension(input) == ".csv" || lower_extension(input) == ".txt") {
       some = read_image_list(input);
     } else {
-      some = {{input, input, std::nullopt}};
+      some = {{input, input}};
     }
     all.insert(all.end(), std::make_move_iterator(some.begin()),
                std::make_move_iterator(some.end()));

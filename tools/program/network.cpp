@@ -7,7 +7,6 @@
 
 #include "runtime/error.h"
 #include "tools/images/preprocess.h"
-#include "tools/images/read_image.h"
 
 namespace cutaway::tools {
 
@@ -41,10 +40,10 @@ Batch load_batch(std::span<const ImageEntry> list, std::size_t first, std::size_
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
   for (std::size_t i = 0; i < count; ++i) {
     try {
-      explain::Image seen = resize_and_crop(read_image(list[first + i].path), rule);
+      explain::Image seen = resize_and_crop(read_entry(list[first + i]), rule);
       if (seen.width != shape.w || seen.height != shape.h) {
         throw Error(ErrorKind::kShape, "picture after preprocessing")
-            .at(list[first + i].path)
+            .at(list[first + i].name)
             .expected(std::to_string(shape.w) + "x" + std::to_string(shape.h))
             .got(std::to_string(seen.width) + "x" + std::to_string(seen.height))
             .hint("convert the model with a resize rule, or resize the picture");

@@ -9,7 +9,7 @@ namespace cutaway::tools {
 
 Progress::Progress(std::string what, std::int64_t total, bool quiet)
     : what_(std::move(what)),
-      total_(std::max<std::int64_t>(total, 1)),
+      total_(total),
       quiet_(quiet),
       terminal_(isatty(STDERR_FILENO) != 0),
       start_(Clock::now()),
@@ -24,7 +24,7 @@ void Progress::add(std::int64_t done, const std::string& note) {
   if (quiet_) return;
   const auto now = Clock::now();
   const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10000);
-  const bool last = done_ >= total_;
+  const bool last = total_ > 0 && done_ >= total_;
   if (now - drawn_ < pause && !last) return;
   // A job shorter than the pause needs no line of its own in a log.
   if (!terminal_ && last && now - start_ < std::chrono::seconds(2)) return;
@@ -35,6 +35,11 @@ void Progress::add(std::int64_t done, const std::string& note) {
 void Progress::draw(const std::string& note, bool last) {
   const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
   const double rate = seconds > 0 ? static_cast<double>(done_) / seconds : 0.0;
+  if (total_ <= 0) {
+    std::fprintf(stderr, terminal_ ? "\r%s: %lld, %.1f/s\033[K" : "%s: %lld, %.1f/s\n", what_.c_str(),
+                 static_cast<long long>(done_), rate);
+    return;
+  }
   const double left = rate > 0 ? static_cast<double>(total_ - done_) / rate : 0.0;
   const double share = std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_));
   char tail[96];

@@ -10,6 +10,7 @@ namespace cutaway::tools {
 /// nothing when quiet. Shows count, rate and time left.
 class Progress {
  public:
+  /// total 0: unknown.
   Progress(std::string what, std::int64_t total, bool quiet);
   ~Progress();
   Progress(const Progress&) = delete;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 namespace cutaway::tools::page {
@@ -52,11 +53,11 @@ std::string toolbar_html(const Facts& facts) {
 <option value="high">Most confident first</option><option value="low">Least confident first</option>
 <option value="wrong">Confident errors first</option></select>
 )";
-  if (facts.labelled > 0 || facts.failed > 0) {
+  if (facts.rows_labelled || facts.rows_failed) {
     std::vector<Choice> choices{{"all", "All"}};
-    if (facts.labelled > 0)
+    if (facts.rows_labelled)
       choices.insert(choices.end(), {{"correct", "Correct"}, {"wrong", "Wrong"}});
-    if (facts.failed > 0) choices.push_back({"failed", "Failed"});
+    if (facts.rows_failed) choices.push_back({"failed", "Failed"});
     out += segments("verdict", "Show", choices);
   }
   out +=
@@ -72,6 +73,31 @@ std::string toolbar_html(const Facts& facts) {
          R"(<button type="button" class="plain" id="theme" aria-label="Light or dark" title="Light or dark">&#9680;</button>
 <span class="count" id="count" role="status"></span></div></div>
 )";
+}
+
+// Links to the pages around this one, the first and the last.
+std::string pager_html(const ReportHead& head) {
+  if (head.pages <= 1) return "";
+  const auto link = [&head](int page, const std::string& text, const char* label) {
+    if (page < 1 || page > head.pages) {
+      return "<span class=\"off\" aria-hidden=\"true\">" + text + "</span>";
+    }
+    const std::string href = page == head.page ? "" : " href=\"" + report_file(page) + "\"";
+    const std::string here = page == head.page ? " aria-current=\"page\"" : "";
+    return "<a" + href + here + " aria-label=\"" + label + "\">" + text + "</a>";
+  };
+  std::string out = "<nav class=\"pager wrap\" aria-label=\"Pages\">" +
+                    link(head.page - 1, "\xE2\x86\x90 Previous", "Previous page");
+  int shown = 0;
+  for (int page = 1; page <= head.pages; ++page) {
+    constexpr int kAround = 3;
+    const bool near = std::abs(page - head.page) <= kAround || page == 1 || page == head.pages;
+    if (!near) continue;
+    if (page > shown + 1) out += "<span class=\"off\">\xE2\x80\xA6</span>";
+    shown = page;
+    out += link(page, std::to_string(page), ("Page " + std::to_string(page)).c_str());
+  }
+  return out + link(head.page + 1, "Next \xE2\x86\x92", "Next page") + "</nav>\n";
 }
 
 // A command line that a POSIX shell reads back as the same words.
@@ -136,12 +162,14 @@ std::string opening(const ReportHead& head, const Facts& facts, const std::strin
   if (!head.subtitle.empty()) {
     out += "<p class=\"subtitle\">" + html_escape(head.subtitle) + "</p>";
   }
-  return out + facts_html(facts) + "</header>\n" + toolbar_html(facts) +
+  out += facts_html(facts);
+  if (!head.note.empty()) out += "<p class=\"note\">" + html_escape(head.note) + "</p>";
+  return out + "</header>\n" + pager_html(head) + toolbar_html(facts) +
          "<main class=\"wrap\" id=\"rows\">\n";
 }
 
 std::string closing(const ReportHead& head) {
-  return R"(</main>
+  return "</main>\n" + pager_html(head) + R"(
 <div class="wrap"><p class="none" id="none" hidden>No image fits the filter.</p>
 )" + details_html(head) +
          R"(<footer><kbd>/</kbd> filter &ensp;<kbd>j</kbd> <kbd>k</kbd> next and previous image

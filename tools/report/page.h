@@ -14,9 +14,10 @@ namespace cutaway::tools::page {
 [[nodiscard]] std::string_view style();
 [[nodiscard]] std::string_view script();
 
-/// What the rows add up to.
+/// What the rows add up to, or the whole run.
 struct Facts {
   std::int64_t images{0}, labelled{0}, correct{0}, failed{0};
+  bool rows_labelled{false}, rows_failed{false};  ///< of this page: what can be filtered for
   std::vector<std::string> methods;
   bool has_shared{false};
   double heat_weight{0.5};

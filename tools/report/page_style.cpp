@@ -25,6 +25,12 @@ h1{font-size:27px;line-height:1.2;letter-spacing:-.015em;margin:0 0 4px;font-wei
 .facts li{background:var(--card);border:1px solid var(--line);border-radius:999px;padding:3px 13px;
 font-size:13.5px;color:var(--soft)}
 .facts b{color:var(--ink);font-weight:620;font-variant-numeric:tabular-nums}
+.note{color:var(--soft);font-size:13.5px;margin:10px 0 0}
+.pager{display:flex;flex-wrap:wrap;gap:4px;padding-top:2px;padding-bottom:14px;font-size:14px;font-variant-numeric:tabular-nums}
+.pager>*{padding:4px 11px;border-radius:8px;text-decoration:none}
+.pager a[href]:hover{background:var(--accent-soft)}
+.pager [aria-current]{background:var(--accent-soft);color:var(--accent);font-weight:640}
+.pager .off{color:var(--soft);opacity:.55}
 .bar{position:sticky;top:0;z-index:5;background:color-mix(in srgb,var(--bg) 88%,transparent);
 backdrop-filter:blur(10px);border-bottom:1px solid var(--line);padding:10px 0;margin-bottom:20px}
 .bar .wrap{display:flex;flex-wrap:wrap;gap:10px 14px;align-items:center}
@@ -122,7 +128,7 @@ dialog::backdrop{background:#0b0d12c9}
 .subject{display:grid;grid-template-columns:120px minmax(0,1fr);gap:0 14px;align-content:start}
 .subject>.photo{grid-row:1/6;align-self:start}.subject h2{margin-top:0}.badge{justify-self:start}.bar{position:static}
 .cells{grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:14px 12px}}
-@media print{.bar,footer,.plain{display:none}.row{break-inside:avoid;box-shadow:none}
+@media print{.bar,footer,.plain,.pager{display:none}.row{break-inside:avoid;box-shadow:none}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 )css";
 }

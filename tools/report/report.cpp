@@ -243,6 +243,14 @@ std::string ReportBuilder::html() const {
   facts.labelled = labelled_;
   facts.correct = correct_;
   facts.failed = failed_;
+  facts.rows_labelled = labelled_ > 0;
+  facts.rows_failed = failed_ > 0;
+  if (head_.totals) {
+    facts.images = head_.totals->images;
+    facts.labelled = head_.totals->labelled;
+    facts.correct = head_.totals->correct;
+    facts.failed = head_.totals->failed;
+  }
   facts.methods = methods_;
   facts.has_shared = has_shared_;
   facts.heat_weight =
@@ -255,6 +263,10 @@ std::string ReportBuilder::html() const {
   out.reserve(size + (std::size_t{1} << 16U));
   for (const std::string& row : rows_) out += row;
   return out + page::closing(head_);
+}
+
+std::string report_file(int page) {
+  return page <= 1 ? "report.html" : "report-" + std::to_string(page) + ".html";
 }
 
 void ReportBuilder::write(const std::string& path) const { write_file_atomically(path, html()); }

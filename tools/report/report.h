@@ -59,7 +59,19 @@ struct ReportHead {
     Fields fields;
   };
   std::vector<Section> details;  ///< model, methods, layers, seed, device, preprocessing, ...
+  std::string note;              ///< a line under the counts, "the first 500 of 20,000 images"
+
+  /// What the counts at the top say; empty: what the rows of this page add up to.
+  struct Totals {
+    std::int64_t images{0}, labelled{0}, correct{0}, failed{0};
+  };
+  std::optional<Totals> totals;
+  /// Which part of a report of several pages this is; every page is complete in itself.
+  int page{1}, pages{1};
 };
+
+/// "report.html" for page 1, "report-2.html" for page 2.
+[[nodiscard]] std::string report_file(int page);
 
 struct ReportOptions {
   int most_pixels_a_side{320};  ///< larger pictures are shrunk in the report

@@ -86,7 +86,8 @@ std::vector<std::size_t> shuffled(std::size_t count, const Philox& random) {
 
 /// Returns the number of updates.
 std::int64_t fit(Trainer& trainer, const Pictures& all, const weights::Preprocess& rule, const Shape& shape,
-        const CreatureTraining& o, const Context& context) {
+                 const CreatureTraining& o, const Context& context,
+                 const std::function<void(std::int64_t)>& after_epoch) {
   const auto batch = static_cast<std::size_t>(o.batch);
   const std::int64_t per_epoch = static_cast<std::int64_t>(all.labels.size() / batch);
   const std::int64_t total = per_epoch * o.epochs;
@@ -119,6 +120,7 @@ std::int64_t fit(Trainer& trainer, const Pictures& all, const weights::Preproces
                     smooth_loss);
       progress.add(1, note);
     }
+    after_epoch(epoch + 1);
   }
   return updates;
 }
@@ -195,14 +197,18 @@ TrainedNet train_on_creatures(const CreatureTraining& o, const Context& context)
   options.seed = context.common.seed;
   options.engines = context.engines();
   Trainer trainer(model, explain::logits_node(model.graph), options, context.stream());
-  const std::int64_t updates = fit(trainer, all, net.preprocess, shape, o, context);
-  model.parameters = trainer.parameters();
-
   std::string command = "cutaway";
   for (const std::string& word : context.argv) command += " " + word;
-  TrainedNet result{{weights::fold_batch_norm(model), net.preprocess, creatures::class_names(),
-                     {"trained", "creatures", {}, {}, command}},
-                    o.held_out, updates, 0, 0, 0};
+  const auto package_now = [&]() -> weights::Package {
+    model.parameters = trainer.parameters();
+    return {weights::fold_batch_norm(model), net.preprocess, creatures::class_names(),
+            {"trained", "creatures", {}, {}, command}};
+  };
+  const std::int64_t updates = fit(trainer, all, net.preprocess, shape, o, context, [&](std::int64_t epoch) {
+    const bool wanted = std::find(o.checkpoints.begin(), o.checkpoints.end(), epoch) != o.checkpoints.end();
+    if (wanted && o.checkpoint) o.checkpoint(package_now(), epoch);
+  });
+  TrainedNet result{package_now(), o.held_out, updates, 0, 0, 0};
   result.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const CreatureScore score = score_on_creatures(

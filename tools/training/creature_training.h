@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "tools/program/context.h"
 #include "weights/package.h"
@@ -12,6 +14,8 @@ namespace cutaway::tools {
 struct CreatureTraining {
   std::string architecture{"gap-small"};
   std::int64_t images{12000}, epochs{8}, batch{64}, held_out{1000};
+  std::vector<std::int64_t> checkpoints;  ///< epochs (1 is the first) after which `checkpoint` is called
+  std::function<void(const weights::Package&, std::int64_t epoch)> checkpoint;
   float rate{0.1f}, weight_decay{5e-4f}, smoothing{0.05f};
   /// Number of the first held-out picture: far from any training picture of the same seed.
   static constexpr std::uint64_t kHeldOutFirst = 1'000'000'000;

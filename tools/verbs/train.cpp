@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "tools/training/creature_training.h"
@@ -9,7 +10,18 @@
 namespace cutaway::tools {
 namespace {
 
-int train(const CreatureTraining& o, const std::string& target, const Context& context) {
+/// "net-epoch-0005.h5" beside "net.h5".
+std::string checkpoint_path(const std::string& target, std::int64_t epoch) {
+  const std::filesystem::path path = target;
+  char name[40];
+  std::snprintf(name, sizeof name, "-epoch-%04lld", static_cast<long long>(epoch));
+  return (path.parent_path() / (path.stem().string() + name + path.extension().string())).string();
+}
+
+int train(CreatureTraining& o, const std::string& target, const Context& context) {
+  o.checkpoint = [&](const weights::Package& package, std::int64_t epoch) {
+    weights::save(package, checkpoint_path(target, epoch));
+  };
   const TrainedNet trained = train_on_creatures(o, context);
   weights::save(trained.package, target);
   if (context.common.json) {
@@ -46,6 +58,8 @@ void add_train(CLI::App& program, Context& context) {
   verb->add_option("--rate", o->rate, "greatest learning rate")->check(CLI::PositiveNumber)->capture_default_str();
   verb->add_option("--weight-decay", o->weight_decay, "L2 penalty")->check(CLI::NonNegativeNumber)->capture_default_str();
   verb->add_option("--smoothing", o->smoothing, "label smoothing")->check(CLI::Range(0.0, 0.9))->capture_default_str();
+  verb->add_option("--checkpoints", o->checkpoints, "epochs after which the net is kept beside the target, e.g. 1,2,5,10")
+      ->delimiter(',');
   verb->add_option("--held-out", o->held_out, "test pictures")->check(CLI::Range(10, 1000000))->capture_default_str();
   verb->callback([o, target, &context] {
     context.action = [o, target, &context] { return train(*o, *target, context); };

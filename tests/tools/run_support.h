@@ -1,0 +1,102 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "layers/conv.h"
+#include "layers/dense.h"
+#include "layers/global_pool.h"
+#include "layers/max_pool.h"
+#include "layers/relu.h"
+#include "tests/tools/image_test_support.h"
+#include "tools/images/write_image.h"
+#include "tools/program/context.h"
+#include "weights/package.h"
+
+// What the tests of whole runs share.
+namespace cutaway::tools::test {
+
+inline int run(std::vector<std::string> arguments) {
+  arguments.insert(arguments.end(), {"--quiet", "--threads", "1"});
+  return run_program(arguments);
+}
+
+/// A net of 32 x 32 pixels that is explained in a millisecond: two convolutions, global pooling,
+/// four classes.
+inline void make_tiny_model(const std::string& path, std::uint64_t seed = 3) {
+  Graph g({1, 3, 32, 32});
+  const kernels::ConvGeometry three{3, 3, 1, 1, 1, 1, 1, 1, 1};
+  g.add("conv1", std::make_shared<Conv>(8, three));
+  g.add("relu1", std::make_shared<Relu>());
+  g.add("pool1", std::make_shared<MaxPool>(kernels::PoolGeometry{2, 2, 2, 2, 0, 0}, false));
+  g.add("conv2", std::make_shared<Conv>(6, three));
+  g.add("relu2", std::make_shared<Relu>());
+  g.add("gap", std::make_shared<GlobalAveragePool>());
+  g.add("fc", std::make_shared<Dense>(4));
+  Model model(std::move(g));
+  model.parameters = Parameters::initialized(model.graph, seed);
+  weights::Preprocess rule;
+  rule.mean = {127.5F, 127.5F, 127.5F};
+  rule.std = {64.0F, 64.0F, 64.0F};
+  rule.resize = weights::ResizeRule::kWarp;
+  rule.width = rule.height = 32;
+  weights::save({std::move(model), rule, {"ant", "bee", "cat", "dog"}, {}}, path);
+}
+
+inline Image speckled(int seed, int width = 40, int height = 36) {
+  Image image = explain::make_image(width, height);
+  for (std::size_t i = 0; i < image.rgb.size(); ++i) {
+    image.rgb[i] = static_cast<std::uint8_t>(
+        (i * 7 + i / 120 * 13 + static_cast<std::size_t>(seed) * 31) % 251);
+  }
+  return image;
+}
+
+/// `count` pictures and a list of them with labels and expectations; returns the list.
+inline std::string make_pictures(const Folder& folder, int count) {
+  std::string list = "file,label,expected,why\n";
+  fs::create_directories(folder / "p");
+  for (int i = 0; i < count; ++i) {
+    const std::string name = "p/" + std::to_string(i) + ".png";
+    write_image(folder / name, speckled(i));
+    list += name + "," + std::to_string(i % 4) + "," + (i % 3 == 0 ? "cat" : "") + "," +
+            (i % 2 == 0 ? "dog" : "yak") + "\n";
+  }
+  put(folder / "list.csv", list);
+  return folder / "list.csv";
+}
+
+inline std::string bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline nlohmann::json json_file(const std::string& path) {
+  return nlohmann::json::parse(bytes_of(path));
+}
+
+inline std::vector<nlohmann::json> json_lines(const std::string& path) {
+  std::vector<nlohmann::json> lines;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) lines.push_back(nlohmann::json::parse(line));
+  return lines;
+}
+
+/// Name and bytes of all files below a folder; the manifest, which has times in it, is left out.
+inline std::map<std::string, std::string> contents(const std::string& folder) {
+  std::map<std::string, std::string> all;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const std::string name = entry.path().lexically_relative(folder).string();
+    if (entry.is_regular_file() && name != "manifest.json")
+      all[name] = bytes_of(entry.path().string());
+  }
+  return all;
+}
+
+}  // namespace cutaway::tools::test

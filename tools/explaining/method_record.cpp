@@ -1,0 +1,97 @@
+#include "tools/explaining/method_record.h"
+
+#include <algorithm>
+#include <cmath>
+#include <variant>
+
+namespace cutaway::tools {
+namespace {
+
+Record options_of(const explain::Explanation& e) {
+  Record options = Record::object();
+  for (const auto& [name, value] : e.options.values()) {
+    std::visit([&, &key = name](const auto& v) { options[key] = v; }, value);
+  }
+  return options;
+}
+
+Value value_of(const Record& v) {
+  if (v.is_boolean()) return v.get<bool>();
+  if (v.is_number_integer()) return v.get<std::int64_t>();
+  if (v.is_number()) return v.get<double>();
+  if (v.is_string()) return v.get<std::string>();
+  return v.dump();
+}
+
+}  // namespace
+
+Fields MethodRecords::Entry::fields() const {
+  Fields all;
+  if (!rules.empty()) all.push_back({"rules", rules});
+  for (const auto& [name, value] : options.items()) all.push_back({name, value_of(value)});
+  for (const Range& range : ranges) {
+    all.push_back({range.name + "_least", range.least});
+    all.push_back({range.name + "_most", range.most});
+  }
+  return all;
+}
+
+MethodRecords::Entry* MethodRecords::find(const std::string& method, const std::string& layer) {
+  const auto at = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) {
+    return e.method == method && e.layer == layer;
+  });
+  return at == entries_.end() ? nullptr : &*at;
+}
+
+void MethodRecords::widen(Entry& entry, const Record& varies) {
+  for (const auto& [name, value] : varies.items()) {
+    if (!value.is_number()) continue;
+    const double v = value.get<double>();
+    auto range = std::find_if(entry.ranges.begin(), entry.ranges.end(),
+                              [&, &key = name](const Entry::Range& r) { return r.name == key; });
+    if (range == entry.ranges.end()) {
+      const bool known = entry.options.contains(name) && entry.options[name].is_number();
+      const double first = known ? entry.options[name].get<double>() : v;
+      entry.ranges.push_back({name, first, first});
+      range = entry.ranges.end() - 1;
+    }
+    range->least = std::min(range->least, v);
+    range->most = std::max(range->most, v);
+  }
+}
+
+Record MethodRecords::observe(const explain::Explanation& e, Record& fresh) {
+  const Record options = options_of(e);
+  Entry* entry = find(e.method, e.layer);
+  fresh = nullptr;
+  if (entry == nullptr) {
+    entries_.push_back({e.method, e.layer, e.rules, options, {}});
+    fresh = {{"method", e.method}, {"layer", e.layer}, {"rules", e.rules}, {"options", options}};
+    return Record::object();
+  }
+  Record varies = Record::object();
+  for (const auto& [name, value] : options.items()) {
+    if (!entry->options.contains(name) || entry->options[name] != value) varies[name] = value;
+  }
+  widen(*entry, varies);
+  return varies;
+}
+
+void MethodRecords::restore(const Record& method) {
+  const std::string name = method.value("method", "");
+  const std::string layer = method.value("layer", "");
+  if (find(name, layer) != nullptr) return;
+  entries_.push_back({name,
+                      layer,
+                      method.value("rules", ""),
+                      method.contains("options") ? method["options"] : Record::object(),
+                      {}});
+}
+
+void MethodRecords::restore(const std::string& method,
+                            const std::string& layer,
+                            const Record& varies) {
+  if (Entry* entry = find(method, layer)) widen(*entry, varies);
+}
+
+}  // namespace cutaway::tools

@@ -1,0 +1,376 @@
+#include "tools/explaining/pack.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <limits>
+#include <map>
+#include <utility>
+
+#include "runtime/error.h"
+#include "weights/hdf5_handle.h"
+
+namespace cutaway::tools {
+namespace {
+
+namespace hdf5 = weights::hdf5;
+using hdf5::Handle;
+using hdf5::Session;
+
+constexpr std::size_t kChunkBytes = std::size_t{1} << 16U;
+constexpr unsigned kDeflate = 1;
+
+[[noreturn]] void fail(const std::string& path, const std::string& what) {
+  throw Error(ErrorKind::kInternal, "cannot write the file")
+      .at(path + ":" + what)
+      .hint(hdf5::last_message());
+}
+
+std::string column_name(const MapCell& cell) {
+  std::string name = cell.column();
+  std::replace(name.begin(), name.end(), '/', '_');
+  return name;
+}
+
+const char* kind_name(explain::MapKind kind) {
+  switch (kind) {
+    case explain::MapKind::kHeat:
+      return "heat";
+    case explain::MapKind::kScore:
+      return "score";
+    case explain::MapKind::kSigned:
+      return "signed";
+    case explain::MapKind::kReconstruction:
+      return "reconstruction";
+  }
+  return "heat";
+}
+
+void write_text_attribute(hid_t object, const char* name, const std::string& text) {
+  const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type.get(), std::max<std::size_t>(text.size(), 1));
+  H5Tset_cset(type.get(), H5T_CSET_UTF8);
+  H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
+  const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Handle attribute(
+      H5Acreate2(object, name, type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  if (attribute) H5Awrite(attribute.get(), type.get(), text.empty() ? "" : text.c_str());
+}
+
+/// Times would make equal runs differ.
+Handle untimed(hid_t kind) {
+  Handle list(H5Pcreate(kind), H5Pclose);
+  H5Pset_obj_track_times(list.get(), false);
+  return list;
+}
+
+/// An extendible dataset of rows. Deflated unless it holds variable text.
+Handle make_rows(hid_t parent,
+                 const char* name,
+                 hid_t type,
+                 const std::vector<hsize_t>& row,
+                 std::size_t row_bytes,
+                 const void* fill) {
+  std::vector<hsize_t> extents{0}, most{H5S_UNLIMITED}, chunk{};
+  extents.insert(extents.end(), row.begin(), row.end());
+  most.insert(most.end(), row.begin(), row.end());
+  chunk = extents;
+  chunk[0] = std::clamp<hsize_t>(kChunkBytes / std::max<std::size_t>(row_bytes, 1), 1, 1024);
+  const Handle space(
+      H5Screate_simple(static_cast<int>(extents.size()), extents.data(), most.data()), H5Sclose);
+  const Handle plist = untimed(H5P_DATASET_CREATE);
+  H5Pset_chunk(plist.get(), static_cast<int>(chunk.size()), chunk.data());
+  if (fill != nullptr) {
+    H5Pset_fill_value(plist.get(), type, fill);
+    H5Pset_shuffle(plist.get());
+    H5Pset_deflate(plist.get(), kDeflate);
+  }
+  // One chunk at a time is enough for rows in order, and a column more costs no megabyte.
+  const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
+  H5Pset_chunk_cache(access.get(), 7, 2 * kChunkBytes, 1.0);
+  return {H5Dcreate2(parent, name, type, space.get(), H5P_DEFAULT, plist.get(), access.get()),
+          H5Dclose};
+}
+
+/// Selects row `at` of a dataset; the memory space of one row.
+std::pair<Handle, Handle> select_row(hid_t set, std::int64_t at) {
+  Handle space(H5Dget_space(set), H5Sclose);
+  std::array<hsize_t, 4> extents{};
+  const int rank = H5Sget_simple_extent_ndims(space.get());
+  if (rank < 1 || rank > 4) return {};
+  H5Sget_simple_extent_dims(space.get(), extents.data(), nullptr);
+  std::array<hsize_t, 4> start{static_cast<hsize_t>(at), 0, 0, 0};
+  extents[0] = 1;
+  if (H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, extents.data(),
+                          nullptr) < 0)
+    return {};
+  return {std::move(space), Handle(H5Screate_simple(rank, extents.data(), nullptr), H5Sclose)};
+}
+
+bool write_row(hid_t set, std::int64_t at, hid_t type, const void* data) {
+  const auto [file, memory] = select_row(set, at);
+  return file && memory && H5Dwrite(set, type, memory.get(), file.get(), H5P_DEFAULT, data) >= 0;
+}
+
+bool read_row(hid_t set, std::int64_t at, hid_t type, void* data) {
+  const auto [file, memory] = select_row(set, at);
+  return file && memory && H5Dread(set, type, memory.get(), file.get(), H5P_DEFAULT, data) >= 0;
+}
+
+bool extend(hid_t set, std::int64_t rows) {
+  const Handle space(H5Dget_space(set), H5Sclose);
+  std::array<hsize_t, 4> extents{};
+  H5Sget_simple_extent_dims(space.get(), extents.data(), nullptr);
+  extents[0] = static_cast<hsize_t>(rows);
+  return H5Dset_extent(set, extents.data()) >= 0;
+}
+
+Handle text_type() {
+  Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type.get(), H5T_VARIABLE);
+  H5Tset_cset(type.get(), H5T_CSET_UTF8);
+  return type;
+}
+
+}  // namespace
+
+struct PackWriter::State {
+  std::string path, temporary;
+  Handle file, images, maps, numbers, names;
+  struct Column {
+    Handle values, classes;
+    std::array<std::int64_t, 3> shape;
+  };
+  std::map<std::string, Column> columns;
+  std::int64_t rows{0};
+
+  Column& column(const std::string& name, const MapCell& like) {
+    const std::array<std::int64_t, 3> shape{like.channels, like.height, like.width};
+    const auto at = columns.find(name);
+    if (at != columns.end()) {
+      if (at->second.shape != shape) {
+        throw Error(ErrorKind::kShape, "maps of two sizes in one column of the pack").at(name);
+      }
+      return at->second;
+    }
+    const Handle group(H5Gcreate2(maps.get(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+                       H5Gclose);
+    if (!group) fail(path, name);
+    write_text_attribute(group.get(), "method", like.method);
+    write_text_attribute(group.get(), "layer", like.layer);
+    write_text_attribute(group.get(), "target", like.target);
+    write_text_attribute(group.get(), "kind", kind_name(like.kind));
+    const std::vector<hsize_t> row{static_cast<hsize_t>(shape[0]), static_cast<hsize_t>(shape[1]),
+                                   static_cast<hsize_t>(shape[2])};
+    const float nothing = std::numeric_limits<float>::quiet_NaN();
+    const std::int64_t no_class = -1;
+    const auto bytes = static_cast<std::size_t>(shape[0] * shape[1] * shape[2]) * sizeof(float);
+    Column fresh{make_rows(group.get(), "values", H5T_IEEE_F32LE, row, bytes, &nothing),
+                 make_rows(group.get(), "class", H5T_STD_I64LE, {}, sizeof no_class, &no_class),
+                 shape};
+    if (!fresh.values || !fresh.classes) fail(path, name);
+    return columns.emplace(name, std::move(fresh)).first->second;
+  }
+
+  void begin_row(std::int64_t number, const char* name) {
+    const std::int64_t at = rows++;
+    const Handle text = text_type();
+    const bool good = extend(numbers.get(), rows) && extend(names.get(), rows) &&
+                      write_row(numbers.get(), at, H5T_NATIVE_INT64, &number) &&
+                      write_row(names.get(), at, text.get(), &name);
+    if (!good) fail(path, "/images");
+  }
+
+  void put(const std::string& name, const MapCell& like, std::int64_t label, const float* values) {
+    Column& c = column(name, like);
+    const bool good = extend(c.values.get(), rows) && extend(c.classes.get(), rows) &&
+                      write_row(c.values.get(), rows - 1, H5T_NATIVE_FLOAT, values) &&
+                      write_row(c.classes.get(), rows - 1, H5T_NATIVE_INT64, &label);
+    if (!good) fail(path, name);
+  }
+
+  void release() {
+    columns.clear();
+    numbers = Handle();
+    names = Handle();
+    images = Handle();
+    maps = Handle();
+  }
+};
+
+PackWriter::PackWriter(std::string path) : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.path = std::move(path);
+  s.temporary = s.path + ".tmp-" + std::to_string(::getpid());
+  const Session session;
+  const Handle plist = untimed(H5P_FILE_CREATE);
+  s.file =
+      Handle(H5Fcreate(s.temporary.c_str(), H5F_ACC_TRUNC, plist.get(), H5P_DEFAULT), H5Fclose);
+  if (!s.file) throw Error(ErrorKind::kUsage, "cannot write the file").at(s.path);
+  s.images =
+      Handle(H5Gcreate2(s.file.get(), "/images", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  s.maps =
+      Handle(H5Gcreate2(s.file.get(), "/maps", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  const Handle text = text_type();
+  const std::int64_t none = -1;
+  s.numbers = make_rows(s.images.get(), "number", H5T_STD_I64LE, {}, sizeof none, &none);
+  s.names = make_rows(s.images.get(), "name", text.get(), {}, sizeof(char*), nullptr);
+  if (!s.numbers || !s.names) fail(s.path, "/images");
+}
+
+PackWriter::~PackWriter() {
+  const Session session;
+  state_->release();
+  if (!state_->file) return;
+  state_->file = Handle();
+  ::unlink(state_->temporary.c_str());
+}
+
+std::int64_t PackWriter::rows() const noexcept { return state_->rows; }
+
+void PackWriter::add(std::int64_t number,
+                     const std::string& name,
+                     const std::vector<MapCell>& cells) {
+  const Session session;
+  state_->begin_row(number, name.c_str());
+  for (const MapCell& cell : cells) {
+    if (!cell.values.empty())
+      state_->put(column_name(cell), cell, cell.class_index, cell.values.data());
+  }
+}
+
+void PackWriter::close() {
+  State& s = *state_;
+  {
+    const Session session;
+    for (auto& [name, column] : s.columns) {
+      if (!extend(column.values.get(), s.rows) || !extend(column.classes.get(), s.rows))
+        fail(s.path, name);
+    }
+    s.release();
+    const bool flushed = H5Fflush(s.file.get(), H5F_SCOPE_GLOBAL) >= 0;
+    s.file = Handle();
+    if (!flushed) {
+      ::unlink(s.temporary.c_str());
+      fail(s.path, "flush");
+    }
+  }
+  const int fd = ::open(s.temporary.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd >= 0) {
+    ::fsync(fd);
+    ::close(fd);
+  }
+  if (std::rename(s.temporary.c_str(), s.path.c_str()) != 0) {
+    ::unlink(s.temporary.c_str());
+    throw Error(ErrorKind::kInternal, "cannot write the file").at(s.path);
+  }
+}
+
+namespace {
+
+std::string read_text_attribute(hid_t object, const char* name) {
+  const Handle attribute(H5Aopen(object, name, H5P_DEFAULT), H5Aclose);
+  const Handle type(H5Aget_type(attribute.get()), H5Tclose);
+  if (!attribute || !type || H5Tis_variable_str(type.get()) > 0) return {};
+  std::string text(std::min<std::size_t>(H5Tget_size(type.get()), 1U << 16U), '\0');
+  if (H5Aread(attribute.get(), type.get(), text.data()) < 0) return {};
+  text.resize(std::min(text.find('\0'), text.size()));
+  return text;
+}
+
+/// One part that is copied from.
+struct Part {
+  struct Column {
+    std::string name;
+    Handle values, classes;
+    MapCell like;
+    std::vector<float> row;
+  };
+  Handle file, numbers, names;
+  std::vector<Column> columns;
+  std::int64_t rows{0};
+};
+
+herr_t collect_name(hid_t, const char* name, const H5L_info_t*, void* data) {
+  static_cast<std::vector<std::string>*>(data)->emplace_back(name);
+  return 0;
+}
+
+Part open_part(const std::string& path) {
+  Part part;
+  part.file = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
+  if (!part.file) throw hdf5::failure(path, "", "a damaged part of the pack");
+  part.numbers = hdf5::open_object(path, part.file.get(), "/images/number");
+  part.names = hdf5::open_object(path, part.file.get(), "/images/name");
+  const Handle space(H5Dget_space(part.numbers.get()), H5Sclose);
+  part.rows = H5Sget_simple_extent_npoints(space.get());
+  const Handle maps = hdf5::open_object(path, part.file.get(), "/maps");
+  std::vector<std::string> names;
+  H5Literate(maps.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, collect_name, &names);
+  for (const std::string& name : names) {
+    const Handle group = hdf5::open_object(path, part.file.get(), "/maps/" + name);
+    Part::Column column{name,
+                        hdf5::open_object(path, part.file.get(), "/maps/" + name + "/values"),
+                        hdf5::open_object(path, part.file.get(), "/maps/" + name + "/class"),
+                        {},
+                        {}};
+    column.like.method = read_text_attribute(group.get(), "method");
+    column.like.layer = read_text_attribute(group.get(), "layer");
+    column.like.target = read_text_attribute(group.get(), "target");
+    const std::string kind = read_text_attribute(group.get(), "kind");
+    for (const auto k :
+         {explain::MapKind::kScore, explain::MapKind::kSigned, explain::MapKind::kReconstruction}) {
+      if (kind == kind_name(k)) column.like.kind = k;
+    }
+    hsize_t extents[4] = {};
+    const Handle shape(H5Dget_space(column.values.get()), H5Sclose);
+    if (H5Sget_simple_extent_ndims(shape.get()) != 4)
+      throw hdf5::failure(path, name, "a damaged part of the pack");
+    H5Sget_simple_extent_dims(shape.get(), extents, nullptr);
+    column.like.channels = static_cast<std::int64_t>(extents[1]);
+    column.like.height = static_cast<std::int64_t>(extents[2]);
+    column.like.width = static_cast<std::int64_t>(extents[3]);
+    column.row.resize(static_cast<std::size_t>(extents[1] * extents[2] * extents[3]));
+    part.columns.push_back(std::move(column));
+  }
+  return part;
+}
+
+}  // namespace
+
+void merge_packs(const std::vector<std::string>& parts,
+                 const std::vector<std::int64_t>& ends,
+                 const std::string& path) {
+  PackWriter writer(path);
+  for (std::size_t k = 0; k < parts.size(); ++k) {
+    const Session session;
+    Part part = open_part(parts[k]);
+    const Handle text = text_type();
+    for (std::int64_t r = 0; r < part.rows; ++r) {
+      std::int64_t number = 0;
+      char* name = nullptr;
+      if (!read_row(part.numbers.get(), r, H5T_NATIVE_INT64, &number) ||
+          !read_row(part.names.get(), r, text.get(), static_cast<void*>(&name))) {
+        throw hdf5::failure(parts[k], "/images", "a damaged part of the pack");
+      }
+      const std::string kept = name == nullptr ? "" : name;
+      H5free_memory(name);
+      if (number >= ends[k]) break;
+      writer.state_->begin_row(number, kept.c_str());
+      for (Part::Column& column : part.columns) {
+        std::int64_t label = -1;
+        if (!read_row(column.classes.get(), r, H5T_NATIVE_INT64, &label) ||
+            !read_row(column.values.get(), r, H5T_NATIVE_FLOAT, column.row.data())) {
+          throw hdf5::failure(parts[k], column.name, "a damaged part of the pack");
+        }
+        if (label >= 0) writer.state_->put(column.name, column.like, label, column.row.data());
+      }
+    }
+  }
+  writer.close();
+}
+
+}  // namespace cutaway::tools

@@ -1,0 +1,291 @@
+#include "tools/units/run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "explain/render/panel.h"
+#include "explain/units/project.h"
+#include "runtime/config.h"
+#include "runtime/error.h"
+#include "tools/explaining/output_names.h"
+#include "tools/images/atomic_file.h"
+#include "tools/images/preprocess.h"
+#include "tools/images/write_image.h"
+#include "tools/program/progress.h"
+#include "tools/report/manifest.h"
+#include "tools/units/pictures.h"
+#include "tools/units/store.h"
+
+namespace cutaway::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// A tile that waits for its image.
+struct Wanted {
+  std::size_t layer, map_at, place;
+  explain::Activation where;
+};
+
+/// The part of the picture in the frame, mid-grey where the frame hangs over.
+std::vector<std::uint8_t> cut_patch(const explain::Image& photo,
+                                    const explain::UnitFrame& frame,
+                                    const explain::FrameOrigin& origin) {
+  explain::Image patch = explain::make_image(static_cast<int>(frame.width),
+                                             static_cast<int>(frame.height), {128, 128, 128});
+  explain::paste(patch, photo, static_cast<int>(-origin.column), static_cast<int>(-origin.row));
+  return std::move(patch.rgb);
+}
+
+class Units {
+ public:
+  Units(const UnitsJob& job, const weights::Package& package, const Context& context)
+      : job_(job),
+        package_(package),
+        context_(context),
+        rules_(explain::projection_rules(job.rules)) {}
+
+  UnitsSummary run() {
+    auto start = Clock::now();
+    UnitSearch found = find_units(job_, package_, context_);
+    summary_.images = found.images;
+    summary_.failed = found.failed;
+    summary_.layers = std::move(found.layers);
+    summary_.search_seconds = seconds_since(start);
+    make_folder();
+    start = Clock::now();
+    UnitStore store(job_.out + "/units.h5");
+    project(store);
+    summary_.project_seconds = seconds_since(start);
+    draw(store);
+    store.close();
+    write_json();
+    summary_.index = job_.out + "/index.html";
+    write_file_atomically(summary_.index, units_page(job_, summary_, files_, names_));
+    write_manifest_file();
+    return std::move(summary_);
+  }
+
+ private:
+  void make_folder() const {
+    std::error_code error;
+    fs::create_directories(job_.out, error);
+    if (error)
+      throw Error(ErrorKind::kInput, "cannot make the folder: " + error.message()).at(job_.out);
+    fs::remove(job_.out + "/manifest.json", error);
+  }
+
+  [[nodiscard]] std::map<std::int64_t, std::vector<Wanted>> wanted() const {
+    std::map<std::int64_t, std::vector<Wanted>> all;
+    for (std::size_t l = 0; l < summary_.layers.size(); ++l) {
+      const UnitsLayer& layer = summary_.layers[l];
+      for (std::size_t m = 0; m < layer.maps.size(); ++m) {
+        const auto best = layer.best.of(layer.maps[m]);
+        for (std::size_t k = 0; k < best.size(); ++k)
+          all[best[k].image].push_back({l, m, k, best[k]});
+      }
+    }
+    return all;
+  }
+
+  void project(UnitStore& store) {
+    const Shape shape = package_.model.graph.node(0).shape;
+    std::vector<NodeId> nodes;
+    for (const UnitsLayer& layer : summary_.layers) nodes.push_back(layer.node);
+    explain::UnitProjector projector(package_.model, nodes, rules_, shape, context_.stream(),
+                                     context_.engines());
+    for (std::size_t l = 0; l < summary_.layers.size(); ++l) {
+      const UnitsLayer& layer = summary_.layers[l];
+      const explain::UnitFrame& frame = projector.frame(l);
+      store.add_layer({layer.name, job_.rules, static_cast<std::int64_t>(layer.maps.size()),
+                       job_.top, shape.c, frame.height, frame.width},
+                      layer.best, layer.maps);
+    }
+    const auto all = wanted();
+    std::int64_t total = 0;
+    for (const auto& [image, tiles] : all) total += static_cast<std::int64_t>(tiles.size());
+    Progress progress("project", total, context_.common.quiet);
+    const ImageSourcePtr source = open_images(job_.data, job_.source);
+    ImageEntry entry;
+    std::int64_t at = 0;
+    for (const auto& [image, tiles] : all) {
+      throw_if_interrupted();
+      bool there = true;
+      // Only what is wanted is read.
+      for (; there && at <= image; ++at) there = source->next(entry, at == image);
+      if (!there)
+        throw Error(ErrorKind::kInput, "the data changed while it was read").at(job_.data.front());
+      project_image(store, projector, entry, tiles);
+      progress.add(static_cast<std::int64_t>(tiles.size()));
+    }
+    summary_.projections = total;
+  }
+
+  void project_image(UnitStore& store,
+                     explain::UnitProjector& projector,
+                     const ImageEntry& entry,
+                     const std::vector<Wanted>& tiles) {
+    const explain::Image photo = resize_and_crop(read_entry(entry), package_.preprocess);
+    Tensor input(kCpuDevice, DType::kF32,
+                 {1, package_.preprocess.channels(), photo.height, photo.width});
+    fill_input(photo, package_.preprocess, input.ref().out(), 0);
+    projector.set_image(input);
+    names_.emplace_back(tiles.front().where.image, entry.name);
+    for (const Wanted& w : tiles) {
+      const UnitsLayer& layer = summary_.layers[w.layer];
+      const Executor::Unit unit{layer.maps[w.map_at], w.where.row, w.where.column, w.where.value};
+      UnitTile tile;
+      tile.projection = std::move(projector.project_units(w.layer, std::span(&unit, 1)).front());
+      const explain::UnitFrame& frame = projector.frame(w.layer);
+      tile.patch = cut_patch(photo, frame, explain::frame_origin(frame, unit.row, unit.column));
+      store.write(w.layer, static_cast<std::int64_t>(w.map_at), static_cast<std::int64_t>(w.place),
+                  tile);
+    }
+  }
+
+  void draw(const UnitStore& store) {
+    for (std::size_t l = 0; l < summary_.layers.size(); ++l) {
+      const UnitsLayer& layer = summary_.layers[l];
+      const std::string folder = file_word(layer.name);
+      fs::create_directories(job_.out + "/" + folder);
+      files_.emplace_back();
+      std::vector<explain::Image> sheet;
+      int sheets = 0;
+      for (std::size_t m = 0; m < layer.maps.size(); ++m) {
+        throw_if_interrupted();
+        sheet.push_back(picture(store, l, m));
+        char name[32];
+        std::snprintf(name, sizeof name, "/map-%04lld.png", static_cast<long long>(layer.maps[m]));
+        files_.back().push_back(folder + name);
+        write_file_atomically(job_.out + "/" + files_.back().back(), encode_png(sheet.back()),
+                              Durability::kRename);
+        constexpr std::size_t kMapsASheet = 32;
+        if (sheet.size() < kMapsASheet && m + 1 < layer.maps.size()) continue;
+        ++sheets;
+        const std::string number = sheets == 1 ? "" : "-" + std::to_string(sheets);
+        write_png(job_.out + "/" + folder + number + ".png", unit_sheet(sheet));
+        sheet.clear();
+      }
+    }
+  }
+
+  [[nodiscard]] explain::Image picture(const UnitStore& store, std::size_t l, std::size_t m) const {
+    const UnitsLayer& layer = summary_.layers[l];
+    const auto best = layer.best.of(layer.maps[m]);
+    std::vector<UnitTile> tiles;
+    for (std::size_t k = 0; k < best.size(); ++k) {
+      tiles.push_back(store.read(l, static_cast<std::int64_t>(m), static_cast<std::int64_t>(k)));
+    }
+    UnitCaption caption{layer.name + " map " + std::to_string(layer.maps[m]), ""};
+    if (!best.empty()) {
+      const auto text = [](float v) { return explain::format_number(static_cast<double>(v)); };
+      caption.note = best.front().value > 0
+                         ? text(best.front().value) + " to " + text(best.back().value)
+                         : "never active";
+    }
+    return unit_picture(tiles, store.shape(l), package_.preprocess, caption);
+  }
+
+  void write_json() const {
+    using Json = nlohmann::ordered_json;
+    std::map<std::int64_t, std::string> names(names_.begin(), names_.end());
+    Json layers = Json::array();
+    for (const UnitsLayer& layer : summary_.layers) {
+      Json maps = Json::array();
+      for (const std::int64_t map : layer.maps) {
+        Json top = Json::array();
+        for (const explain::Activation& a : layer.best.of(map)) {
+          top.push_back({{"image", a.image},
+                         {"name", names[a.image]},
+                         {"value", a.value},
+                         {"row", a.row},
+                         {"column", a.column}});
+        }
+        maps.push_back({{"map", map}, {"top", std::move(top)}});
+      }
+      layers.push_back({{"layer", layer.name}, {"maps", std::move(maps)}});
+    }
+    const Json root{{"model", job_.model_path},
+                    {"rules", job_.rules},
+                    {"images", summary_.images},
+                    {"layers", layers}};
+    write_file_atomically(job_.out + "/units.json",
+                          root.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  }
+
+  void write_manifest_file() {
+    Manifest m;
+    m.tool_version = CUTAWAY_VERSION;
+    m.argv = {"cutaway"};
+    m.argv.insert(m.argv.end(), context_.argv.begin(), context_.argv.end());
+    m.model = {job_.model_path,
+               fs::path(job_.model_path).stem().string(),
+               package_.provenance.source_sha256,
+               {{"weights_hash", weights::weights_hash(package_.model)},
+                {"parameters", package_.model.graph.parameter_count()},
+                {"source", package_.provenance.source_file}}};
+    m.preprocessing = fields_of(package_.preprocess);
+    for (const UnitsLayer& layer : summary_.layers) {
+      m.methods.push_back({"units",
+                           layer.name,
+                           "chosen by the user",
+                           "strongest activation of each image",
+                           {{"rules", job_.rules},
+                            {"top", job_.top},
+                            {"maps", layer.maps},
+                            {"seed", std::string("the activation")},
+                            {"ties", std::string("lower image, row, column")}}});
+    }
+    m.seed = context_.common.seed;
+    m.device = to_string(device_of(context_.stream()));
+    m.precision = context_.common.precision;
+    m.threads = CpuStream(context_.common.threads).threads();
+    m.counts = {summary_.images + summary_.failed, summary_.images, summary_.failed,
+                summary_.projections};
+    m.timings = {{"search", summary_.search_seconds, summary_.images},
+                 {"project", summary_.project_seconds, summary_.projections}};
+    summary_.manifest = job_.out + "/manifest.json";
+    write_manifest(summary_.manifest, m);
+  }
+
+  const UnitsJob& job_;
+  const weights::Package& package_;
+  const Context& context_;
+  RuleSet rules_;
+  UnitsSummary summary_;
+  std::vector<std::vector<std::string>> files_;
+  std::vector<std::pair<std::int64_t, std::string>> names_;  // by image, ascending
+};
+
+}  // namespace
+
+void check_units_job(const UnitsJob& job) {
+  if (std::find(job.data.begin(), job.data.end(), "-") != job.data.end()) {
+    throw Error(ErrorKind::kUsage, "the data is gone through twice, standard input only once")
+        .hint("give a list");
+  }
+  std::error_code ignored;
+  if (!job.overwrite && fs::exists(job.out + "/manifest.json", ignored)) {
+    throw Error(ErrorKind::kUsage, "the folder already holds a finished run")
+        .at(job.out)
+        .hint("choose another --out, or --overwrite");
+  }
+}
+
+UnitsSummary run_units(const UnitsJob& job,
+                       const weights::Package& package,
+                       const Context& context) {
+  check_units_job(job);
+  return Units(job, package, context).run();
+}
+
+}  // namespace cutaway::tools

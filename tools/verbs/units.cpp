@@ -1,0 +1,122 @@
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "runtime/error.h"
+#include "tools/program/network.h"
+#include "tools/units/evolution.h"
+#include "tools/units/run.h"
+#include "tools/verbs/verbs.h"
+
+namespace cutaway::tools {
+namespace {
+
+struct Options {
+  UnitsJob job;
+  std::vector<std::string> maps, checkpoints;
+};
+
+/// "17" or "0-31".
+void add_maps(const std::string& text, std::vector<std::int64_t>& maps) {
+  const char* end = text.data() + text.size();
+  std::int64_t first = -1;
+  auto r = std::from_chars(text.data(), end, first);
+  std::int64_t last = first;
+  if (r.ec == std::errc{} && r.ptr != end && *r.ptr == '-')
+    r = std::from_chars(r.ptr + 1, end, last);
+  if (r.ec != std::errc{} || r.ptr != end || first < 0 || last < first || last > 1'000'000) {
+    throw Error(ErrorKind::kUsage, "--maps").expected("numbers and ranges, 3,8-15").got(text);
+  }
+  for (std::int64_t map = first; map <= last; ++map) maps.push_back(map);
+}
+
+void print(const UnitsSummary& s, const Context& context) {
+  std::size_t maps = 0;
+  for (const UnitsLayer& layer : s.layers) maps += layer.maps.size();
+  if (context.common.json) {
+    const nlohmann::ordered_json result{{"images", s.images},
+                                        {"failed", s.failed},
+                                        {"layers", s.layers.size()},
+                                        {"maps", maps},
+                                        {"projections", s.projections},
+                                        {"search_seconds", s.search_seconds},
+                                        {"project_seconds", s.project_seconds},
+                                        {"index", s.index},
+                                        {"manifest", s.manifest}};
+    std::printf("%s\n", result.dump(2).c_str());
+    return;
+  }
+  std::printf("%lld images, %zu maps of %zu layers, %lld projections\n",
+              static_cast<long long>(s.images), maps, s.layers.size(),
+              static_cast<long long>(s.projections));
+  if (s.failed > 0) std::printf("%lld images failed\n", static_cast<long long>(s.failed));
+  std::printf("search %.3f s, projections %.3f s\n%s\n", s.search_seconds, s.project_seconds,
+              s.index.c_str());
+}
+
+int show_evolution(const Options& o, const Context& context) {
+  const EvolutionSummary s = run_evolution(o.job, o.checkpoints, context);
+  if (context.common.json) {
+    const nlohmann::ordered_json result{
+        {"images", s.images},        {"failed", s.failed}, {"checkpoints", s.checkpoints},
+        {"layers", s.layers.size()}, {"index", s.index},   {"manifest", s.manifest}};
+    std::printf("%s\n", result.dump(2).c_str());
+  } else {
+    std::printf("%lld images, %zu layers at %zu checkpoints\n%s\n",
+                static_cast<long long>(s.images), s.layers.size(), s.checkpoints.size(),
+                s.index.c_str());
+  }
+  return s.failed == 0 ? kExitOk : kExitPartial;
+}
+
+int show_units(Options& o, const Context& context) {
+  for (const std::string& text : o.maps) add_maps(text, o.job.maps);
+  if (o.checkpoints.empty() == o.job.model_path.empty()) {
+    throw Error(ErrorKind::kUsage, "units").expected("a model, or --checkpoints");
+  }
+  if (!o.checkpoints.empty()) return show_evolution(o, context);
+  const weights::Package package = load_network(o.job.model_path);
+  const UnitsSummary summary = run_units(o.job, package, context);
+  print(summary, context);
+  return summary.failed == 0 ? kExitOk : kExitPartial;
+}
+
+}  // namespace
+
+void add_units(CLI::App& program, Context& context) {
+  auto o = std::make_shared<Options>();
+  CLI::App* verb = program.add_subcommand(
+      "units", "What drives each feature map: strongest patches and projections");
+  verb->footer(
+      "Zeiler & Fergus 2013, figure 2. Two passes over the data, in a fixed amount of memory.\n"
+      "example: cutaway units googlenet.h5 --data photos/ --layers conv2/3x3,inception_3a/output "
+      "--out units");
+  verb->add_option("model", o->job.model_path, "a Cutaway package");
+  verb->add_option("--data", o->job.data,
+                   "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5")
+      ->required();
+  verb->add_option("--layers", o->job.layers, "layers, separated by commas")
+      ->delimiter(',')
+      ->required();
+  verb->add_option("--checkpoints", o->checkpoints,
+                   "instead of a model: packages of one training, in order, with commas; shows how "
+                   "maps evolve")
+      ->delimiter(',');
+  verb->add_option("--out", o->job.out, "folder for the results")->required();
+  verb->add_option("--maps", o->maps, "feature maps, e.g. 3,8-15 (default: all)")->delimiter(',');
+  verb->add_option("--top", o->job.top, "units a map")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  verb->add_option("--rules", o->job.rules, "deconvnet, deconvnet_lrn, gradient, guided")
+      ->capture_default_str();
+  verb->add_option("--batch", o->job.batch, "pictures at a time")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  verb->add_flag("--recursive", o->job.source.recursive, "look into sub-folders");
+  verb->add_flag("--overwrite", o->job.overwrite, "write into the folder of a finished run");
+  verb->callback(
+      [o, &context] { context.action = [o, &context] { return show_units(*o, context); }; });
+}
+
+}  // namespace cutaway::tools
