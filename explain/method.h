@@ -41,13 +41,13 @@ class Needs {
 /// evaluators for whatever else a method wants to ask the network.
 class Passes {
  public:
-  /// `first` is the number of the batch's first image in the whole run.
+  /// `numbers`: see image_number(); empty: made from the images.
   Passes(Executor& executor,
          EvaluatorPool& evaluators,
          const Setting& setting,
          const Tensor& input,
          std::span<const std::int64_t> targets,
-         std::int64_t first = 0);
+         std::span<const std::uint64_t> numbers = {});
 
   [[nodiscard]] const Model& model() const noexcept { return executor_.model(); }
   [[nodiscard]] const Graph& graph() const noexcept { return model().graph; }

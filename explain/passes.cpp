@@ -35,7 +35,7 @@ Passes::Passes(Executor& executor,
                const Setting& setting,
                const Tensor& input,
                std::span<const std::int64_t> targets,
-               std::int64_t first)
+               std::span<const std::uint64_t> numbers)
     : executor_(executor),
       evaluators_(evaluators),
       setting_(setting),

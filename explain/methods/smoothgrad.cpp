@@ -65,7 +65,7 @@ class SmoothGrad final : public Method {
   void explain_one(Evaluator& evaluator,
                    std::span<const float> x,
                    std::int64_t target,
-                   std::int64_t image,
+                   std::uint64_t image,
                    std::span<float> map) const {
     const auto [least, most] = std::ranges::minmax(x);
     const float sigma = static_cast<float>(noise_) * (most - least);

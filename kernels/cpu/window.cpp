@@ -1,3 +1,4 @@
 #define CUTAWAY_STREAM CpuStream
-#include "kernels/window.inl"
 #include "kernels/cpu/for_each.h"
+
+#include "kernels/window.inl"
