@@ -88,6 +88,15 @@ TEST_CASE("prototxt: in place layers, Split, flattening, aliases") {
   CHECK(g.node(g.last()).shape == Shape{1, 5, 1, 1});
 }
 
+TEST_CASE("prototxt: rectifiers of all kinds") {
+  const Graph g =
+      graph_of(kInput + layer("a", "ReLU", "data", "a", "relu_param { negative_slope: 0.25 }") +
+               layer("b", "ReLU6", "a", "b"))
+          .graph;
+  CHECK(g.node(g.find("a")).layer->attributes().number("slope", 0) == 0.25);
+  CHECK(g.node(g.find("b")).layer->type() == "clip");
+}
+
 TEST_CASE("prototxt: V1 layers and input_shape") {
   const Graph g =
       graph_of(
@@ -132,7 +141,7 @@ TEST_CASE("prototxt: training files give the net of the TEST phase without its h
 TEST_CASE("prototxt: everything unsupported is told at once, with name, type and line") {
   const std::string message =
       refused(kInput + layer("a", "Deconvolution", "data", "a") +
-              layer("b", "ReLU", "a", "b", "relu_param { negative_slope: 0.5 unknown: 3 }") +
+              layer("b", "ReLU", "a", "b", "relu_param { negative_slope: 5 unknown: 3 }") +
               layer("c", "Pooling", "b", "c", "pooling_param { pool: STOCHASTIC kernel_size: 2 }") +
               layer("d", "LRN", "c", "d", "lrn_param { norm_region: WITHIN_CHANNEL }") +
               layer("e", "Eltwise", "d", "e", "eltwise_param { operation: PROD }"));

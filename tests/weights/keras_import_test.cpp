@@ -168,6 +168,17 @@ TEST_CASE("\"same\" padding as TensorFlow has it") {
   CHECK(pool.graph.node(pool.graph.last()).shape == Shape{1, 3, 4, 4});
 }
 
+TEST_CASE("rectifiers of all kinds") {
+  const KerasGraph k = keras_graph(
+      sequential(layer("LeakyReLU", "l") + ", " + layer("ReLU", "six", R"("max_value": 6.0)") +
+                 ", " +
+                 layer("Conv2D", "c", R"("filters": 2, "kernel_size": 1, "activation": "relu6")")),
+      "model");
+  CHECK(k.graph.node(k.graph.find("l")).layer->attributes().number("slope", 0) == 0.3);
+  CHECK(k.graph.node(k.graph.find("six")).layer->type() == "clip");
+  CHECK(k.graph.node(k.graph.find("c_relu6")).layer->attributes().number("high", 0) == 6.0);
+}
+
 TEST_CASE("channels_first, Keras 2's functional form, and unused branches") {
   const std::string json = R"({"class_name": "Model", "config": {"name": "m", "layers": [
     {"class_name": "Dense", "name": "d", "config": {"name": "d", "units": 2, "activation": "softmax"}, "inbound_nodes": [[["f", 0, 0, {}]]]},

@@ -6,6 +6,7 @@
 
 #include "layers/add.h"
 #include "layers/batch_norm.h"
+#include "layers/clip.h"
 #include "layers/concat.h"
 #include "layers/dense.h"
 #include "layers/dropout.h"
@@ -122,6 +123,7 @@ class Builder {
   LayerPtr plain(const CaffeDescription& d, const Shape& shape) {
     const TextMessage& m = *d.message;
     if (d.type == "ReLU") return caffe_relu(m.message("relu_param"), complaints_);
+    if (d.type == "ReLU6") return std::make_shared<Clip>(0.0, 6.0);
     if (d.type == "Pooling") return caffe_pooling(m.message("pooling_param"), shape, complaints_);
     if (d.type == "LRN") return caffe_lrn(m.message("lrn_param"), complaints_);
     if (d.type == "Dropout") {

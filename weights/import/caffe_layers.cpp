@@ -3,6 +3,7 @@
 #include "layers/average_pool.h"
 #include "layers/conv.h"
 #include "layers/global_pool.h"
+#include "layers/leaky_relu.h"
 #include "layers/lrn.h"
 #include "layers/max_pool.h"
 #include "layers/relu.h"
@@ -118,10 +119,8 @@ LayerPtr caffe_relu(const TextMessage& p, CaffeComplaints& c) {
   p.ignore({"engine"});
   const double slope = p.number("negative_slope", 0);
   complain_unread(p, "relu_param", c);
-  if (slope != 0) {
-    c.add("ReLU with negative_slope");
-    return nullptr;
-  }
+  if (slope > 0 && slope <= 1) return std::make_shared<LeakyRelu>(slope);
+  if (slope != 0) c.add("ReLU with a negative_slope outside 0 to 1");
   return std::make_shared<Relu>();
 }
 

@@ -6,12 +6,14 @@
 #include "layers/add.h"
 #include "layers/average_pool.h"
 #include "layers/batch_norm.h"
+#include "layers/clip.h"
 #include "layers/concat.h"
 #include "layers/conv.h"
 #include "layers/dense.h"
 #include "layers/dropout.h"
 #include "layers/flatten.h"
 #include "layers/global_pool.h"
+#include "layers/leaky_relu.h"
 #include "layers/max_pool.h"
 #include "layers/pad.h"
 #include "layers/relu.h"
@@ -249,6 +251,8 @@ NodeId KerasBuilder::activation(const KerasLayer& layer,
   const std::string kind = text("activation", "linear");
   LayerPtr made;
   if (kind == "relu") made = std::make_shared<Relu>();
+  if (kind == "relu6") made = std::make_shared<Clip>(0.0, 6.0);
+  if (kind == "leaky_relu") made = std::make_shared<LeakyRelu>(0.2);
   if (kind == "softmax") made = std::make_shared<Softmax>();
   if (made == nullptr) {
     if (kind == "linear" && own_node) return add(name, std::make_shared<Dropout>(0.0f), {in});
@@ -435,11 +439,15 @@ NodeId KerasBuilder::relu(const KerasLayer& layer, NodeId in) {
   const double slope = number(name, leaky ? 0.3 : 0.0);
   const double most = number("max_value", -1);
   if (number("threshold", 0) != 0) complain("ReLU with a threshold");
-  if (slope != 0 || most >= 0) {
-    complain(slope != 0 ? "leaky ReLU" : "ReLU with a largest value");
-    return in;
+  LayerPtr made = std::make_shared<Relu>();
+  if (slope != 0 && (most >= 0 || !(slope > 0 && slope <= 1))) {
+    complain("leaky ReLU with a largest value or a slope outside 0 to 1");
+  } else if (slope != 0) {
+    made = std::make_shared<LeakyRelu>(slope);
+  } else if (most > 0 && std::isfinite(most)) {
+    made = std::make_shared<Clip>(0.0, most);
   }
-  const NodeId node = add(layer.name, std::make_shared<Relu>(), {in});
+  const NodeId node = add(layer.name, std::move(made), {in});
   if (hwc_.contains(in)) hwc_[node] = hwc_[in];
   return node;
 }

@@ -4,6 +4,7 @@
 #include "layers/average_pool.h"
 #include "layers/conv.h"
 #include "layers/dropout.h"
+#include "layers/leaky_relu.h"
 #include "layers/lrn.h"
 #include "layers/max_pool.h"
 #include "layers/pad.h"
@@ -135,14 +136,7 @@ class Chain {
     if (name_.empty()) name_ = "layer" + std::to_string(graph_.size());
     if (type_ == "conv") return conv(layer);
     if (type_ == "pool") return pool(layer);
-    if (type_ == "relu") {
-      const MatValue* leak = layer.field("leak");
-      if (leak != nullptr && leak->kind == MatValue::Kind::kNumbers && leak->count() == 1 &&
-          leak->numbers(1)[0] != 0) {
-        complain("leaky ReLU");
-      }
-      return append(std::make_shared<Relu>());
-    }
+    if (type_ == "relu") return relu(layer);
     if (type_ == "normalize" || type_ == "lrn") return lrn(layer);
     if (type_ == "softmax" || type_ == "softmaxloss") return append(std::make_shared<Softmax>());
     if (type_ == "dropout") {
@@ -239,6 +233,16 @@ class Chain {
       return append(std::make_shared<MaxPool>(g, ceil_mode));
     }
     complain("pooling with this padding");
+  }
+
+  void relu(const MatValue& layer) {
+    const MatValue* leak = layer.field("leak");
+    const bool given =
+        leak != nullptr && leak->kind == MatValue::Kind::kNumbers && leak->count() == 1;
+    const double slope = given ? double{leak->numbers(1)[0]} : 0.0;
+    if (slope > 0 && slope <= 1) return append(std::make_shared<LeakyRelu>(slope));
+    if (slope != 0) return complain("a leak outside 0 to 1");
+    append(std::make_shared<Relu>());
   }
 
   void lrn(const MatValue& layer) {
