@@ -122,6 +122,20 @@ class InstabilitySamples {
   std::vector<std::vector<Entry>> pairs_;
 };
 
+/// Every node at its mean place in every picture.
+Records held_still(const Records& like) {
+  Records records = like;
+  for (std::int64_t n = 0; n < like.nodes(); ++n) {
+    for (Rows* rows : {&records.h, &records.w}) {
+      double mean = 0;
+      for (std::int64_t i = 0; i < like.images(); ++i) mean += static_cast<double>(rows->row(n)[i]);
+      std::fill_n(rows->row(n), like.images(),
+                  static_cast<float>(mean / static_cast<double>(like.images())));
+    }
+  }
+  return records;
+}
+
 void measure_instability(const Scene& scene,
                          const GraphEvaluationOptions& o,
                          GraphEvaluation& out) {
@@ -129,37 +143,40 @@ void measure_instability(const Scene& scene,
   for (const std::string& name : out.landmarks) landmarks.push_back(scene.landmark(name));
   const auto samples = static_cast<std::size_t>(o.samples) + 1;
   const std::size_t layers = scene.records.size();
-  std::vector<double> all[3];
+  std::vector<double> all[4];
   for (auto& v : all) v.assign(samples, 0.0);
   for (std::size_t l = 0; l < layers; ++l) {
     const LayerSpec& spec = scene.graph().layers[l].spec;
     const Records raw = raw_filters(scene.features.maps[l], scene.mirror);
     const auto nodes = best_nodes(scene.records[l], o.nodes, o.best);
     const Records random = random_positions_like(scene.records[l], spec, o.seed);
-    const InstabilitySamples sources[3] = {
-        {spec, scene.records[l], nodes, landmarks, static_cast<double>(scene.side), o},
-        {spec, raw, best_nodes(raw, o.nodes, o.best), landmarks, static_cast<double>(scene.side),
-         o},
-        {spec, random, nodes, landmarks, static_cast<double>(scene.side), o}};
-    std::vector<double> own[4];
+    const Records still = held_still(scene.records[l]);
+    const auto side = static_cast<double>(scene.side);
+    const InstabilitySamples sources[4] = {
+        {spec, scene.records[l], nodes, landmarks, side, o},
+        {spec, raw, best_nodes(raw, o.nodes, o.best), landmarks, side, o},
+        {spec, random, nodes, landmarks, side, o},
+        {spec, still, nodes, landmarks, side, o}};
+    std::vector<double> own[5];
     for (auto& v : own) v.resize(samples);
     for (std::size_t k = 0; k < samples; ++k) {
       const std::vector<int> counts =
           resample(scene.images(), static_cast<std::int64_t>(k), o.seed);
-      for (std::size_t s = 0; s < 3; ++s) {
+      for (std::size_t s = 0; s < 4; ++s) {
         own[s][k] = sources[s].mean(counts);
         all[s][k] += own[s][k] / static_cast<double>(layers);
       }
-      own[3][k] = own[0][k] / own[1][k];
+      own[4][k] = own[0][k] / own[1][k];
     }
     out.instability.push_back({spec.name, interval_of(own[0]), interval_of(own[1]),
-                               interval_of(own[2]), interval_of(own[3])});
+                               interval_of(own[2]), interval_of(own[3]), interval_of(own[4])});
   }
   std::vector<double> ratio(samples);
   for (std::size_t k = 0; k < samples; ++k) ratio[k] = all[0][k] / all[1][k];
   out.graph = interval_of(all[0]);
   out.filters = interval_of(all[1]);
   out.random = interval_of(all[2]);
+  out.still = interval_of(all[3]);
   out.ratio = interval_of(ratio);
 }
 

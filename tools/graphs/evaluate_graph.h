@@ -29,7 +29,7 @@ struct GraphEvaluationOptions {
 /// places.
 struct InstabilityRow {
   std::string layer;
-  Interval graph, filters, random, ratio;  ///< ratio: graph over filters
+  Interval graph, filters, random, still, ratio;  ///< ratio: graph over filters
 };
 /// How a layer's best nodes sit on annotated parts.
 struct HitRow {
@@ -57,7 +57,7 @@ struct GraphEvaluation {
   std::vector<std::string> landmarks;
   std::vector<InstabilityRow> instability;
   Interval ratio;  ///< mean instability over the layers, graph over filters
-  Interval graph, filters, random;
+  Interval graph, filters, random, still;
   std::vector<HitRow> hits;
   std::vector<ShotRow> shots;
 };

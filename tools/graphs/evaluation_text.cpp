@@ -32,11 +32,12 @@ void add(std::string& text, const std::vector<std::string>& cells) {
 
 std::string to_text(const GraphEvaluation& e) {
   std::string text = "location instability (lower is better)\n";
-  add(text, {"layer", "graph", "filters", "random", "graph / filters"});
+  add(text, {"layer", "graph", "filters", "random", "held still", "graph / filters"});
   for (const InstabilityRow& r : e.instability) {
-    add(text, {r.layer, cell(r.graph), cell(r.filters), cell(r.random), cell(r.ratio)});
+    add(text,
+        {r.layer, cell(r.graph), cell(r.filters), cell(r.random), cell(r.still), cell(r.ratio)});
   }
-  add(text, {"mean", cell(e.graph), cell(e.filters), cell(e.random), cell(e.ratio)});
+  add(text, {"mean", cell(e.graph), cell(e.filters), cell(e.random), cell(e.still), cell(e.ratio)});
   text += "\nbest nodes on annotated parts; edges between nodes that are on a part\n";
   add(text, {"layer", "hit rate", "filters", "random", "same part (chance)", "together (chance)",
              "edges"});
