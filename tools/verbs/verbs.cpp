@@ -7,6 +7,7 @@ void add_verbs(CLI::App& program, Context& context) {
   add_classify(program, context);
   add_explain(program, context);
   add_visualize(program, context);
+  add_filters(program, context);
   add_convert(program, context);
   add_train(program, context);
   add_dataset(program, context);

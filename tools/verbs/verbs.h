@@ -9,6 +9,7 @@ void add_info(CLI::App& program, Context& context);
 void add_classify(CLI::App& program, Context& context);
 void add_explain(CLI::App& program, Context& context);
 void add_visualize(CLI::App& program, Context& context);
+void add_filters(CLI::App& program, Context& context);
 void add_convert(CLI::App& program, Context& context);
 void add_train(CLI::App& program, Context& context);
 void add_dataset(CLI::App& program, Context& context);
