@@ -66,7 +66,7 @@ int visualize(Options& o, const Context& context) {
   Attributes options;
   if (!o.job.invert.empty() && how == AscentMode::kPenalized) {
     // A loss of at most 1 against penalties of about 1: found with GoogLeNet.
-    options = {{"objective_weight", 300.0}, {"rate", 12.0}};
+    options = {{"objective_weight", 300.0}, {"rate", 12.0}, {"variation_weight", 30.0}};
   }
   for (const std::string& text : o.options) {
     auto [name, value] = parse_assignment(text, "--option");

@@ -154,6 +154,14 @@ class Run {
     }
     if (!job_.invert.empty()) {
       const Tensor photo = photograph(job_.invert, false);
+      const Shape want = picture_shape();
+      if (photo.shape().h != want.h || photo.shape().w != want.w) {
+        throw Error(ErrorKind::kShape, "picture after preprocessing")
+            .at(job_.invert)
+            .expected(std::to_string(want.w) + "x" + std::to_string(want.h))
+            .got(std::to_string(photo.shape().w) + "x" + std::to_string(photo.shape().h))
+            .hint("resize the picture, or give --size");
+      }
       explain::LayerScore score(package_.model, layer(), photo.shape(), context_.stream(),
                                 context_.engines());
       all.push_back(

@@ -1,8 +1,9 @@
 #include "tools/visualizing/settings.h"
 
+#include <algorithm>
 #include <array>
-#include <functional>
 
+#include "layers/graph.h"
 #include "runtime/error.h"
 
 namespace cutaway::tools {
@@ -129,6 +130,18 @@ void apply_preset(explain::YosinskiOptions& o, std::int64_t preset) {
   o.contribution_percentile = p.contribution;
 }
 
+void refuse_unknown(const Attributes& options, const AscentSettings& settings) {
+  std::vector<std::string> known;
+  for (const Field& field : fields_of(settings)) known.push_back(field.name);
+  if (settings.mode == AscentMode::kYosinski) known.emplace_back("preset");
+  for (const auto& [name, value] : options.values()) {
+    if (std::ranges::find(known, name) != known.end()) continue;
+    std::string hint = "did you mean";
+    for (const std::string& near : nearest_names(name, known)) hint += " '" + near + "'";
+    throw Error(ErrorKind::kUsage, "no such option '" + name + "'").hint(hint);
+  }
+}
+
 }  // namespace
 
 AscentMode parse_mode(const std::string& name) {
@@ -173,7 +186,7 @@ AscentSettings read_settings(AscentMode mode, std::int64_t steps, const Attribut
     }
     Read read(all);
     visit(s, read);
-    all.expect_all_read();
+    refuse_unknown(all, s);
   } catch (const Error& error) {
     throw Error(ErrorKind::kUsage, error.what()).at(std::string("mode ") + mode_name(mode));
   }

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "layers/model.h"
+
+namespace cutaway {
+
+/// Filter renormalisation (Zeiler & Fergus 2013, section 3; methods.md A.10): every filter of every
+/// convolution whose root mean square exceeds `radius` is scaled back to it; biases stay. Called
+/// after each update, it keeps a first layer from being dominated by a few filters. Returns how
+/// many filters it scaled; the parameters' version moves if any. Parameters must be on the CPU.
+std::int64_t renormalize_filters(const Graph& graph, Parameters& parameters, double radius = 0.1);
+
+}  // namespace cutaway

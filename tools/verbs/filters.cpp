@@ -1,0 +1,84 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "explain/visualize/filters.h"
+#include "runtime/error.h"
+#include "tools/images/write_image.h"
+#include "tools/program/network.h"
+#include "tools/verbs/verbs.h"
+
+namespace cutaway::tools {
+namespace {
+
+struct Options {
+  std::string model, layer, out, scale{"each"};
+  int magnify{6};
+};
+
+int filters(const Options& o, const Context& context) {
+  const weights::Package package = load_network(o.model);
+  const Graph& graph = package.model.graph;
+  const NodeId node = o.layer.empty() ? explain::first_convolution(graph) : graph.find(o.layer);
+  if (graph.node(node).layer->kind() != LayerKind::kConv) {
+    throw Error(ErrorKind::kUsage, "no convolution").at(graph.node(node).name);
+  }
+  const Tensor& weight = package.model.parameters.of(node)[0];
+  const auto scale =
+      o.scale == "each" ? explain::FilterScale::kEach : explain::FilterScale::kGlobal;
+  const bool bgr = package.preprocess.order == weights::ColorOrder::kBgr;
+  if (!o.out.empty()) write_png(o.out, explain::draw_filters(weight, scale, o.magnify, bgr));
+  const auto reports = explain::report_filters(weight);
+  std::array<double, 3> mean{};
+  std::int64_t dead = 0;
+  for (const auto& r : reports) {
+    for (std::size_t b = 0; b < 3; ++b)
+      mean[b] += r.spectrum[b] / static_cast<double>(reports.size());
+    dead += r.dead ? 1 : 0;
+  }
+  if (context.common.json) {
+    nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+    for (const auto& r : reports)
+      rows.push_back({{"rms", r.rms}, {"dead", r.dead}, {"spectrum", r.spectrum}});
+    const nlohmann::ordered_json result{
+        {"layer", graph.node(node).name}, {"dead", dead}, {"spectrum", mean}, {"filters", rows}};
+    std::printf("%s\n", result.dump(2).c_str());
+    return kExitOk;
+  }
+  std::printf(
+      "%s: %zu filters, %lld dead; energy below 1/8, to 1/4, above (cycles a pixel): %.1f, %.1f, "
+      "%.1f %%\n",
+      graph.node(node).name.c_str(), reports.size(), static_cast<long long>(dead), 100.0 * mean[0],
+      100.0 * mean[1], 100.0 * mean[2]);
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    const auto& r = reports[i];
+    std::printf("%4zu  rms %.5f  %5.1f %5.1f %5.1f %%%s\n", i, r.rms, 100.0 * r.spectrum[0],
+                100.0 * r.spectrum[1], 100.0 * r.spectrum[2], r.dead ? "  dead" : "");
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_filters(CLI::App& program, Context& context) {
+  auto o = std::make_shared<Options>();
+  CLI::App* verb =
+      program.add_subcommand("filters", "First-layer filters as a picture; dead ones, spectra");
+  verb->footer(
+      "Dead: a root mean square below 5 % of the median.\nexample: cutaway filters googlenet.h5 "
+      "--out filters.png");
+  verb->add_option("model", o->model, "a Cutaway package")->required();
+  verb->add_option("--layer", o->layer, "convolution (default: the first that reads the pixels)");
+  verb->add_option("--out", o->out, "PNG file");
+  verb->add_option("--scale", o->scale, "each: a filter's own scale; global: one for all")
+      ->check(CLI::IsMember({"each", "global"}))
+      ->capture_default_str();
+  verb->add_option("--magnify", o->magnify, "pixels a weight")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  verb->callback(
+      [o, &context] { context.action = [o, &context] { return filters(*o, context); }; });
+}
+
+}  // namespace cutaway::tools
