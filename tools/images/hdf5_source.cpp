@@ -49,6 +49,84 @@ class Hdf5Source final : public ImageSource {
   ~Hdf5Source() override {
     const hdf5::Session session;
     set_ = hdf5::Handle();
+    file_ = hdf5::Handle();
+  }
+  Hdf5Source(const Hdf5Source&) = delete;
+  Hdf5Source& operator=(const Hdf5Source&) = delete;
+
+  bool next(ImageEntry& entry, bool content) override {
+    entry = {};
+    if (at_ == count_) return false;
+    const std::int64_t n = at_++;
+    entry.path = path_;
+    entry.name = std::filesystem::path(path_).stem().string() + "/" + number_text(n);
+    const auto i = static_cast<std::size_t>(n);
+    if (!labels_.empty() && labels_[i] >= 0) entry.label = labels_[i];
+    if (!expected_.empty() && expected_[i] >= 0) {
+      entry.columns.emplace_back("expected", std::to_string(expected_[i]));
+    }
+    if (!content) return true;
+    try {
+      entry.pixels = std::make_shared<const explain::Image>(picture(n));
+    } catch (const Error& error) {
+      entry.error = error.what();
+    }
+    return true;
+  }
+  std::optional<std::int64_t> count() const override { return count_; }
+
+ private:
+  void take_extents(const Hdf5Dataset& d) {
+    const bool gray = d.dims.size() == 3;
+    const bool good = (gray || d.dims.size() == 4) && d.dtype == "uint8" && d.dims[0] >= 1 &&
+                      d.dims[1] >= 1 && d.dims[1] <= kMostSide && d.dims[2] >= 1 &&
+                      d.dims[2] <= kMostSide && (gray || d.dims[3] == 1 || d.dims[3] == 3);
+    std::string got = d.dtype;
+    for (const std::int64_t extent : d.dims) got += " x " + std::to_string(extent);
+    if (!good) {
+      throw Error(ErrorKind::kInput, "not pictures")
+          .at(path_ + ":/images")
+          .expected("uint8, n x height x width x 3 (or 1)")
+          .got(got);
+    }
+    count_ = d.dims[0];
+    height_ = d.dims[1];
+    width_ = d.dims[2];
+    channels_ = gray ? 1 : d.dims[3];
+    rank_ = static_cast<int>(d.dims.size());
+    const bool held = d.filtered ? d.storage_bytes >= d.count / Hdf5File::kMostCompression
+                                 : d.storage_bytes >= d.count;
+    if (!held) {
+      throw Error(ErrorKind::kInput, "the extent is larger than the data behind it")
+          .at(path_ + ":/images")
+          .expected(got)
+          .got(std::to_string(d.storage_bytes) + " bytes");
+    }
+    if (static_cast<std::uint64_t>(height_) * static_cast<std::uint64_t>(width_) > kMostPixels) {
+      throw Error(ErrorKind::kMemory, "pictures too large").at(path_ + ":/images").got(got);
+    }
+  }
+
+  [[nodiscard]] std::vector<std::int64_t> integers(const Hdf5File& file,
+                                                   const std::string& name) const {
+    if (!file.contains(name)) return {};
+    const Hdf5Dataset d = file.describe(name);
+    if (d.dims != std::vector<std::int64_t>{count_} || d.dtype.find("int") == std::string::npos) {
+      throw Error(ErrorKind::kInput, "not one integer a picture").at(path_ + ":" + name);
+    }
+    std::vector<std::int64_t> values;
+    for (const float v : file.read_f32(name, static_cast<std::size_t>(count_))) {
+      // Class numbers; beyond 2^24 float32 no longer tells neighbours apart.
+      if (!(std::abs(v) < 16777216.0F)) {
+        throw Error(ErrorKind::kInput, "a label that is none").at(path_ + ":" + name);
+      }
+      values.push_back(static_cast<std::int64_t>(v));
+    }
+    return values;
+  }
+
+  void open_dataset() {
+    const hdf5::Session session;
     const hdf5::Handle opening(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
 #if H5_VERSION_GE(1, 10, 7)
     H5Pset_file_locking(opening.get(), false, true);  // as Hdf5File does: all openings must agree
