@@ -10,6 +10,6 @@ shipped=$(cd "$(dirname "$0")/.." && pwd)/weights/shipped
 mkdir -p "$out"
 "$program" classify "$shipped/creatures.h5" --list "$shipped/creatures/labels.csv" --top 2
 "$program" explain "$shipped/creatures.h5" "$shipped/creatures/labels.csv" --out "$out" --overwrite \
-  --method cam,gradcam,saliency,gradient_x_input,guided,guided_gradcam,deconvnet
+  --method all
 "$program" evaluate "$shipped/creatures.h5" --seed 1 --count 500
 echo "Open $out/report.html in a browser."

@@ -135,8 +135,8 @@ class Run {
     std::vector<Subject> all;
     for (const std::string& text : job_.classes) {
       const auto target = text.starts_with("top") || text == "label"
-                              ? std::nullopt
-                              : TargetRule(text, package_).resolve({}, std::nullopt);
+                              ? std::optional<std::int64_t>()
+                              : TargetRule(text, package_).resolve({}, ImageEntry{}, 0).target;
       if (!target) throw Error(ErrorKind::kUsage, "class").expected("a number or a name").got(text);
       all.push_back({label_name(package_, *target), explain::logits_node(graph()),
                      explain::neuron_objective(*target)});
