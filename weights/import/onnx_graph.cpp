@@ -173,7 +173,8 @@ void Builder::find_needed() {
   std::map<std::string, const Node*> writers;
   for (const Node& node : model_.nodes) {
     for (const std::string& output : node.outputs) {
-      if (!output.empty()) writers.emplace(output, &node);
+      if (output.empty() || writers.emplace(output, &node).second) continue;
+      throw Error(ErrorKind::kInput, "two nodes write '" + output + "'").at(file_);
     }
   }
   if (model_.outputs.size() != 1) {
