@@ -331,6 +331,8 @@ TEST_CASE("VGG-16 and its other names") {
                                                 {"block1_conv1", "conv1_1"},
                                                 {"block5_conv3", "conv5_3"},
                                                 {"block5_pool", "pool5"},
+                                                {"block3_conv2_relu", "relu3_2"},
+                                                {"predictions_softmax", "prob"},
                                                 {"fc1", "fc6"},
                                                 {"fc2", "fc7"},
                                                 {"predictions", "fc8"}};

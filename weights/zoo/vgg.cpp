@@ -37,6 +37,7 @@ NodeId features(Graph& g, const Depths& depths, bool norms, bool last_pool) {
         torch(at);
       }
       at = relu(g, "relu" + suffix, at);
+      if (!norms) g.alias("block" + block + "_conv" + std::to_string(i) + "_relu", at);
       torch(at);
     }
     if (b == 4 && !last_pool) break;
@@ -65,9 +66,12 @@ Graph vgg(const Depths& depths, bool norms, const ZooOptions& options) {
   if (!norms) {
     g.alias("fc1", g.find("fc6"));
     g.alias("fc2", g.find("fc7"));
+    g.alias("fc1_relu", g.find("relu6"));
+    g.alias("fc2_relu", g.find("relu7"));
     g.alias("predictions", at);
   }
-  softmax(g, "prob", at);
+  at = softmax(g, "prob", at);
+  if (!norms) g.alias("predictions_softmax", at);
   return g;
 }
 
