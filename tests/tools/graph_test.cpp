@@ -168,7 +168,7 @@ TEST_CASE("graph layers: what each net gets") {
     }
     return text;
   };
-  CHECK(names("vgg16-caffe") == "conv4_2:28:40 conv4_3:28:40 conv5_2:14:20 conv5_3:14:20 ");
+  CHECK(names("vgg16") == "conv4_2:28:40 conv4_3:28:40 conv5_2:14:20 conv5_3:14:20 ");
   CHECK(names("googlenet-caffe") ==
         "inception_3b/output:28:40 inception_4e/output:14:20 inception_5b/output:7:10 ");
 }
