@@ -21,7 +21,8 @@ std::vector<float> down(LayerPtr layer,
   const Shape shape{1, static_cast<std::int64_t>(x.size()), 1, 1};
   Graph g(shape);
   g.add("layer", std::move(layer));
-  const Model m(std::move(g), Parameters());
+  Parameters none = Parameters::zeroed(g);
+  const Model m(std::move(g), std::move(none));
   PlanRequest r;
   BackwardRequest b;
   b.rules = rules;
