@@ -102,14 +102,21 @@ class Diagnosis {
   bool find_input() {
     // Layers that change nothing but the shape are seldom recorded.
     NodeId from = node_.inputs[0];
+    bool rectified = false;
     while (from != 0 && recorded(from) == nullptr) {
       const Node& passed = model_.graph.node(from);
       const LayerKind kind = passed.layer->kind();
-      if (kind != LayerKind::kFlatten && kind != LayerKind::kDropout) return false;
+      rectified = rectified || kind == LayerKind::kRelu;
+      if (kind != LayerKind::kFlatten && kind != LayerKind::kDropout && kind != LayerKind::kRelu) {
+        return false;
+      }
       from = passed.inputs[0];
     }
     Tensor found = from == 0 && recorded(0) == nullptr ? reference_.input().clone()
                                                        : reference_.read(*recorded(from));
+    if (rectified) {
+      for (float& v : found.f32()) v = std::max(v, 0.0f);
+    }
     plane_ = found.shape();
     Shape wanted = model_.graph.node(node_.inputs[0]).shape;
     wanted.n = plane_.n;
