@@ -33,7 +33,7 @@ double cosine(std::span<const float> a, std::span<const float> b) {
 }
 
 struct Asked {
-  const char* method;
+  std::string method;
   Attributes options;
 };
 

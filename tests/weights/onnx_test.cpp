@@ -251,7 +251,8 @@ TEST_CASE("packages survive a round trip through ONNX") {
     for (NodeId id = 1; id < graph.size(); ++id) {
       const NodeId there = back.model.graph.find(graph.node(id).name);
       CAPTURE(graph.node(id).name);
-      const auto a = package.model.parameters.of(id), b = back.model.parameters.of(there);
+      const std::span<const Tensor> a = package.model.parameters.of(id);
+      const std::span<const Tensor> b = back.model.parameters.of(there);
       if (a.empty()) continue;
       CHECK(back.model.graph.node(there).layer->type() == graph.node(id).layer->type());
       REQUIRE(a.size() == b.size());
