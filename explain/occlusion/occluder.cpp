@@ -1,6 +1,7 @@
 #include "explain/occlusion/occluder.h"
 
 #include <algorithm>
+#include <map>
 
 #include "runtime/error.h"
 #include "runtime/parallel.h"
@@ -84,54 +85,91 @@ Occluder::Occluder(const Model& model,
   check(!regions_.empty(), "an occluder without regions");
   if (passes != Passes::kFull) {
     try {
-      regional_ = std::make_unique<RegionalModel>(RegionalModel::affected(model, regions_, output));
-      work_ = static_cast<double>(regional_->model().graph.macs()) /
-              static_cast<double>(std::max<std::int64_t>(1, model.graph.macs()));
-      if (passes == Passes::kAutomatic && work_ > kWorthIt) regional_.reset();
+      groups_ = grouped();
     } catch (const Error& error) {
       if (passes == Passes::kRegional || error.kind() != ErrorKind::kUnsupported) throw;
     }
   }
-  if (regional_) {
-    make_executors();
+  double macs = 0.0;
+  for (const Group& group : groups_) {
+    macs += static_cast<double>(group.regional->model().graph.macs()) *
+            static_cast<double>(group.members.size());
+  }
+  work_ = macs / static_cast<double>(regions_.size()) /
+          static_cast<double>(std::max<std::int64_t>(1, model.graph.macs()));
+  if (passes == Passes::kAutomatic && work_ > kWorthIt) groups_.clear();
+  if (groups_.empty()) {
+    work_ = 1.0;
+    EvaluatorRequest request;
+    request.output = output;
+    evaluator_ = std::make_unique<Evaluator>(model, request, resources_);
     return;
   }
-  work_ = 1.0;
-  EvaluatorRequest request;
-  request.output = output;
-  evaluator_ = std::make_unique<Evaluator>(model, request, resources_);
-}
-
-void Occluder::make_executors() {
   PlanRequest full;
   full.output = output_;
-  full.taps = regional_->sources();
   full.engines = resources_.engines;
   full.guard = false;
+  for (Group& group : groups_) {
+    make_executor(group);
+    for (const NodeId source : group.regional->sources()) {
+      if (std::ranges::find(full.taps, source) == full.taps.end()) full.taps.push_back(source);
+    }
+  }
   full_ = std::make_unique<Executor>(model_, full, resources_.stream);
-  PlanRequest sub;
-  sub.engines = resources_.engines;
-  sub.guard = false;
-  sub.input = regional_->model().graph.node(0).shape;
-  const Device device = device_of(resources_.stream);
+}
+
+int Occluder::threads() const {
   const auto* cpu = std::get_if<CpuStream>(&resources_.stream);
+  return cpu != nullptr ? cpu->threads() : 1;
+}
+
+std::vector<Occluder::Group> Occluder::grouped() const {
+  // A region in the middle reaches everything above a few layers, one in a corner a quarter of that. More rings than
+  // this make batches small.
+  const std::int64_t rings = regions_.size() >= 200 ? 4 : regions_.size() >= 50 ? 2 : 1;
+  const auto ring = [&](const Span& span, std::int64_t extent) {
+    const std::int64_t from_border = std::min(span.first, extent - 1 - span.last);
+    return std::clamp<std::int64_t>(2 * rings * from_border / extent, 0, rings - 1);
+  };
+  std::map<std::pair<std::int64_t, std::int64_t>, Group> by_ring;
+  for (std::size_t i = 0; i < regions_.size(); ++i) {
+    const Region& r = regions_[i];
+    by_ring[{ring(r.rows, shape_.h), ring(r.columns, shape_.w)}].members.push_back(i);
+  }
+  std::vector<Group> groups;
+  for (auto& [key, group] : by_ring) {
+    std::vector<Region> members;
+    for (const std::size_t i : group.members) members.push_back(regions_[i]);
+    group.regional =
+        std::make_unique<RegionalModel>(RegionalModel::affected(model_, members, output_));
+    groups.push_back(std::move(group));
+  }
+  return groups;
+}
+
+void Occluder::make_executor(Group& group) {
+  const Graph& graph = group.regional->model().graph;
+  PlanRequest request;
+  request.engines = resources_.engines;
+  request.guard = false;
+  request.input = graph.node(0).shape;
   const std::size_t each =
-      Plan::build(regional_->model().graph, sub, device, cpu != nullptr ? cpu->threads() : 1)
-          .arena_bytes();
+      Plan::build(graph, request, device_of(resources_.stream), threads()).arena_bytes();
   const auto fits = static_cast<std::int64_t>(resources_.budget / std::max<std::size_t>(1, each));
-  const auto count = static_cast<std::int64_t>(regions_.size());
+  const auto count = static_cast<std::int64_t>(group.members.size());
   const std::int64_t most = std::clamp<std::int64_t>(fits, 1, kMostPatches);
   const std::int64_t batches = (count + most - 1) / most;
-  sub.input.n = (count + batches - 1) / batches;
-  sub_ = std::make_unique<Executor>(regional_->model(), sub, resources_.stream);
-  input_ = zeros(sub.input);
+  request.input.n = (count + batches - 1) / batches;
+  group.executor =
+      std::make_unique<Executor>(group.regional->model(), request, resources_.stream);
+  group.input = zeros(request.input);
 }
 
 void Occluder::run(std::span<const float> image, std::span<const float> fill, const Take& take) {
   check(static_cast<std::int64_t>(image.size()) == shape_.c * shape_.plane() &&
             static_cast<std::int64_t>(fill.size()) == shape_.c,
         "an image and a fill value a channel");
-  if (sub_) {
+  if (!groups_.empty()) {
     run_regional(image, fill, take);
   } else {
     run_full(image, fill, take);
@@ -143,32 +181,46 @@ void Occluder::run_regional(std::span<const float> image,
                             const Take& take) {
   full_->set_input(tensor_of(shape_, image));
   full_->forward();
-  regional_->bind(*full_);
-  Shape window = input_.shape();
-  const std::int64_t batch = window.n;
+  const std::int64_t classes = full_->output().shape().c;
+  Tensor scores = zeros({static_cast<std::int64_t>(regions_.size()), classes, 1, 1});
+  for (Group& group : groups_) {
+    group.regional->bind(*full_);
+    run_group(group, image, fill, scores);
+  }
+  for (std::size_t i = 0; i < regions_.size(); ++i) {
+    take(static_cast<std::int64_t>(i),
+         scores.f32().subspan(i * static_cast<std::size_t>(classes), static_cast<std::size_t>(classes)));
+  }
+}
+
+void Occluder::run_group(Group& group,
+                         std::span<const float> image,
+                         std::span<const float> fill,
+                         Tensor& scores) {
+  Shape window = group.input.shape();
+  const auto batch = static_cast<std::size_t>(window.n);
   window.n = 1;
   const auto size = static_cast<std::size_t>(window.count());
-  const auto count = static_cast<std::int64_t>(regions_.size());
-  const auto* cpu = std::get_if<CpuStream>(&resources_.stream);
-  for (std::int64_t first = 0; first < count; first += batch) {
+  const auto classes = static_cast<std::size_t>(scores.shape().c);
+  const std::size_t count = group.members.size();
+  for (std::size_t first = 0; first < count; first += batch) {
     std::vector<Region> here;
-    for (std::int64_t i = 0; i < batch; ++i) {  // the last batch is filled up with the last region
-      here.push_back(regions_[static_cast<std::size_t>(std::min(first + i, count - 1))]);
+    for (std::size_t i = 0; i < batch; ++i) {  // the last batch is filled up with the last region
+      here.push_back(regions_[group.members[std::min(first + i, count - 1)]]);
     }
-    const auto places = regional_->place(here, sub_->stream());
-    parallel_for(
-        cpu != nullptr ? cpu->threads() : 1, batch, 1, [&](std::int64_t from, std::int64_t to) {
-          for (auto i = static_cast<std::size_t>(from); i < static_cast<std::size_t>(to); ++i) {
-            paint_window(image, shape_, here[i], fill, places[i].input_row, places[i].input_column,
-                         window, input_.f32().subspan(i * size, size));
-          }
-        });
-    sub_->set_input(input_);
-    sub_->forward();
-    const Tensor scores = sub_->read(sub_->output());
-    const auto classes = static_cast<std::size_t>(scores.shape().c);
-    for (std::int64_t i = 0; i < std::min(batch, count - first); ++i) {
-      take(first + i, scores.f32().subspan(static_cast<std::size_t>(i) * classes, classes));
+    const auto places = group.regional->place(here, group.executor->stream());
+    parallel_for(threads(), static_cast<std::int64_t>(batch), 1, [&](std::int64_t from, std::int64_t to) {
+      for (auto i = static_cast<std::size_t>(from); i < static_cast<std::size_t>(to); ++i) {
+        paint_window(image, shape_, here[i], fill, places[i].input_row, places[i].input_column,
+                     window, group.input.f32().subspan(i * size, size));
+      }
+    });
+    group.executor->set_input(group.input);
+    group.executor->forward();
+    const Tensor got = group.executor->read(group.executor->output());
+    for (std::size_t i = 0; i < std::min(batch, count - first); ++i) {
+      std::ranges::copy(got.f32().subspan(i * classes, classes),
+                        scores.f32().subspan(group.members[first + i] * classes, classes).begin());
     }
   }
 }

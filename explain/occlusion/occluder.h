@@ -39,24 +39,35 @@ class Occluder {
   void run(std::span<const float> image, std::span<const float> fill, const Take& take);
 
   [[nodiscard]] const std::vector<Region>& regions() const noexcept { return regions_; }
-  [[nodiscard]] bool regional() const noexcept { return sub_ != nullptr; }
-  /// Multiply-adds of one region's pass, as a share of the full pass's.
+  [[nodiscard]] bool regional() const noexcept { return !groups_.empty(); }
+  /// Multiply-adds of one region's pass, on average, as a share of the full pass's.
   [[nodiscard]] double work() const noexcept { return work_; }
 
  private:
+  /// Regions about equally far from the borders: what they reach is about equally large, so that windows of one size
+  /// suit them all.
+  struct Group {
+    std::vector<std::size_t> members;
+    std::unique_ptr<RegionalModel> regional;
+    std::unique_ptr<Executor> executor;
+    Tensor input;
+  };
+
+  [[nodiscard]] std::vector<Group> grouped() const;
+  void make_executor(Group& group);
   void run_regional(std::span<const float> image, std::span<const float> fill, const Take& take);
+  void run_group(Group& group, std::span<const float> image, std::span<const float> fill, Tensor& scores);
   void run_full(std::span<const float> image, std::span<const float> fill, const Take& take);
-  void make_executors();
+  [[nodiscard]] int threads() const;
 
   const Model& model_;
   NodeId output_;
   Evaluator::Resources resources_;
   std::vector<Region> regions_;
   Shape shape_;
-  std::unique_ptr<RegionalModel> regional_;
-  std::unique_ptr<Executor> full_, sub_;
+  std::vector<Group> groups_;  // empty: full passes
+  std::unique_ptr<Executor> full_;
   std::unique_ptr<Evaluator> evaluator_;
-  Tensor input_;
   double work_{1.0};
 };
 

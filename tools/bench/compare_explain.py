@@ -93,7 +93,7 @@ def rival_of(case, name, net):
 
 def ours(arguments, model, case):
     what, _, layer = case.partition(":")
-    command = [arguments.cutaway, "--json", "--threads", str(arguments.threads), "bench", "explain", model, "--case", what,
+    command = [arguments.cutaway, "bench", "explain", model, "--json", "--threads", str(arguments.threads), "--case", what,
                "--rounds", "1", "--warmup", "1"]
     if layer:
         command += ["--layer", layer.replace("conv", "relu")]
