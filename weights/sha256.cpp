@@ -28,7 +28,7 @@ alignas(16) constexpr std::array<std::uint32_t, 64> kRound{
 }  // namespace
 
 #if defined(__SHA__) && defined(__SSE4_1__)
-// Intel's SHA extensions: two rounds an instruction, the state as ABEF and CDGH. Six times as fast.
+// Intel's SHA extensions: two rounds an instruction, the state as ABEF and CDGH.
 void Sha256::block(const std::byte* data) {
   const auto load = [](const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); };
   const __m128i to_words = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);

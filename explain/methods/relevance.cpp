@@ -128,10 +128,12 @@ class Lrp final : public Method {
     for (std::int64_t n = 0; n < scores.shape().n; ++n) {
       const double score = static_cast<double>(seeds[static_cast<std::size_t>(n)].value);
       const double sum = sum_of_image(e.map, n);
+      const double residual = score == 0.0 ? sum : (sum - score) / std::abs(score);
       char note[128];
       std::snprintf(note, sizeof note, "score %.6g, relevance %.6g, conservation_residual %.3g",
-                    score, sum, score == 0.0 ? sum : (sum - score) / std::abs(score));
+                    score, sum, residual);
       e.notes.emplace_back(note);
+      e.measures.push_back({{"conservation_residual", residual}});
     }
     return e;
   }

@@ -72,13 +72,13 @@ def projections(net, layer, images):
         hook.remove()
 
 
-def rival_of(case, name, net):
+def rival_of(case, name, net, stride):
     """(what runs, a remark)."""
     x = torch.rand(1, 3, 224, 224) - 0.5
     if case == "occlusion":
-        quarter = {n: timed(lambda n=n: occlusion(net, x, n, 2 * STRIDE)) for n in (1, 8, 25)}
+        quarter = {n: timed(lambda n=n: occlusion(net, x, n, 2 * stride)) for n in (1, 8, 25)}
         best = min(quarter, key=quarter.get)
-        return lambda: occlusion(net, x, best), f"{best} perturbations an evaluation"
+        return lambda: occlusion(net, x, best, stride), f"{best} perturbations an evaluation"
     if case == "integrated_gradients":
         return (lambda: IntegratedGradients(net).attribute(x, target=0, n_steps=50, method="riemann_middle",
                                                            internal_batch_size=10)), "batches of 10"
@@ -95,6 +95,8 @@ def ours(arguments, model, case):
     what, _, layer = case.partition(":")
     command = [arguments.cutaway, "bench", "explain", model, "--json", "--threads", str(arguments.threads), "--case", what,
                "--rounds", "1", "--warmup", "1"]
+    if what == "occlusion":
+        command += ["--stride", str(arguments.stride)]
     if layer:
         command += ["--layer", layer.replace("conv", "relu")]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -106,6 +108,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cases", nargs="+", help="net:case, for instance vgg16:occlusion vgg16:projections:conv3_3")
+    parser.add_argument("--stride", type=int, default=STRIDE, help="of the occluder")
     parser.add_argument("--json", help="file for everything measured")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -121,7 +124,7 @@ def main():
         if case != "class_maps":
             if name not in nets:
                 nets[name] = build(name)
-            rival, remark = rival_of(case, name, nets[name])
+            rival, remark = rival_of(case, name, nets[name], arguments.stride)
             if case != "occlusion":
                 rival()  # warm
         theirs, mine, details = [], [], None

@@ -7,12 +7,12 @@
 namespace cutaway::tools {
 namespace {
 
-Record options_of(const explain::Explanation& e) {
-  Record options = Record::object();
-  for (const auto& [name, value] : e.options.values()) {
-    std::visit([&, &key = name](const auto& v) { options[key] = v; }, value);
+Record record_of(const Attributes& attributes) {
+  Record record = Record::object();
+  for (const auto& [name, value] : attributes.values()) {
+    std::visit([&, &key = name](const auto& v) { record[key] = v; }, value);
   }
-  return options;
+  return record;
 }
 
 Value value_of(const Record& v) {
@@ -61,7 +61,7 @@ void MethodRecords::widen(Entry& entry, const Record& varies) {
 }
 
 Record MethodRecords::observe(const explain::Explanation& e, Record& fresh) {
-  const Record options = options_of(e);
+  const Record options = record_of(e.options);
   Entry* entry = find(e.method, e.layer);
   fresh = nullptr;
   if (entry == nullptr) {
@@ -75,6 +75,13 @@ Record MethodRecords::observe(const explain::Explanation& e, Record& fresh) {
   }
   widen(*entry, varies);
   return varies;
+}
+
+Record MethodRecords::measure(const explain::Explanation& e, std::size_t n) {
+  if (n >= e.measures.size()) return Record::object();
+  const Record measured = record_of(e.measures[n]);
+  if (Entry* entry = find(e.method, e.layer)) widen(*entry, measured);
+  return measured;
 }
 
 void MethodRecords::restore(const Record& method) {

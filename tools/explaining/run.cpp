@@ -213,7 +213,9 @@ class Run {
           const std::string word = rule.part_name(part);
           MapCell cell = choices[i].target ? cell_of(e, i, word, *choices[i].target, package_)
                                            : empty_cell(e, word, choices[i].missing);
-          if (!varies.empty()) cell.varies = varies.dump();
+          Record own = varies;
+          if (choices[i].target) own.update(records_.measure(e, i));
+          if (!own.empty()) cell.varies = own.dump();
           if (rule.is_pair() && part == 0) {
             predicted[i].push_back(std::move(cell));
           } else {
