@@ -1,4 +1,5 @@
-// Maps of real networks on real photographs against Captum and pytorch-grad-cam (tests/golden/make_method_bundles.py).
+// Maps of real networks on real photographs against independent implementations: Captum, pytorch-grad-cam, torch-cam, and
+// what is written out in tests/golden (make_method_bundles.py).
 
 #include <doctest/doctest.h>
 
@@ -7,13 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "explain/network.h"
 #include "explain/session.h"
-#include "explain/tensor_math.h"
 #include "tests/support/shared_data.h"
 #include "tools/images/preprocess.h"
 #include "tools/images/read_image.h"
 #include "weights/hdf5_file.h"
-#include "weights/import/caffe_hdf5.h"
+#include "weights/import/formats.h"
+#include "weights/import/importer.h"
 #include "weights/zoo/zoo.h"
 
 using namespace cutaway;
@@ -29,74 +31,180 @@ double cosine(std::span<const float> a, std::span<const float> b) {
     bb += y * y;
     ab += x * y;
   }
+  // A signal may die out on its way (deconvnet from a logit): then it must do so in both.
+  if (aa == 0.0 && bb == 0.0) return 1.0;
   return ab / std::sqrt(aa * bb);
 }
 
+/// Every step-th row and column of all planes.
+std::vector<float> thinned(const Tensor& map, std::int64_t step) {
+  const Shape& s = map.shape();
+  std::vector<float> values;
+  for (std::int64_t c = 0; c < s.n * s.c; ++c) {
+    for (std::int64_t i = 0; i < s.h; i += step) {
+      for (std::int64_t j = 0; j < s.w; j += step) {
+        values.push_back(map.f32()[static_cast<std::size_t>((c * s.h + i) * s.w + j)]);
+      }
+    }
+  }
+  return values;
+}
+
+/// A dataset of the bundle and who must find the same.
 struct Asked {
-  std::string method;
+  std::string dataset, method;
   Attributes options;
 };
 
-void check_net(const char* architecture, const char* folder, const char* bundle_name) {
-  const std::string data = tests::shared_data();
-  if (data.empty()) return;
+std::vector<Asked> asked_of(const weights::Hdf5File& bundle) {
+  // Numbers of methods that a bundle does not hold may be missing; no dataset asks for them then.
+  const auto whole = [&](const char* name) {
+    return bundle.has_attribute("/", name) ? bundle.read_attribute_integer("/", name) : 2;
+  };
+  const auto text = [&](const char* name) {
+    return bundle.has_attribute("/", name) ? bundle.read_attribute_text("/", name, 512) : "";
+  };
+  const Attributes noise{{"samples", whole("samples")},
+                         {"seed", whole("seed")},
+                         {"noise", bundle.read_attribute_number("/", "noise")}};
+  Attributes squared = noise;
+  squared.set("squared", true);
+  return {{"integrated_gradients", "integrated_gradients", {{"steps", whole("steps")}}},
+          {"gradient_x_input", "gradient_x_input", {}},
+          {"sensitivity", "sensitivity", {}},
+          {"saliency", "saliency", {}},
+          {"guided", "guided", {}},
+          {"smoothgrad", "smoothgrad", noise},
+          {"smoothgrad_squared", "smoothgrad", squared},
+          {"vargrad", "vargrad", noise},
+          {"occlusion", "occlusion", {{"window", whole("window")}, {"stride", whole("stride")}}},
+          {"rise", "rise", {{"masks", whole("masks")}, {"seed", whole("seed")}}},
+          {"lime", "lime", {{"samples", whole("lime_samples")}, {"seed", whole("seed")}}},
+          {"cam", "cam", {}},
+          {"gradcam", "gradcam", {}},
+          {"gradcam++", "gradcam++", {}},
+          {"gradcam++_refcode", "gradcam++", {{"refcode", true}}},
+          {"hirescam", "hirescam", {}},
+          {"xgradcam", "xgradcam", {}},
+          {"layercam", "layercam", {}},
+          {"layercam_fusion", "layercam", {{"layers", text("fusion")}}},
+          {"eigencam", "eigencam", {}},
+          {"eigencam_centered", "eigencam", {{"centered", true}}},
+          {"scorecam", "scorecam", {}},
+          {"scorecam_paper", "scorecam", {{"form", std::string("paper")}}},
+          {"ablationcam", "ablationcam", {}},
+          {"guided_gradcam", "guided_gradcam", {}},
+          {"excitation", "excitation", {{"layer", text("middle")}}},
+          {"excitation_contrastive", "excitation", {{"layer", text("middle")}, {"contrastive", true}}}};
+}
+
+class Comparison {
+ public:
+  Comparison(const char* architecture, const std::vector<std::string>& files, const char* bundle)
+      : architecture_(architecture),
+        data_(tests::shared_data()),
+        zoo_(weights::build_zoo(architecture)),
+        imported_(import(files)),
+        bundle_(weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/" + bundle)) {}
+
+  void run() {
+    std::vector<Asked> asked;
+    for (Asked& a : asked_of(bundle_)) {
+      if (bundle_.contains("/image0/" + a.dataset)) asked.push_back(std::move(a));
+    }
+    REQUIRE(asked.size() >= 11);
+    std::vector<explain::MethodPtr> methods;
+    for (const Asked& a : asked) methods.push_back(explain::make_method(a.method, a.options));
+    explain::Session::Options options;
+    options.layer = bundle_.read_attribute_text("/", "layer", 256);
+    explain::Session session(model(), std::move(methods), model().graph.node(0).shape,
+                             make_stream(kCpuDevice), options);
+    const std::int64_t images = bundle_.read_attribute_integer("/", "images");
+    REQUIRE(images >= 2);
+    for (std::int64_t i = 0; i < images; ++i) {
+      const std::string group = "/image" + std::to_string(i);
+      const std::int64_t target = bundle_.read_attribute_integer(group, "class");
+      const Tensor x = picture(group);
+      const auto number = static_cast<std::uint64_t>(bundle_.read_attribute_integer(group, "number"));
+      const Tensor& logits = session.forward(x.clone(), {number});
+      if (bundle_.contains(group + "/logits")) compare(group, "logits", logits, 0.999999);
+      const auto maps = session.explain({target});
+      // Issue 4 asks for 0.999. Maps of gradients have ReLU masks and switches that rounding flips here and there.
+      for (std::size_t m = 0; m < maps.size(); ++m) compare(group, asked[m].dataset, maps[m].map, 0.999);
+      // Few steps leave more on the way: 5 % is asked for 50, the default (methods.md D.7).
+      const double missing = maps[0].measures.at(0).number("completeness_relative", 1.0);
+      MESSAGE(architecture_ << " " << group << ": integrated gradients miss " << missing << " of the score");
+      if (bundle_.read_attribute_integer("/", "steps") >= 50) CHECK(missing < 0.05);
+      if (bundle_.contains(group + "/deconvolution"))
+        compare(group, "deconvolution", from_logit(x, target), 0.999);
+    }
+  }
+
+ private:
+  [[nodiscard]] weights::Imported import(const std::vector<std::string>& files) {
+    std::vector<std::string> paths;
+    for (const std::string& file : files) paths.push_back(data_ + "/models/" + file);
+    const weights::Source source = weights::open_source(paths);
+    return weights::import_weights(source, zoo_.graph, source.bind(zoo_.graph, architecture_));
+  }
+  [[nodiscard]] const Model& model() const { return imported_.model; }
+
+  [[nodiscard]] Tensor picture(const std::string& group) const {
+    const std::string file = bundle_.read_attribute_text(group, "file", 256);
+    return tools::preprocess(tools::read_image(data_ + "/images/imagenet_val/images/" + file),
+                             zoo_.preprocess);
+  }
+
+  /// The deconvnet from the class score; Captum keeps the Jacobian of LRN.
+  [[nodiscard]] Tensor from_logit(const Tensor& x, std::int64_t target) const {
+    std::vector<explain::MethodPtr> one;
+    one.push_back(explain::make_method("deconvnet", {{"channel", target},
+                                                     {"row", std::int64_t{0}},
+                                                     {"column", std::int64_t{0}},
+                                                     {"lrn", std::string("gradient")}}));
+    explain::Session::Options options;
+    options.layer = model().graph.node(explain::logits_node(model().graph)).name;
+    explain::Session session(model(), std::move(one), x.shape(), make_stream(kCpuDevice), options);
+    (void)session.forward(x.clone());
+    return std::move(session.explain({target}).at(0).map);
+  }
+
+  void compare(const std::string& group, const std::string& dataset, const Tensor& map, double least) {
+    CAPTURE(group);
+    CAPTURE(dataset);
+    const std::string path = group + "/" + dataset;
+    const std::int64_t step =
+        bundle_.has_attribute(path, "step") ? bundle_.read_attribute_integer(path, "step") : 1;
+    const double agreement = cosine(thinned(map, step), bundle_.read_f32(path, 10000000));
+    MESSAGE(architecture_ << " " << dataset << " " << group << ": cosine " << agreement);
+    CHECK(agreement >= least);
+  }
+
+  std::string architecture_, data_;
+  weights::ZooNet zoo_;
+  weights::Imported imported_;
+  weights::Hdf5File bundle_;
+};
+
+void check_net(const char* architecture, const std::vector<std::string>& files, const char* bundle) {
+  if (tests::shared_data().empty()) return;
 #if !defined(NDEBUG)
   MESSAGE("skipped in a debug build: it takes thousands of passes");
   return;
 #endif
-  weights::ZooNet zoo = weights::build_zoo(architecture);
-  const weights::Imported imported = weights::import_caffe_hdf5(
-      data + "/models/" + folder + "/weights.caffe.h5", std::move(zoo.graph));
-  const weights::Hdf5File bundle =
-      weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/" + bundle_name);
-  const auto whole = [&](const char* name) { return bundle.read_attribute_integer("/", name); };
-  const Attributes noise{{"samples", whole("samples")},
-                         {"seed", whole("seed")},
-                         {"noise", bundle.read_attribute_number("/", "noise")}};
-  const std::vector<Asked> asked{
-      {"integrated_gradients", {{"steps", whole("steps")}}},
-      {"smoothgrad", noise},
-      {"vargrad", noise},
-      {"occlusion", {{"window", whole("window")}, {"stride", whole("stride")}}},
-      {"gradcam++", {}},
-      {"hirescam", {}},
-      {"xgradcam", {}},
-      {"layercam", {}},
-      {"eigencam", {{"centered", true}}},
-      {"scorecam", {}},
-      {"ablationcam", {}}};
-  std::vector<explain::MethodPtr> methods;
-  for (const Asked& a : asked) methods.push_back(explain::make_method(a.method, a.options));
-  explain::Session::Options options;
-  options.layer = bundle.read_attribute_text("/", "layer", 256);
-  explain::Session session(imported.model, std::move(methods), imported.model.graph.node(0).shape,
-                           make_stream(kCpuDevice), options);
-  for (int i = 0; i < 2; ++i) {
-    const std::string group = "/image" + std::to_string(i);
-    const std::string file = bundle.read_attribute_text(group, "file", 256);
-    CAPTURE(file);
-    const explain::Image image = tools::read_image(data + "/images/imagenet_val/images/" + file);
-    const auto number = static_cast<std::uint64_t>(bundle.read_attribute_integer(group, "number"));
-    (void)session.forward(tools::preprocess(image, zoo.preprocess), {number});
-    const auto maps = session.explain({bundle.read_attribute_integer(group, "class")});
-    for (std::size_t m = 0; m < maps.size(); ++m) {
-      CAPTURE(asked[m].method);
-      const auto want = bundle.read_f32(group + "/" + asked[m].method, 10000000);
-      const double agreement = cosine(maps[m].map.f32(), want);
-      MESSAGE(std::string(architecture) << " " << asked[m].method << " " << file << ": cosine " << agreement);
-      // Issue 4 asks for 0.999. VarGrad and SmoothGrad average gradients whose ReLU masks rounding flips here and there.
-      CHECK(agreement >= 0.999);
-    }
-    CHECK(std::fabs(maps[0].measures.at(0).number("completeness_relative", 1.0)) < 0.05);
-  }
+  Comparison(architecture, files, bundle).run();
 }
 
 }  // namespace
 
-TEST_CASE("GoogLeNet's maps agree with Captum and pytorch-grad-cam") {
-  check_net("googlenet-caffe", "bvlc_googlenet", "methods_googlenet.h5");
+TEST_CASE("GoogLeNet's maps agree with Captum, pytorch-grad-cam, torch-cam and others") {
+  check_net("googlenet-caffe", {"bvlc_googlenet/weights.caffe.h5"}, "methods_googlenet.h5");
 }
 
-TEST_CASE("SqueezeNet's maps agree with Captum and pytorch-grad-cam") {
-  check_net("squeezenet1.0-caffe", "squeezenet_v1.0", "methods_squeezenet.h5");
+TEST_CASE("SqueezeNet's maps agree with Captum, pytorch-grad-cam, torch-cam and others") {
+  check_net("squeezenet1.0-caffe", {"squeezenet_v1.0/weights.caffe.h5"}, "methods_squeezenet.h5");
+}
+
+TEST_CASE("ResNet-18's maps agree with Captum, pytorch-grad-cam, torch-cam and others") {
+  check_net("resnet18", {"resnet18/model.safetensors"}, "methods_resnet18.h5");
 }
