@@ -6,7 +6,8 @@
 #include "runtime/error.h"
 #include "weights/import/readers.h"
 
-/// Any bytes are an archive with a Keras net and a place for its weights, or an Error. The weights are HDF5's business.
+/// Any bytes are an archive with a Keras net and a place for its weights, or an Error. The weights
+/// are HDF5's business.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace cutaway::weights;
   std::vector<std::byte> bytes(size);

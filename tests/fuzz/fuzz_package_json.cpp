@@ -18,7 +18,8 @@ void attempt(const Read& read) {
 
 }  // namespace
 
-/// Any text is what a package says of its graph, its preprocessing or where it came from, or an Error.
+/// Any text is what a package says of its graph, its preprocessing or where it came from, or an
+/// Error.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace cutaway::weights;
   const std::string_view text(reinterpret_cast<const char*>(data), size);

@@ -1,6 +1,7 @@
-// Runs the fuzz targets without libFuzzer: every seed as it is, then mutations of seeds that are the same in every
-// run, until the time is up. What a target may answer with is an Error, which it catches; anything else ends this
-// program. Under the sanitizers of the dev preset it is a short fuzzing run that needs no clang.
+// Runs the fuzz targets without libFuzzer: every seed as it is, then mutations of seeds that are
+// the same in every run, until the time is up. What a target may answer with is an Error, which it
+// catches; anything else ends this program. Under the sanitizers of the dev preset it is a short
+// fuzzing run that needs no clang.
 //
 //   fuzz_replay SECONDS TARGET SEED... [-- TARGET SEED...]...
 
@@ -16,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "fuzz_targets.h"
+#include "tests/fuzz/fuzz_targets.h"
 
 namespace {
 
@@ -49,7 +50,9 @@ class Mutator {
 
   void edit(Bytes& bytes) {
     const std::size_t at = below(bytes.size());
-    const auto place = [&](std::size_t i) { return bytes.begin() + static_cast<std::ptrdiff_t>(i); };
+    const auto place = [&](std::size_t i) {
+      return bytes.begin() + static_cast<std::ptrdiff_t>(i);
+    };
     const std::size_t length = 1 + below(std::min<std::size_t>(32, bytes.size() - at));
     switch (below(7)) {
       case 0:
@@ -108,7 +111,8 @@ void run(const char* name, double seconds, const std::vector<Bytes>& seeds) {
     passed = std::chrono::duration<double>(Clock::now() - start).count();
     longest = std::max(longest, passed - before);
   }
-  std::printf("%-16s %zu seeds, %ld mutations, the slowest took %.3f s\n", name, seeds.size(), runs, longest);
+  std::printf("%-16s %zu seeds, %ld mutations, the slowest took %.3f s\n", name, seeds.size(), runs,
+              longest);
 }
 
 }  // namespace

@@ -203,7 +203,10 @@ Fields dag_layer(const char* type,
     for (const std::string& name : all) cells.push_back(text(name));
     return cell(cells);
   };
-  return {{"name", text("l")}, {"type", text(type)}, {"inputs", names(inputs)}, {"outputs", names(outputs)}};
+  return {{"name", text("l")},
+          {"type", text(type)},
+          {"inputs", names(inputs)},
+          {"outputs", names(outputs)}};
 }
 
 /// Outputs of one node for an input of zeros.
@@ -303,7 +306,8 @@ TEST_CASE("damaged MAT-files of version 7.3 end in an error or a net; circles en
   const hsize_t two = 2;
   const hid_t space = H5Screate_simple(1, &two, nullptr);
   for (const char* name : {"#refs#/a", "layers"}) {
-    const hid_t set = H5Dcreate2(file, name, H5T_STD_REF_OBJ, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t set =
+        H5Dcreate2(file, name, H5T_STD_REF_OBJ, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     hobj_ref_t to[2];
     for (hobj_ref_t& reference : to) H5Rcreate(&reference, file, "#refs#/a", H5R_OBJECT, -1);
     H5Dwrite(set, H5T_STD_REF_OBJ, H5S_ALL, H5S_ALL, H5P_DEFAULT, to);

@@ -57,8 +57,8 @@ void print_row(const Comparison& row, int width) {
   std::printf("%10.3g  %10.3g  %10.3g  %11.8f  %s", row.distance.largest, row.distance.relative,
               row.distance.rms, row.distance.cosine, row.ok ? "ok" : "FAILED");
   if (row.decided) {
-    std::printf("%s (relative %.3g with the reference's decisions)", row.by_rounding ? " but for rounding" : "",
-                row.decided->relative);
+    std::printf("%s (relative %.3g with the reference's decisions)",
+                row.by_rounding ? " but for rounding" : "", row.decided->relative);
   }
   std::printf("\n");
 }

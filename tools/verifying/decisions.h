@@ -36,7 +36,7 @@ class PinnedModel {
 
 /// What rectifiers and pooling windows decide: whether to pass, and which place to take.
 struct Decisions {
-  std::int64_t rectifiers{0}, windows{0};          ///< how many there are, over all images
+  std::int64_t rectifiers{0}, windows{0};                ///< how many there are, over all images
   std::int64_t rectifiers_differ{0}, windows_differ{0};  ///< decided differently
 };
 /// Compares what the rectifiers and max-pooling windows of `graph` decide in two runs. `a` and `b`

@@ -133,8 +133,8 @@ class Verifier {
     for (const Place& p : forward) request.taps.push_back(p.node);
     if (!backward.empty()) request.from = score();
     for (const Place& p : backward) request.to.push_back(p.node);
-    const RunResult run = run_model(package_.model, request, reference_.input(),
-                                    reference_.targets(), stream_);
+    const RunResult run =
+        run_model(package_.model, request, reference_.input(), reference_.targets(), stream_);
     for (const Place& p : forward) add(p, run.values.at(p.node), tolerances_.activation);
     const bool sound = std::all_of(result_.rows.begin(), result_.rows.end(),
                                    [](const Comparison& row) { return row.ok; });
@@ -154,8 +154,8 @@ class Verifier {
     decide(request, forward, backward, gradients);
   }
 
-  /// Gradients jump where a rectifier or a pooling window is decided by rounding. Whether that is all
-  /// that differs is found by taking the reference's activations for granted.
+  /// Gradients jump where a rectifier or a pooling window is decided by rounding. Whether that is
+  /// all that differs is found by taking the reference's activations for granted.
   void decide(RunRequest request,
               const std::vector<Place>& forward,
               const std::vector<Place>& backward,
@@ -164,8 +164,8 @@ class Verifier {
     request.taps.insert(request.taps.end(), deciding.begin(), deciding.end());
     std::sort(request.taps.begin(), request.taps.end());
     request.taps.erase(std::unique(request.taps.begin(), request.taps.end()), request.taps.end());
-    const RunResult own = run_model(package_.model, request, reference_.input(),
-                                    reference_.targets(), stream_);
+    const RunResult own =
+        run_model(package_.model, request, reference_.input(), reference_.targets(), stream_);
     PinnedValues theirs;
     PinnedValues ours;
     for (const Place& p : forward) {
@@ -181,8 +181,8 @@ class Verifier {
     for (std::size_t i = 0; i < backward.size(); ++i) {
       const NodeId node = backward[i].node;
       Comparison& row = gradients[i];
-      row.decided = distance(at_theirs.gradients.at(node).f32(),
-                             reference_.read(*backward[i].item).f32());
+      row.decided =
+          distance(at_theirs.gradients.at(node).f32(), reference_.read(*backward[i].item).f32());
       const Distance same =
           distance(at_ours.gradients.at(node).f32(), own.gradients.at(node).f32());
       if (row.ok) continue;
@@ -205,8 +205,8 @@ class Verifier {
     there.taps.clear();
     for (const NodeId node : request.to) there.to.push_back(pinned.seen(node));
     for (const NodeId node : deciding) there.taps.push_back(pinned.seen(node));
-    RunResult found = run_model(pinned.model(), there, reference_.input(), reference_.targets(),
-                                stream_);
+    RunResult found =
+        run_model(pinned.model(), there, reference_.input(), reference_.targets(), stream_);
     RunResult result;
     for (const NodeId node : request.to) {
       result.gradients.emplace(node, found.gradients.at(pinned.seen(node)).clone());

@@ -29,10 +29,7 @@ std::string quoted_patterns(const std::vector<std::string>& sources) {
   return text;
 }
 
-void add_row(ImportRow row,
-             const ValueSummary& summary,
-             ImportReport& report,
-             Problems& problems) {
+void add_row(ImportRow row, const ValueSummary& summary, ImportReport& report, Problems& problems) {
   if (!summary.finite) problems.add(row.source + " for " + row.target + " is not finite");
   row.mean = summary.mean;
   row.deviation = summary.deviation;
@@ -357,10 +354,12 @@ void ImportPlan::transformed(const Entry& entry, std::span<float> to) const {
   const Extents& extents = source_->tensors[entry.source].extents;
   const auto count = static_cast<std::int64_t>(to.size());
   const std::int64_t row = extents.empty() || count == 0 ? count : count / extents[0];
-  const std::int64_t step = std::min(count, std::max<std::int64_t>(1, kPiece / std::max<std::int64_t>(1, row)) * row);
+  const std::int64_t step =
+      std::min(count, std::max<std::int64_t>(1, kPiece / std::max<std::int64_t>(1, row)) * row);
   std::vector<float> piece(static_cast<std::size_t>(step));
   for (std::int64_t first = 0; first < count; first += step) {
-    const auto part = std::span(piece).first(static_cast<std::size_t>(std::min(step, count - first)));
+    const auto part =
+        std::span(piece).first(static_cast<std::size_t>(std::min(step, count - first)));
     if (!source_->read_part || !source_->read_part(entry.source, first, part)) {
       piece.resize(to.size());
       source_->read(entry.source, piece);
@@ -401,8 +400,9 @@ void ImportPlan::stream(std::size_t i,
   const std::int64_t count = entry.spec.shape.count();
   const bool constant = entry.missing || entry.source == kNone;
   const bool part = !constant && entry.transform.identity() && source_->read_part;
-  std::vector<float> values(static_cast<std::size_t>(constant || part ? std::min(count, kPiece) : count),
-                            entry.missing ? 0.0F : entry.constant);
+  std::vector<float> values(
+      static_cast<std::size_t>(constant || part ? std::min(count, kPiece) : count),
+      entry.missing ? 0.0F : entry.constant);
   Summary summary;
   const auto pass = [&](std::span<const float> piece) {
     summary.add(piece);
@@ -411,11 +411,13 @@ void ImportPlan::stream(std::size_t i,
   if (!constant && !part) {
     transformed(entry, values);
     for (std::int64_t first = 0; first < count; first += kPiece) {
-      pass(std::span(values).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(std::min(kPiece, count - first))));
+      pass(std::span(values).subspan(static_cast<std::size_t>(first),
+                                     static_cast<std::size_t>(std::min(kPiece, count - first))));
     }
   }
   for (std::int64_t first = 0; (constant || part) && first < count; first += kPiece) {
-    const auto piece = std::span(values).first(static_cast<std::size_t>(std::min(kPiece, count - first)));
+    const auto piece =
+        std::span(values).first(static_cast<std::size_t>(std::min(kPiece, count - first)));
     if (part && !source_->read_part(entry.source, first, piece)) {  // then the first time already
       values.resize(static_cast<std::size_t>(count));
       source_->read(entry.source, values);

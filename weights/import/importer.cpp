@@ -72,9 +72,9 @@ ImportReport import_into_package(const Source& source,
   header.provenance.source_format = report.format;
   header.provenance.source_file = report.source_file;
   // Takes as long as reading and writing do, so it runs beside them.
-  std::future<std::string> digest = std::async(std::launch::async, [&source] {
+  std::future<std::string> digest = std::async(std::launch::async, digest_of, source.files);
+  std::future<void> checked = std::async(std::launch::async, [&source] {
     if (source.check) source.check();
-    return digest_of(source.files);
   });
   std::size_t next = 0;
   save_streamed(header, path, [&](NodeId node, std::size_t parameter, const PutValues& put) {
@@ -83,6 +83,7 @@ ImportReport import_into_package(const Source& source,
     plan.stream(next++, put, report, problems);
     problems.stop(where(source));
     if (next < plan.size()) return;
+    checked.get();
     report.source_sha256 = digest.get();
     header.provenance.source_sha256 = report.source_sha256;
   });
@@ -110,9 +111,8 @@ void apply_map(const std::string& path,
     binding.node = graph.find(target.substr(0, space));
     const std::vector<ParameterSpec> specs = graph.parameters(binding.node);
     const std::string parameter = target.substr(space + 1);
-    const auto spec = std::find_if(specs.begin(), specs.end(), [&](const ParameterSpec& s) {
-      return s.name == parameter;
-    });
+    const auto spec = std::find_if(specs.begin(), specs.end(),
+                                   [&](const ParameterSpec& s) { return s.name == parameter; });
     if (spec == specs.end()) {
       throw Error(ErrorKind::kInput, "the node has no such parameter").at(path + ":" + target);
     }

@@ -93,9 +93,9 @@ bool is_model(const std::string& type) {
   return type == "Sequential" || type == "Functional" || type == "Model";
 }
 
-/// Lists the layers of a model and of the models in it. Every layer has an id: the names of the models
-/// it is in, and its own, with '/' between. A model in a model is a pair of other names: its id for
-/// its output layer, and the id of its input for what it is given.
+/// Lists the layers of a model and of the models in it. Every layer has an id: the names of the
+/// models it is in, and its own, with '/' between. A model in a model is a pair of other names: its
+/// id for its output layer, and the id of its input for what it is given.
 class Reader {
  public:
   explicit Reader(const std::string& file) : file_(file) {}
@@ -295,7 +295,8 @@ class Reader {
         for (std::string& input : inputs) input = resolve(input);
         // Backwards, so that the first input is finished first.
         for (auto input = inputs.rbegin(); input != inputs.rend(); ++input) {
-          if (states[*input] == State::kOpen) fail("the layers form a circle at " + in_quotes(*input));
+          if (states[*input] == State::kOpen)
+            fail("the layers form a circle at " + in_quotes(*input));
           if (states[*input] == State::kNew) stack.push_back(*input);
         }
         continue;

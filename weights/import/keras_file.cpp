@@ -167,8 +167,8 @@ Bindings bind_by_name(const Graph& graph, const Names& names) {
       const std::string role = role_of(spec.name);
       for (const std::string& name : nodes[id]) {
         const auto at = names.layers.find({name, role});
-        binding.sources.push_back(at != names.layers.end() ? at->second
-                                                    : "/" + name + "/" + name + "/" + role + ":0");
+        binding.sources.push_back(
+            at != names.layers.end() ? at->second : "/" + name + "/" + name + "/" + role + ":0");
       }
       bindings.list.push_back(std::move(binding));
     }
@@ -311,9 +311,9 @@ KerasArchive keras_archive(const BinaryFile& archive) {
   if (config.bytes > kMostConfig)
     throw Error(ErrorKind::kInput, "the configuration is too long").at(archive.path());
   check_member(archive, "config.json", config);
-  return {keras_graph(archive.text_at(config.offset, config.bytes),
-                      archive.path() + ":config.json"),
-          member("model.weights.h5")};
+  return {
+      keras_graph(archive.text_at(config.offset, config.bytes), archive.path() + ":config.json"),
+      member("model.weights.h5")};
 }
 
 Source read_keras_zip(std::span<const Candidate> files) {

@@ -96,10 +96,11 @@ class Tree {
     v.kind = MatValue::Kind::kStruct;
     const std::vector<Hdf5Child> fields = file_->children(group, kMostValues);
     const auto in_group = [&](const Hdf5Child& c) { return group + "/" + c.name; };
-    const bool array = !fields.empty() && std::all_of(fields.begin(), fields.end(), [&](const Hdf5Child& c) {
-      return c.kind == Hdf5Kind::kDataset && class_of(in_group(c)).empty() &&
-             file_->describe(in_group(c)).dtype == "reference";
-    });
+    const bool array =
+        !fields.empty() && std::all_of(fields.begin(), fields.end(), [&](const Hdf5Child& c) {
+          return c.kind == Hdf5Kind::kDataset && class_of(in_group(c)).empty() &&
+                 file_->describe(in_group(c)).dtype == "reference";
+        });
     if (!array) {
       v.structs.emplace_back();
       for (const Hdf5Child& c : fields)
@@ -109,7 +110,8 @@ class Tree {
     for (const Hdf5Child& c : fields) {
       std::vector<MatValue> column = referenced(in_group(c), depth);
       if (&c == fields.data()) v.structs.resize(column.size());
-      if (column.size() != v.structs.size()) fail(group, "an array of structs with fields of different lengths");
+      if (column.size() != v.structs.size())
+        fail(group, "an array of structs with fields of different lengths");
       for (std::size_t i = 0; i < column.size(); ++i) v.structs[i][c.name] = std::move(column[i]);
     }
     return v;

@@ -15,7 +15,8 @@ namespace {
 constexpr std::size_t kMostLabels = 1'000'000;
 constexpr std::size_t kMostLayers = 20'000;
 
-// --- what surrounds the net ------------------------------------------------------------------------
+// --- what surrounds the net
+// ------------------------------------------------------------------------
 
 const MatValue* normalization(const MatValue& meta) {
   const MatValue* n = meta.field("normalization");
@@ -67,15 +68,15 @@ std::vector<std::string> labels(const MatValue& meta, const Graph& graph) {
   const MatValue* classes = meta.field("classes");
   const MatValue* texts = classes == nullptr ? nullptr : classes->field("description");
   std::vector<std::string> all;
-  if (texts == nullptr || texts->kind != MatValue::Kind::kCell ||
-      texts->cells.size() > kMostLabels)
+  if (texts == nullptr || texts->kind != MatValue::Kind::kCell || texts->cells.size() > kMostLabels)
     return all;
   for (const MatValue& t : texts->cells) all.push_back(t.text);
   if (static_cast<std::int64_t>(all.size()) != graph.node(graph.last()).shape.c) all.clear();
   return all;
 }
 
-// --- SimpleNN: a chain of layers as vl_simplenn runs it -----------------------------------------------
+// --- SimpleNN: a chain of layers as vl_simplenn runs it
+// -----------------------------------------------
 
 NodeId simple_layer(MatBuilder& b, NodeId in, const MatValue& layer) {
   const std::string type = mat_text(layer, "type");
@@ -106,7 +107,8 @@ NodeId simple_layer(MatBuilder& b, NodeId in, const MatValue& layer) {
   return in;
 }
 
-// --- DagNN: layers that name their inputs, outputs and parameters -------------------------------------
+// --- DagNN: layers that name their inputs, outputs and parameters
+// -------------------------------------
 
 using Fields = std::map<std::string, MatValue>;
 
@@ -143,9 +145,9 @@ class Dag {
     nothing_.kind = MatValue::Kind::kStruct;
     if (layers.structs.empty() || layers.structs.size() > kMostLayers) fail("number of layers");
     for (const Fields& fields : layers.structs) {
-      DagLayer layer{text_of(fields, "name"),     text_of(fields, "type"),
-                     texts_of(fields, "inputs"),  texts_of(fields, "outputs"),
-                     texts_of(fields, "params"),  field_of(fields, "block")};
+      DagLayer layer{text_of(fields, "name"),    text_of(fields, "type"),
+                     texts_of(fields, "inputs"), texts_of(fields, "outputs"),
+                     texts_of(fields, "params"), field_of(fields, "block")};
       if (layer.type.starts_with("dagnn.")) layer.type = layer.type.substr(6);
       if (layer.block == nullptr || layer.block->kind != MatValue::Kind::kStruct)
         layer.block = &nothing_;

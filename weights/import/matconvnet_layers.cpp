@@ -35,9 +35,7 @@ std::string mat_text(const MatValue& value, const char* name) {
   return v != nullptr && v->kind == MatValue::Kind::kText ? v->text : std::string();
 }
 
-void MatBuilder::begin(const std::string& name,
-                       const std::string& type,
-                       const MatValue& settings) {
+void MatBuilder::begin(const std::string& name, const std::string& type, const MatValue& settings) {
   name_ = name.empty() ? "layer" + std::to_string(graph_.size()) : name;
   type_ = type;
   settings_ = &settings;
@@ -99,8 +97,8 @@ void MatBuilder::add_tensor(const std::string& name,
                             const MatValue& value,
                             Extents extents,
                             std::function<void(std::span<float>)> read) {
-  tensors_.push_back({name, std::move(extents),
-                      value.type == kDouble ? ElementType::kF64 : ElementType::kF32});
+  tensors_.push_back(
+      {name, std::move(extents), value.type == kDouble ? ElementType::kF64 : ElementType::kF32});
   reads_.push_back(std::move(read));
 }
 
@@ -152,14 +150,14 @@ NodeId MatBuilder::conv(NodeId in, const MatParameter& filters, const MatParamet
     name_ = own;
     pad = {0, 0, 0, 0};
   }
-  const NodeId node = add(
-      std::make_shared<Conv>(
-          e[3],
-          kernels::ConvGeometry{narrow(e[0]), narrow(e[1]), narrow(stride[0]), narrow(stride[1]),
-                                narrow(pad[0]), narrow(pad[2]), narrow(dilate[0]),
-                                narrow(dilate[1]), narrow(x.c / e[2])},
-          bias),
-      {in});
+  const NodeId node =
+      add(std::make_shared<Conv>(
+              e[3],
+              kernels::ConvGeometry{narrow(e[0]), narrow(e[1]), narrow(stride[0]),
+                                    narrow(stride[1]), narrow(pad[0]), narrow(pad[2]),
+                                    narrow(dilate[0]), narrow(dilate[1]), narrow(x.c / e[2])},
+              bias),
+          {in});
   take(filters, 0, {e[3], e[2], e[1], e[0]});
   if (bias) take(biases, 1, {e[3]});
   return node;
@@ -207,8 +205,8 @@ NodeId MatBuilder::lrn(NodeId in) {
     return in;
   }
   // Their alpha stands before the sum, ours is divided by the number of channels in it.
-  return add(std::make_shared<Lrn>(kernels::LrnParameters{static_cast<std::int32_t>(p[0]),
-                                                          p[2] * p[0], p[3], p[1]}),
+  return add(std::make_shared<Lrn>(
+                 kernels::LrnParameters{static_cast<std::int32_t>(p[0]), p[2] * p[0], p[3], p[1]}),
              {in});
 }
 

@@ -19,8 +19,8 @@ struct MatParameter {
 };
 
 /// Builds a graph of MatConvNet's layers one by one, and remembers which values become parameters.
-/// Both kinds of nets keep a layer's settings in a struct: SimpleNN in the layer's own, DagNN in its
-/// `block`.
+/// Both kinds of nets keep a layer's settings in a struct: SimpleNN in the layer's own, DagNN in
+/// its `block`.
 class MatBuilder {
  public:
   MatBuilder(const Shape& input, const std::string& file) : graph_(input), file_(file) {}

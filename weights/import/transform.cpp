@@ -27,8 +27,8 @@ Extents permuted(const std::vector<std::size_t>& axes, const Extents& extents) {
   return result;
 }
 
-// The part [begin, end) of the source's first axis, which `from` holds. The position in the source of
-// every element of the result is a sum over axes; walked row by row of the result.
+// The part [begin, end) of the source's first axis, which `from` holds. The position in the source
+// of every element of the result is a sum over axes; walked row by row of the result.
 void permute(const std::vector<std::size_t>& axes,
              const Extents& extents,
              std::int64_t begin,
@@ -68,6 +68,25 @@ void permute(const std::vector<std::size_t>& axes,
       index[i - 1] = low[i - 1];
     }
     if (i == 0) return;
+  }
+}
+
+// The commonest of all, a matrix: columns by the cache line, which each hold kLine of them.
+void transpose(const Extents& extents,
+               std::int64_t begin,
+               std::int64_t end,
+               std::span<const float> from,
+               std::span<float> to) {
+  constexpr std::int64_t kLine = 16;
+  const std::int64_t rows = extents[0];
+  const std::int64_t columns = extents[1];
+  for (std::int64_t first = 0; first < columns; first += kLine) {
+    const std::int64_t last = std::min(columns, first + kLine);
+    for (std::int64_t row = begin; row < end; ++row) {
+      const float* line = from.data() + (row - begin) * columns;
+      for (std::int64_t column = first; column < last; ++column)
+        to[static_cast<std::size_t>(column * rows + row)] = line[column];
+    }
   }
 }
 
@@ -184,6 +203,10 @@ void apply_part(const Transform& t,
   const std::int64_t row = static_cast<std::int64_t>(to.size()) / extents[0];
   const auto count = static_cast<std::int64_t>(from.size());
   check(first % row == 0 && count % row == 0, "a piece of a tensor that ends within a row");
+  if (extents.size() == 2 && t.axes[0] == 1) {
+    transpose(extents, first / row, (first + count) / row, from, to);
+    return;
+  }
   permute(t.axes, extents, first / row, (first + count) / row, from, to);
 }
 
