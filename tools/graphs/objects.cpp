@@ -61,6 +61,22 @@ ObjectEntry creature(const Json& item, const Json& classes, const std::string& f
   return entry;
 }
 
+/// A picture's boxes by the names of its parts; "object" is the object's own.
+ObjectEntry mapped(const std::string& file, const Json& boxes, const std::string& folder) {
+  ObjectEntry entry;
+  entry.name = file;
+  entry.path = folder + "/" + file;
+  for (const auto& [name, value] : boxes.items()) {
+    const PixelBox box = read_box(value);
+    if (name == "object") {
+      entry.box = box;
+    } else {
+      entry.parts.push_back(part_of(name, box));
+    }
+  }
+  return entry;
+}
+
 std::vector<ObjectEntry> read_list(const std::string& file, const std::string& folder) {
   const std::vector<std::uint8_t> bytes = read_file(file);
   std::vector<ObjectEntry> entries;
@@ -68,6 +84,9 @@ std::vector<ObjectEntry> read_list(const std::string& file, const std::string& f
     const Json list = Json::parse(bytes.begin(), bytes.end());
     if (list.is_array()) {
       for (const Json& item : list) entries.push_back(animal(item, folder));
+    } else if (!list.contains("images")) {
+      for (const auto& [picture, boxes] : list.items())
+        entries.push_back(mapped(picture, boxes, folder));
     } else {
       const Json& classes = list.at("classes");
       for (const Json& item : list.at("images")) entries.push_back(creature(item, classes, folder));

@@ -9,6 +9,7 @@ void add_verbs(CLI::App& program, Context& context) {
   add_visualize(program, context);
   add_units(program, context);
   add_filters(program, context);
+  add_study(program, context);
   add_convert(program, context);
   add_export(program, context);
   add_train(program, context);

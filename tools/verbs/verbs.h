@@ -11,6 +11,7 @@ void add_explain(CLI::App& program, Context& context);
 void add_visualize(CLI::App& program, Context& context);
 void add_units(CLI::App& program, Context& context);
 void add_filters(CLI::App& program, Context& context);
+void add_study(CLI::App& program, Context& context);
 void add_convert(CLI::App& program, Context& context);
 void add_export(CLI::App& program, Context& context);
 void add_train(CLI::App& program, Context& context);
