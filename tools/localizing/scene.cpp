@@ -25,12 +25,14 @@ std::vector<float> LocalScene::enlarge(const explain::Map& map, explain::Resampl
 }
 
 explain::RealBox LocalScene::in_file(const explain::Box& box) const {
-  const double sx = static_cast<double>(seen_.width) / picture_.width;
-  const double sy = static_cast<double>(seen_.height) / picture_.height;
-  const auto x = static_cast<double>(box.x1), y = static_cast<double>(box.y1);
   // Pixel x covers [x, x + 1).
-  return {seen_.x + x * sx, seen_.y + y * sy, seen_.x + static_cast<double>(box.x2 + 1) * sx - 1,
-          seen_.y + static_cast<double>(box.y2 + 1) * sy - 1};
+  const auto x = [&](std::int64_t v) {
+    return seen_.x + static_cast<double>(v * seen_.width) / picture_.width;
+  };
+  const auto y = [&](std::int64_t v) {
+    return seen_.y + static_cast<double>(v * seen_.height) / picture_.height;
+  };
+  return {x(box.x1), y(box.y1), x(box.x2 + 1) - 1, y(box.y2 + 1) - 1};
 }
 
 explain::Rect LocalScene::in_picture(const explain::RealBox& box) const {
