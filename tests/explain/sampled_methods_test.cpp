@@ -13,6 +13,7 @@
 #include "explain/segmentation/slic.h"
 #include "explain/session.h"
 #include "layers/flatten.h"
+#include "layers/lrn.h"
 #include "runtime/error.h"
 #include "tests/layers/gold1.h"
 #include "tests/support/random_tensor.h"
@@ -142,6 +143,27 @@ TEST_CASE("D6: SmoothGrad of a linear function is its weights; its variance is 0
   Attributes squared = few;
   squared.set("squared", true);
   expect(explain_one(m, "smoothgrad", x, 0, squared).map, {9, 1, 1, .25f}, 1e-6);
+}
+
+TEST_CASE("D6: SmoothGrad of x^2: 2 x, squared 4 (x^2 + sigma^2), variance 4 sigma^2") {
+  // An LRN of one channel with beta = -1/2 and k = 0 is x |x|.
+  Graph g({1, 2, 1, 1});
+  g.add("square", std::make_shared<Lrn>(kernels::LrnParameters{1, 1.0f, -0.5f, 0.0f}));
+  g.add("fc", std::make_shared<Dense>(1, false));
+  Model m(std::move(g));
+  m.parameters = Parameters::zeroed(m.graph);
+  std::ranges::copy(Floats{1, 0}, m.parameters.of(2)[0].f32().begin());
+  const double n = 4000.0, value = 10.0, sigma = 1.0;  // 0.05 of the range from 10 to 30
+  const Tensor x = tensor_of({1, 2, 1, 1}, Floats{10, 30});
+  Attributes o{{"samples", std::int64_t{4000}}, {"noise", 0.05}, {"channels", true}};
+  const double mean = static_cast<double>(explain_one(m, "smoothgrad", x, 0, o).map.f32()[0]);
+  const double variance = static_cast<double>(explain_one(m, "vargrad", x, 0, o).map.f32()[0]);
+  o.set("squared", true);
+  const double squared = static_cast<double>(explain_one(m, "smoothgrad", x, 0, o).map.f32()[0]);
+  // Three standard errors: of 2 (x + e), of 4 (x + e)^2 (8 x sigma and little more), of a variance (2 sigma)^2.
+  CHECK(std::fabs(mean - 2 * value) < 3.0 * 2.0 * sigma / std::sqrt(n));
+  CHECK(std::fabs(squared - 4 * (value * value + sigma * sigma)) < 3.0 * 8.1 * value * sigma / std::sqrt(n));
+  CHECK(std::fabs(variance - 4 * sigma * sigma) < 3.0 * 4.0 * sigma * sigma * std::sqrt(2.0 / n));
 }
 
 TEST_CASE("D6: SmoothGrad of relu(x) at 0 is one half, its variance a quarter") {
