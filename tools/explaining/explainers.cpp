@@ -45,10 +45,14 @@ const Group* group_of(const std::string& name) {
 }
 
 /// Asks the method to plan; the error it has against this net or layer.
-std::optional<Error> objection(const MethodChoice& choice, const Graph& graph, NodeId layer) {
+std::optional<Error> objection(const MethodChoice& choice,
+                               const Graph& graph,
+                               NodeId layer,
+                               bool named) {
   explain::Setting setting;
   setting.logits = explain::logits_node(graph);
   setting.layer = layer;
+  setting.layer_named = named;
   setting.layer_why = "no layer";
   explain::Needs needs;
   try {
@@ -70,8 +74,9 @@ NodeId layer_node(const Graph& graph, const std::string& layer) {
 
 /// A method that plans with a layer and refuses without one takes it.
 bool takes_layer(const MethodChoice& choice, const Graph& graph, NodeId layer) {
-  const auto without = objection(choice, graph, -1);
-  return without && without->kind() == ErrorKind::kUnsupported && !objection(choice, graph, layer);
+  const auto without = objection(choice, graph, -1, true);
+  return without && without->kind() == ErrorKind::kUnsupported &&
+         !objection(choice, graph, layer, true);
 }
 
 Attributes options_for(const std::string& name,
@@ -115,7 +120,7 @@ std::vector<MethodChoice> choose_methods(
     }
     for (const std::string& member : members(*group)) {
       MethodChoice choice{member, options_for(member, options)};
-      const auto against = objection(choice, graph, node);
+      const auto against = objection(choice, graph, node, !layer.empty());
       if (against && against->kind() == ErrorKind::kUnsupported) {
         left_out.push_back(member + ": " + against->what());
       } else if (seen.insert(member).second) {
