@@ -319,6 +319,15 @@ TEST_CASE("graph: from pictures to a graph, positions, pictures and measurements
   const std::string page = bytes_of(folder / "show/graph.html");
   CHECK(page.find("http://") == std::string::npos);
   CHECK(page.find("https://") == std::string::npos);
+  // Every node of a lower layer has a parent on the page.
+  const auto count = [&](const std::string& text) {
+    std::size_t n = 0;
+    for (std::size_t at = 0; (at = page.find(text, at)) != std::string::npos; ++at) ++n;
+    return n;
+  };
+  CHECK(count("\"up\":[") == 3 * 48);
+  CHECK(count("\"up\":[]") <= 48 + 10);
+  CHECK(bytes_of(folder / "show/graph.dot").find(" -> ") != std::string::npos);
   CHECK(verb("evaluate", {"--repeats", "1", "--samples", "5"}) == kExitOk);
 
   // Halves in a file when there is no memory at all; a graph of other features is another graph.
