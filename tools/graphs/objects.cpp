@@ -8,6 +8,7 @@
 
 #include "explain/render/resample.h"
 #include "runtime/error.h"
+#include "runtime/philox.h"
 #include "tools/images/atomic_file.h"
 #include "tools/images/list.h"
 
@@ -100,6 +101,15 @@ std::vector<ObjectEntry> read_list(const std::string& file, const std::string& f
   return entries;
 }
 
+void shift(PixelBox& box, double jitter, const Philox& random) {
+  const double width = box.width() * (1 - jitter);
+  const double height = box.height() * (1 - jitter);
+  box.x1 += (box.width() - width) * static_cast<double>(random.uniform(0));
+  box.y1 += (box.height() - height) * static_cast<double>(random.uniform(1));
+  box.x2 = box.x1 + width - 1;
+  box.y2 = box.y1 + height - 1;
+}
+
 std::vector<ObjectEntry> whole_pictures(const std::string& folder) {
   std::vector<ObjectEntry> entries;
   for (const ImageEntry& image : list_folder(folder, true)) {
@@ -126,6 +136,7 @@ std::vector<ObjectEntry> read_objects(const ObjectQuery& query) {
     const bool whole = entry.box.width() <= 1;
     if (!whole && entry.box.width() * entry.box.height() < query.min_area) continue;
     if (query.most > 0 && static_cast<std::int64_t>(kept.size()) == query.most) break;
+    if (!whole && query.jitter > 0) shift(entry.box, query.jitter, {query.seed, kept.size()});
     kept.push_back(std::move(entry));
   }
   if (kept.empty()) {
@@ -146,6 +157,18 @@ std::vector<std::string> part_names(const std::vector<ObjectEntry>& objects) {
     for (const PartBox& p : o.parts) names.insert(p.name);
   }
   return {names.begin(), names.end()};
+}
+
+std::string mirrored_name(const std::string& name) {
+  std::string turned;
+  for (std::size_t at = 0; at < name.size();) {
+    const std::size_t end = std::min(name.find_first_of("_- ", at), name.size());
+    const std::string word = name.substr(at, end - at);
+    turned += word == "left" ? "right" : word == "right" ? "left" : word;
+    if (end < name.size()) turned += name[end];
+    at = end + 1;
+  }
+  return turned;
 }
 
 explain::Image cut_out(

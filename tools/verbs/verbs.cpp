@@ -6,6 +6,7 @@ void add_verbs(CLI::App& program, Context& context) {
   add_info(program, context);
   add_classify(program, context);
   add_explain(program, context);
+  add_localize(program, context);
   add_visualize(program, context);
   add_units(program, context);
   add_filters(program, context);
