@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -328,7 +329,15 @@ TEST_CASE("graph: from pictures to a graph, positions, pictures and measurements
   CHECK(count("\"up\":[") == 3 * 48);
   CHECK(count("\"up\":[]") <= 48 + 10);
   CHECK(bytes_of(folder / "show/graph.dot").find(" -> ") != std::string::npos);
-  CHECK(verb("evaluate", {"--repeats", "1", "--samples", "5"}) == kExitOk);
+  CHECK(verb("evaluate", {"--repeats", "1", "--samples", "5", "--sheets", folder / "sheets"}) ==
+        kExitOk);
+  CHECK(fs::file_size(folder / "sheets/conv5.png") > 500);
+  const std::string key = bytes_of(folder / "sheets/key.json");
+  const std::string judgement = bytes_of(folder / "sheets/judgement.csv");
+  CHECK(std::ranges::count(judgement, '\n') == 1 + 3 * 20);
+  // Ten of each kind a layer, and not one kind after the other.
+  CHECK(key.find("graph") < key.rfind("filter"));
+  CHECK(key.find("filter") < key.rfind("graph"));
 
   // Halves in a file when there is no memory at all; a graph of other features is another graph.
   std::vector<std::string> scratch = learn;

@@ -24,15 +24,6 @@ using explain::graph::TreeNode;
 
 constexpr int kLarge = 224;
 
-std::string file_word(std::string text) {
-  for (char& c : text) {
-    const bool plain =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-    if (!plain) c = '_';
-  }
-  return text;
-}
-
 void draw_dot(render::Image& image, double x, double y, int radius, render::Rgb colour) {
   for (int dy = -radius - 1; dy <= radius + 1; ++dy) {
     for (int dx = -radius - 1; dx <= radius + 1; ++dx) {
@@ -202,8 +193,12 @@ render::Image patch_of(const Scene& scene,
                        std::int64_t picture,
                        double patch,
                        int size) {
-  const double scale = static_cast<double>(large.width) / scene.side;
-  const PixelPoint p = scene.place(layer, node, picture);
+  return patch_at(large, scene.side, scene.place(layer, node, picture), patch, size);
+}
+
+render::Image patch_at(
+    const render::Image& large, int picture_side, const PixelPoint& at, double patch, int size) {
+  const double scale = static_cast<double>(large.width) / picture_side;
   const int side =
       std::clamp(static_cast<int>(std::lround(patch * large.width / 224)), 1, large.width);
   // Near the border the square is moved inside: a smaller one would show another scale.
@@ -211,8 +206,17 @@ render::Image patch_of(const Scene& scene,
     return std::clamp(static_cast<int>(std::lround((v + 0.5) * scale)) - side / 2, 0,
                       large.width - side);
   };
-  const render::Rect where{start(p.w), start(p.h), side, side};
+  const render::Rect where{start(at.w), start(at.h), side, side};
   return render::resize(render::crop(large, where), size, size, render::Resample::kBilinearPil);
+}
+
+std::string file_word(std::string text) {
+  for (char& c : text) {
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+    if (!plain) c = '_';
+  }
+  return text;
 }
 
 void show_graph(const Scene& scene, const ShowOptions& o, const Context& context) {

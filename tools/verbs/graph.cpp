@@ -6,6 +6,7 @@
 #include "runtime/error.h"
 #include "tools/graphs/evaluate_graph.h"
 #include "tools/graphs/graph_bench.h"
+#include "tools/graphs/judging_sheets.h"
 #include "tools/graphs/learn_graph.h"
 #include "tools/graphs/scene.h"
 #include "tools/graphs/show_graph.h"
@@ -150,10 +151,20 @@ void add_scene(CLI::App* verb, SceneQuery& q) {
 
 Json json_of(const Interval& v) { return Json{v.value, v.low, v.high}; }
 
-int evaluate(SceneQuery& query, GraphEvaluationOptions options, const Context& context) {
+int evaluate(SceneQuery& query,
+             GraphEvaluationOptions options,
+             const std::string& sheets,
+             const Context& context) {
   query.objects.seed = context.common.seed;
   options.seed = context.common.seed;
   const Scene scene = open_scene(query, context);
+  if (!sheets.empty()) {
+    SheetOptions judged;
+    judged.folder = sheets;
+    judged.best = options.best;
+    judged.seed = options.seed;
+    write_sheets(scene, judged);
+  }
   const GraphEvaluation e = evaluate_graph(scene, options);
   if (!context.common.json) {
     std::printf("%s\n%lld pictures; features %.2f s, inference %.1f ms a picture\n",
@@ -213,6 +224,7 @@ int evaluate(SceneQuery& query, GraphEvaluationOptions options, const Context& c
 void add_evaluate_graph(CLI::App& group, Context& context) {
   auto q = std::make_shared<SceneQuery>();
   auto o = std::make_shared<GraphEvaluationOptions>();
+  auto sheets = std::make_shared<std::string>();
   CLI::App* verb = group.add_subcommand("evaluate", "Measure a graph against annotated parts");
   verb->footer(
       "Intervals: 95 %, bootstrap over the pictures.\n"
@@ -238,10 +250,12 @@ void add_evaluate_graph(CLI::App& group, Context& context) {
                    "a node this near a part's box is on it, over the side")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
+  verb->add_option("--sheets", *sheets,
+                   "folder for sheets on which a person judges nodes and raw filters");
   verb->add_flag("--choose-first", o->choose_first,
                  "pictures first, landmarks then, as the authors' program");
-  verb->callback([q, o, &context] {
-    context.action = [q, o, &context] { return evaluate(*q, *o, context); };
+  verb->callback([q, o, sheets, &context] {
+    context.action = [q, o, sheets, &context] { return evaluate(*q, *o, *sheets, context); };
   });
 }
 
