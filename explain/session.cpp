@@ -23,6 +23,7 @@ Session::Session(const Model& model,
     }
   } else {
     setting_.layer = graph.find(options.layer);
+    setting_.layer_named = true;
     setting_.layer_why = "chosen by the user";
   }
   Needs needs;

@@ -1,3 +1,4 @@
+#include "explain/methods/conservation.h"
 #include "explain/methods/methods.h"
 #include "explain/network.h"
 #include "explain/rules/rules.h"
@@ -8,12 +9,13 @@ namespace cutaway::explain {
 namespace {
 
 /// Class activation map (Zhou et al. 2016, eq. 2; methods.md C.2): M_c = sum over k of w[c,k] A^k, A the maps
-/// the global pooling reads; no bias, no ReLU, no normalisation.
+/// the global pooling reads; no bias, no ReLU, no normalisation. Where the head is average pooling and a dense layer the
+/// mean of the map is S_c - b_c: what it misses is measured as conservation_residual.
 class Cam final : public Method {
  public:
   std::string_view name() const noexcept override { return "cam"; }
 
-  void plan(const Graph& graph, const Setting&, Needs& needs) override {
+  void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
     const auto head = cam_head(graph);
     if (!head) {
       throw Error(ErrorKind::kUnsupported,
@@ -23,6 +25,7 @@ class Cam final : public Method {
     head_ = *head;
     layer_name_ = graph.node(head_.maps).name;
     needs.tap(head_.maps);
+    if (head_.exact) needs.tap(setting.logits);
   }
 
   Explanation explain(Passes& passes) const override {
@@ -40,23 +43,45 @@ class Cam final : public Method {
     e.kind = MapKind::kScore;
     e.map = weighted_sum(maps, rows, false);
     e.targets.assign(passes.targets().begin(), passes.targets().end());
+    if (head_.exact) measure(passes, e);
     return e;
   }
 
  private:
+  void measure(Passes& passes, Explanation& e) const {
+    const auto parameters = passes.model().parameters.of(head_.weights);
+    for (std::int64_t n = 0; n < e.map.shape().n; ++n) {
+      const auto c = static_cast<std::size_t>(e.targets[static_cast<std::size_t>(n)]);
+      double score = static_cast<double>(passes.scores(n)[c]);
+      if (parameters.size() > 1) score -= static_cast<double>(parameters[1].f32()[c]);
+      const double mean = sum_of_image(e.map, n) / static_cast<double>(e.map.shape().plane());
+      e.measures.push_back({{"conservation_residual", conservation_residual(mean, score)}});
+    }
+  }
+
   CamHead head_{};
   std::string layer_name_;
 };
 
 /// Grad-CAM (Selvaraju et al. 2017, eqs. 1 and 2; methods.md D.1): alpha_k = mean of dS_c/dA^k,
-/// L = ReLU(sum alpha_k A^k). All-negative sums give an all-zero map.
-Tensor grad_cam_map(Passes& passes, std::size_t pass, NodeId layer) {
-  const Tensor alpha = plane_means(passes.gradient(pass, layer));
-  return weighted_sum(passes.tap(layer), alpha.f32(), true);
+/// L = ReLU(sum alpha_k A^k). All-negative sums give an all-zero map. Options: `counterfactual` (false; true: the map of
+/// what speaks against the class, from -alpha, section 3.3 of the paper), `relu` (true).
+Tensor grad_cam_map(Passes& passes,
+                    std::size_t pass,
+                    NodeId layer,
+                    bool counterfactual = false,
+                    bool relu = true) {
+  Tensor alpha = plane_means(passes.gradient(pass, layer));
+  if (counterfactual) {
+    for (float& a : alpha.f32()) a = -a;
+  }
+  return weighted_sum(passes.tap(layer), alpha.f32(), relu);
 }
 
 class GradCam final : public Method {
  public:
+  explicit GradCam(const Attributes& o)
+      : counterfactual_(o.flag("counterfactual", false)), relu_(o.flag("relu", true)) {}
   std::string_view name() const noexcept override { return "gradcam"; }
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
     layer_ = required_layer(setting);
@@ -69,12 +94,15 @@ class GradCam final : public Method {
     e.method = "gradcam";
     e.rules = "gradient";
     e.layer = layer_name_;
-    e.map = grad_cam_map(passes, pass_, layer_);
+    e.options = {{"counterfactual", counterfactual_}, {"relu", relu_}};
+    if (!relu_) e.kind = MapKind::kSigned;
+    e.map = grad_cam_map(passes, pass_, layer_, counterfactual_, relu_);
     e.targets.assign(passes.targets().begin(), passes.targets().end());
     return e;
   }
 
  private:
+  bool counterfactual_, relu_;
   NodeId layer_{0};
   std::string layer_name_;
   std::size_t pass_{0};
@@ -113,7 +141,7 @@ class GuidedGradCam final : public Method {
 }  // namespace
 
 MethodPtr make_cam(const Attributes&) { return std::make_unique<Cam>(); }
-MethodPtr make_gradcam(const Attributes&) { return std::make_unique<GradCam>(); }
+MethodPtr make_gradcam(const Attributes& o) { return std::make_unique<GradCam>(o); }
 MethodPtr make_guided_gradcam(const Attributes&) { return std::make_unique<GuidedGradCam>(); }
 
 }  // namespace cutaway::explain

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 
 #include "explain/methods/methods.h"
@@ -8,21 +9,45 @@
 namespace cutaway::explain {
 namespace {
 
+/// One of `words`; the first is the default.
+std::string word(const Attributes& o, const char* name, const std::vector<std::string>& words) {
+  const std::string text = o.text(name, words.front());
+  if (std::ranges::find(words, text) != words.end()) return text;
+  std::string all = words.front();
+  for (std::size_t i = 1; i < words.size(); ++i) all += " or " + words[i];
+  throw Error(ErrorKind::kUsage, "deconvnet option " + std::string(name)).expected(all).got(text);
+}
+
+/// The max pooling that reads `layer`, through layers that keep its extents, or what such a pooling reads; the layer
+/// itself where there is none.
+NodeId anchored(const Graph& graph, NodeId layer, const std::string& anchor) {
+  const auto kind = [&](NodeId id) { return graph.node(id).layer->kind(); };
+  if (anchor == "relu" && kind(layer) == LayerKind::kMaxPool) return graph.node(layer).inputs[0];
+  NodeId at = layer;
+  while (anchor == "pooled" && kind(at) != LayerKind::kMaxPool) {
+    if (graph.node(at).consumers.size() != 1) return layer;
+    at = graph.node(at).consumers[0];
+    const LayerKind next = kind(at);
+    if (next != LayerKind::kMaxPool && next != LayerKind::kRelu && next != LayerKind::kLrn) return layer;
+  }
+  return at;
+}
+
 /// The deconvnet projection of one unit (Zeiler & Fergus 2013; methods.md A.1): the layer is zero but for one
 /// entry, which keeps its activation; unpool, rectify, transposed filter, down to the signed pixels.
 /// Options: `channel` (-1: the map with the strongest response in this image), `row` and `column` (-1: where
-/// the map is strongest), `lrn` = identity | gradient.
+/// the map is strongest), `lrn` = identity | gradient, `overlap` = add | overwrite (deconvnet_rules()), `anchor` = named |
+/// pooled | relu: the layer as it is named, the max pooling that reads it (the paper's layers 1, 2 and 5), or what that
+/// pooling reads.
 class Deconvnet final : public Method {
  public:
   explicit Deconvnet(const Attributes& o)
       : channel_(o.integer("channel", -1, -1, 1 << 20)),
         row_(o.integer("row", -1, -1, 1 << 20)),
         column_(o.integer("column", -1, -1, 1 << 20)),
-        lrn_(o.text("lrn", "identity")) {
-    if (lrn_ != "identity" && lrn_ != "gradient") {
-      throw Error(ErrorKind::kUsage, "deconvnet option lrn").expected("identity or gradient").got(
-          lrn_);
-    }
+        lrn_(word(o, "lrn", {"identity", "gradient"})),
+        overlap_(word(o, "overlap", {"add", "overwrite"})),
+        anchor_(word(o, "anchor", {"named", "pooled", "relu"})) {
     if ((row_ < 0) != (column_ < 0) || (row_ >= 0 && channel_ < 0)) {
       throw Error(ErrorKind::kUsage, "a unit needs a channel, a row and a column");
     }
@@ -30,10 +55,10 @@ class Deconvnet final : public Method {
   std::string_view name() const noexcept override { return "deconvnet"; }
 
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
-    layer_ = required_layer(setting);
+    layer_ = anchored(graph, required_layer(setting), anchor_);
     layer_name_ = graph.node(layer_).name;
     needs.tap(layer_);
-    pass_ = needs.backward(deconvnet_rules(lrn_ == "gradient"), layer_, 0);
+    pass_ = needs.backward(deconvnet_rules(lrn_ == "gradient", overlap_ == "overwrite"), layer_, 0);
   }
 
   Explanation explain(Passes& passes) const override {
@@ -43,7 +68,8 @@ class Deconvnet final : public Method {
     e.rules = "deconvnet";
     e.layer = layer_name_;
     e.kind = MapKind::kReconstruction;
-    e.options = {{"channel", channel_}, {"row", row_}, {"column", column_}, {"lrn", lrn_}};
+    e.options = {{"channel", channel_}, {"row", row_}, {"column", column_},
+                 {"lrn", lrn_},         {"overlap", overlap_}, {"anchor", anchor_}};
     std::vector<Executor::Unit> units;
     for (std::int64_t n = 0; n < maps.shape().n; ++n) {
       units.push_back(choose(maps, n));
@@ -76,7 +102,7 @@ class Deconvnet final : public Method {
   }
 
   std::int64_t channel_, row_, column_;
-  std::string lrn_, layer_name_;
+  std::string lrn_, overlap_, anchor_, layer_name_;
   NodeId layer_{0};
   std::size_t pass_{0};
 };

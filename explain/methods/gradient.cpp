@@ -1,5 +1,9 @@
 // Methods that bring one signal from the class score down to the pixels.
 
+#include <algorithm>
+
+#include "explain/methods/conservation.h"
+#include "explain/methods/constant_image.h"
 #include "explain/methods/methods.h"
 #include "explain/methods/of_class.h"
 #include "explain/rules/rules.h"
@@ -9,34 +13,59 @@ namespace cutaway::explain {
 namespace {
 
 /// Image-specific saliency (Simonyan et al. 2013, section 3; methods.md B.2): M = max over channels
-/// of |dS_c/dx|, S_c the score before softmax.
+/// of |dS_c/dx|, S_c the score before softmax. Option `per`: what x is counted in. "1" (default): the net's own numbers;
+/// other numbers, one a channel or one for all: the net's numbers for one unit, such as a grey level, by which each
+/// channel's gradient is multiplied (1 / (255 sigma_ch) where the preprocessing divides by sigma).
 class Saliency final : public Method {
  public:
+  explicit Saliency(const Attributes& o) : per_(channel_text(o, "per", "1")) {}
   std::string_view name() const noexcept override { return "saliency"; }
-  void plan(const Graph&, const Setting& setting, Needs& needs) override {
+  void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
+    units_ = channel_values("per", per_, static_cast<std::size_t>(graph.node(0).shape.c));
     pass_ = needs.backward(gradient_rules(), setting.logits, 0);
   }
   Explanation explain(Passes& passes) const override {
     Explanation e = of_class(passes, "saliency", "gradient", MapKind::kHeat);
-    e.map = reduce_channels(passes.gradient(pass_, 0), kernels::ChannelReduction::kMaxAbs);
+    e.options = {{"per", per_}};
+    constexpr auto kMaxAbs = kernels::ChannelReduction::kMaxAbs;
+    if (std::ranges::all_of(units_, [](float u) { return u == 1.0f; })) {
+      e.map = reduce_channels(passes.gradient(pass_, 0), kMaxAbs);
+      return e;
+    }
+    Tensor gradient = passes.gradient(pass_, 0).clone();
+    const auto plane = static_cast<std::size_t>(gradient.shape().plane());
+    for (std::size_t i = 0; i < gradient.f32().size(); ++i) {
+      gradient.f32()[i] *= units_[i / plane % units_.size()];
+    }
+    e.map = reduce_channels(gradient, kMaxAbs);
     return e;
   }
 
  private:
+  std::string per_;
+  std::vector<float> units_;
   std::size_t pass_{0};
 };
 
-/// Gradient times input (Shrikumar et al. 2016), summed over channels; equals LRP-0 on ReLU nets.
+/// Gradient times input (Shrikumar et al. 2016), summed over channels; equals LRP-0 on ReLU nets. Sums to the score where
+/// there are no biases; what they take is measured as conservation_residual = (sum R - S) / |S|.
 class GradientTimesInput final : public Method {
  public:
   std::string_view name() const noexcept override { return "gradient_x_input"; }
   void plan(const Graph&, const Setting& setting, Needs& needs) override {
+    needs.tap(setting.logits);
     pass_ = needs.backward(gradient_rules(), setting.logits, 0);
   }
   Explanation explain(Passes& passes) const override {
     Explanation e = of_class(passes, "gradient_x_input", "gradient", MapKind::kSigned);
     e.map = reduce_channels(multiply(passes.gradient(pass_, 0), passes.input()),
                             kernels::ChannelReduction::kSum);
+    for (std::int64_t n = 0; n < e.map.shape().n; ++n) {
+      const auto c = static_cast<std::size_t>(passes.targets()[static_cast<std::size_t>(n)]);
+      const double residual =
+          conservation_residual(sum_of_image(e.map, n), static_cast<double>(passes.scores(n)[c]));
+      e.measures.push_back({{"conservation_residual", residual}});
+    }
     return e;
   }
 
@@ -82,7 +111,7 @@ class Guided final : public Method {
 
 }  // namespace
 
-MethodPtr make_saliency(const Attributes&) { return std::make_unique<Saliency>(); }
+MethodPtr make_saliency(const Attributes& o) { return std::make_unique<Saliency>(o); }
 MethodPtr make_gradient_x_input(const Attributes&) {
   return std::make_unique<GradientTimesInput>();
 }

@@ -21,7 +21,7 @@ class IntegratedGradients final : public Method {
   explicit IntegratedGradients(const Attributes& o)
       : steps_(o.integer("steps", 50, 1, 1 << 20)),
         rule_(o.text("rule", "midpoint")),
-        baseline_(o.text("baseline", "zero")),
+        baseline_(channel_text(o, "baseline", "zero")),
         channels_(o.flag("channels", false)),
         path_(quadrature(rule_, static_cast<int>(steps_))) {}
   std::string_view name() const noexcept override { return "integrated_gradients"; }

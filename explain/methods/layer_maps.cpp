@@ -148,8 +148,8 @@ MethodPtr make_hirescam(const Attributes&) {
 MethodPtr make_xgradcam(const Attributes&) {
   return std::make_unique<LayerMap>("xgradcam", xgradcam, Attributes());
 }
-MethodPtr make_single_layercam() {
-  return std::make_unique<LayerMap>("layercam", layercam, Attributes());
+MethodPtr make_single_layercam(const Attributes& options) {
+  return std::make_unique<LayerMap>("layercam", layercam, options);
 }
 MethodPtr make_gradcam_plus_plus(const Attributes& o) {
   const bool normalized = o.flag("refcode", false);

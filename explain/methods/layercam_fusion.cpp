@@ -33,7 +33,7 @@ class LayerCamFusion final : public Method {
       Setting one = setting;
       one.layer = graph.find(layer);
       height_.push_back(graph.node(one.layer).shape.h);
-      stages_.push_back(make_single_layercam());
+      stages_.push_back(make_single_layercam({}));
       stages_.back()->plan(graph, one, needs);
     }
   }
@@ -77,7 +77,7 @@ class LayerCamFusion final : public Method {
 MethodPtr make_layercam(const Attributes& o) {
   const std::string layers = o.text("layers", "");
   const double gamma = o.number("gamma", 2.0);
-  if (layers.empty()) return make_single_layercam();
+  if (layers.empty()) return make_single_layercam({{"layers", layers}, {"gamma", gamma}});
   return std::make_unique<LayerCamFusion>(layers, gamma);
 }
 

@@ -28,7 +28,7 @@ namespace cutaway::explain {
 [[nodiscard]] MethodPtr make_lime(const Attributes& options);
 
 /// LayerCAM of one layer, without fusion.
-[[nodiscard]] MethodPtr make_single_layercam();
+[[nodiscard]] MethodPtr make_single_layercam(const Attributes& options);
 [[nodiscard]] MethodPtr make_lrp(const Attributes& options);
 [[nodiscard]] MethodPtr make_excitation(const Attributes& options);
 

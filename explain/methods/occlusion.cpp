@@ -21,7 +21,7 @@ class Occlusion final : public Method {
   explicit Occlusion(const Attributes& o)
       : window_(o.integer("window", 0, 0, 1 << 15)),
         stride_(o.integer("stride", 0, 0, 1 << 15)),
-        fill_(o.text("fill", "zero")),
+        fill_(channel_text(o, "fill", "zero")),
         output_(o.text("output", "logit")),
         passes_(o.text("passes", "automatic")) {
     if (output_ != "logit" && output_ != "probability") {

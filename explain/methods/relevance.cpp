@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "explain/methods/conservation.h"
 #include "explain/methods/methods.h"
 #include "explain/network.h"
 #include "explain/rules/lrp.h"
@@ -13,14 +14,6 @@
 
 namespace cutaway::explain {
 namespace {
-
-double sum_of_image(const Tensor& t, std::int64_t n) {
-  const auto size = static_cast<std::size_t>(t.shape().count() / t.shape().n);
-  double sum = 0.0;
-  for (const float v : t.f32().subspan(static_cast<std::size_t>(n) * size, size))
-    sum += static_cast<double>(v);
-  return sum;
-}
 
 /// "1.5,2,-3", a number, or nothing.
 std::vector<float> numbers(const Attributes& o, const std::string& name) {
@@ -128,7 +121,7 @@ class Lrp final : public Method {
     for (std::int64_t n = 0; n < scores.shape().n; ++n) {
       const double score = static_cast<double>(seeds[static_cast<std::size_t>(n)].value);
       const double sum = sum_of_image(e.map, n);
-      const double residual = score == 0.0 ? sum : (sum - score) / std::abs(score);
+      const double residual = conservation_residual(sum, score);
       char note[128];
       std::snprintf(note, sizeof note, "score %.6g, relevance %.6g, conservation_residual %.3g",
                     score, sum, residual);
@@ -170,8 +163,9 @@ NodeId classifier_of(const Graph& graph, NodeId logits) {
       .at(graph.node(logits).name);
 }
 
-/// The layer of excitation maps when none is named: the deepest one that all of the signal passes
-/// through and that is at least an eighth as large as the picture (28x28 of 224x224).
+/// The layer of excitation maps when none is named (Zhang et al. 2016, section 4: the maps at a middle layer localise
+/// best; they take pool2 of GoogLeNet and pool4 of VGG-16): the deepest one that all of the signal passes through and
+/// that is at least an eighth as large as the picture (28x28 of 224x224).
 NodeId middle_layer(const Graph& graph, NodeId from) {
   const Shape& picture = graph.node(0).shape;
   std::vector<NodeId> reach(static_cast<std::size_t>(from) + 1,
@@ -192,11 +186,13 @@ NodeId middle_layer(const Graph& graph, NodeId from) {
   return best;
 }
 
-/// Excitation backpropagation (Zhang et al. 2016; methods.md D.8): the probability that a
-/// winner-take-all walk from the class ends at each position; sums to 1 where everything is
-/// positive. Options: `layer` (a name, "input", or empty: middle_layer()), `contrastive` = true:
-/// minus the walk of the negated classifier, from the layer below the classifier down, negative
-/// values dropped there.
+/// Excitation backpropagation (Zhang et al. 2016, eq. 10; methods.md D.8): the probability that a winner-take-all walk
+/// from the class ends at each position; sums to 1 where everything is positive (measure `sum`). Options: `layer` (a
+/// name, "input", or empty: the layer the user chose for the run, otherwise middle_layer()); `contrastive` = true: minus
+/// the walk of the negated classifier. The difference is taken below the classifier and goes down signed; what is
+/// negative is dropped at the map, as the authors' code and TorchRay do. (Dropped below the classifier, as methods.md
+/// D.8 reads, nothing would be contrasted: a weight is positive in one of the two walks only, so the difference is
+/// the plain walk where it is positive.)
 class Excitation final : public Method {
  public:
   explicit Excitation(const Attributes& o)
@@ -206,9 +202,7 @@ class Excitation final : public Method {
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
     const NodeId classifier = classifier_of(graph, setting.logits);
     below_ = graph.node(classifier).inputs[0];
-    layer_ = wanted_.empty()      ? middle_layer(graph, setting.logits)
-             : wanted_ == "input" ? 0
-                                  : graph.find(wanted_);
+    choose_layer(graph, setting);
     layer_name_ = layer_ == 0 ? "input" : graph.node(layer_).name;
     if (!contrastive_) {
       pass_ = needs.backward(excitation_rules(), setting.logits, layer_);
@@ -216,7 +210,7 @@ class Excitation final : public Method {
     }
     if (layer_ > below_) {
       throw Error(ErrorKind::kUsage, "contrastive excitation starts below the classifier")
-          .expected("'" + graph.node(below_).name + "' or a layer above it in the net's order")
+          .expected("'" + graph.node(below_).name + "' or a layer below it")
           .got("'" + layer_name_ + "'");
     }
     pass_ = needs.backward(excitation_rules(), setting.logits, below_);
@@ -230,25 +224,45 @@ class Excitation final : public Method {
     e.rules = contrastive_ ? "contrastive excitation" : "excitation";
     e.layer = layer_name_;
     e.kind = MapKind::kHeat;
-    e.options = {{"layer", layer_name_}, {"contrastive", contrastive_}};
+    e.options = {{"layer", layer_name_}, {"layer_choice", why_}, {"contrastive", contrastive_}};
     e.targets.assign(passes.targets().begin(), passes.targets().end());
-    if (!contrastive_) {
-      e.map = reduce_channels(passes.gradient(pass_, layer_), kernels::ChannelReduction::kSum);
-      return e;
+    constexpr auto kSum = kernels::ChannelReduction::kSum;
+    e.map = contrastive_ ? reduce_channels(contrast(passes), kSum)
+                         : reduce_channels(passes.gradient(pass_, layer_), kSum);
+    for (std::int64_t n = 0; n < e.map.shape().n; ++n) {
+      e.measures.push_back({{"sum", sum_of_image(e.map, n)}});
     }
-    Tensor difference = passes.gradient(pass_, below_).clone();
-    const Tensor& against = passes.gradient(against_, below_);
-    for (std::size_t i = 0; i < difference.f32().size(); ++i) {
-      const float d = difference.f32()[i] - against.f32()[i];
-      difference.f32()[i] = d < 0.0f ? 0.0f : d;
+    if (contrastive_) {
+      for (float& v : e.map.f32()) v = v < 0.0f ? 0.0f : v;
     }
-    if (layer_ != below_) difference = passes.gradient(down_, layer_, difference);
-    e.map = reduce_channels(difference, kernels::ChannelReduction::kSum);
     return e;
   }
 
  private:
-  std::string wanted_, layer_name_;
+  void choose_layer(const Graph& graph, const Setting& setting) {
+    if (!wanted_.empty()) {
+      layer_ = wanted_ == "input" ? 0 : graph.find(wanted_);
+      why_ = "option layer";
+    } else if (setting.layer_named) {
+      layer_ = required_layer(setting);
+      why_ = setting.layer_why;
+    } else {
+      layer_ = middle_layer(graph, setting.logits);
+      why_ = "the deepest layer everything passes through of at least an eighth of the picture's size";
+    }
+  }
+
+  [[nodiscard]] Tensor contrast(Passes& passes) const {
+    Tensor difference = passes.gradient(pass_, below_).clone();
+    const Tensor& against = passes.gradient(against_, below_);
+    for (std::size_t i = 0; i < difference.f32().size(); ++i) {
+      difference.f32()[i] -= against.f32()[i];
+    }
+    if (layer_ == below_) return difference;
+    return passes.gradient(down_, layer_, difference);
+  }
+
+  std::string wanted_, layer_name_, why_;
   bool contrastive_;
   NodeId layer_{0}, below_{0};
   std::size_t pass_{0}, against_{0}, down_{0};

@@ -1,8 +1,10 @@
 #include "explain/rules/rules.h"
 
 #include "kernels/elementwise.h"
+#include "kernels/pool.h"
 #include "layers/clip.h"
 #include "layers/leaky_relu.h"
+#include "layers/max_pool.h"
 
 namespace cutaway::explain {
 namespace {
@@ -100,6 +102,23 @@ class PassRule final : public BackwardRule {
   }
 };
 
+/// Unpooling in which the last window of those that share a switch wins.
+class OverwriteRule final : public BackwardRule {
+ public:
+  std::string_view name() const noexcept override { return "unpooling, last window wins"; }
+  std::string declines(const Layer& layer) const override {
+    return layer.kind() == LayerKind::kMaxPool ? "" : "it is for max poolings";
+  }
+  std::uint8_t keeps(const Layer& layer) const override { return layer.vjp_keeps(); }
+  void apply(const Layer& layer, const BackCall& c) const override {
+    if (!c.dx[0]) return;
+    kernels::run(c.stream,
+                 kernels::MaxUnpool{c.dy.in(), c.aux.view<const std::uint8_t>(), c.dx[0].out(),
+                                    dynamic_cast<const MaxPool&>(layer).geometry(),
+                                    kernels::Overlap::kOverwrite});
+  }
+};
+
 class RefuseRule final : public BackwardRule {
  public:
   explicit RefuseRule(std::string reason) : reason_(std::move(reason)) {}
@@ -118,8 +137,10 @@ RulePtr no_softmax() {
 
 }  // namespace
 
-RuleSet deconvnet_rules(bool lrn_gradient) {
-  RuleSet rules(lrn_gradient ? "deconvnet (LRN gradient)" : "deconvnet");
+RuleSet deconvnet_rules(bool lrn_gradient, bool overwrite) {
+  RuleSet rules(std::string("deconvnet") + (lrn_gradient ? " (LRN gradient)" : "") +
+                (overwrite ? " (last window wins)" : ""));
+  if (overwrite) rules.on(LayerKind::kMaxPool, std::make_shared<OverwriteRule>());
   rules.on(LayerKind::kRelu, std::make_shared<ReluRule>(kernels::ReluRule::kDeconvnet));
   rules.on(LayerKind::kLeakyRelu, std::make_shared<LeakyReluRule>(kernels::ReluRule::kDeconvnet));
   rules.on(LayerKind::kClip, std::make_shared<ClipRule>(kernels::ReluRule::kDeconvnet));

@@ -75,6 +75,15 @@ void regularize(Tensor& x, const Tensor& g, std::int64_t step, const YosinskiOpt
     drop_below(x, over_channels(x, g, false), o.contribution_percentile);
 }
 
+double step_size(const Tensor& g, double unit, const YosinskiOptions& o) {
+  const double size = mean_magnitude(g);
+  const double most = !o.normalize ? o.rate * unit * unit : size > 0.0 ? o.rate * unit / size : 0.0;
+  if (!(o.gain > 0.0)) return most;
+  double square = 0.0;
+  for (const float v : g.f32()) square += double{v} * double{v};
+  return square > 0.0 ? std::min(most, o.gain / square) : 0.0;
+}
+
 }  // namespace
 
 double mean_magnitude(const Tensor& x) {
@@ -145,10 +154,7 @@ Ascended ascend_yosinski(LayerScore& score,
       best = x.clone();
     }
     if (!go_on(watch, step, value, x)) break;
-    const double size = mean_magnitude(g);
-    const double eta = !o.normalize ? o.rate * unit * unit
-                       : size > 0.0 ? o.rate * unit / size
-                                    : 0.0;
+    const double eta = step_size(g, unit, o);
     for (std::size_t i = 0; i < x.f32().size(); ++i)
       x.f32()[i] += static_cast<float>(eta * double{g.f32()[i]});
     if (step + 1 < o.steps) regularize(x, g, step + 1, o);

@@ -48,6 +48,9 @@ struct YosinskiOptions {
   std::int64_t steps{1000};
   double rate{100.0};     ///< at Caffe's scale; x moves by rate * unit^2 * gradient
   bool normalize{false};  ///< x moves by rate * unit / mean|g| * g instead
+  /// Above 0: a step that promises the objective this much, x moves by gain / |g|^2 * g, at most by
+  /// what `rate` would move it.
+  double gain{0.0};
   double decay{1e-4}, blur_sigma{1.0};
   std::int64_t blur_every{4};
   double pixel_percentile{0.0}, contribution_percentile{0.0};

@@ -133,6 +133,60 @@ TEST_CASE("D3: Score-CAM: equal channels weigh the same, constant ones nothing")
   CHECK_THROWS_AS((void)make_method("scorecam", {{"form", std::string("other")}}), Error);
 }
 
+TEST_CASE("D3: Score-CAM: channels that are the same weigh the same") {
+  // Maps A, A, B against A, B with the first weight halved between the two: every masked input has the same score, so A
+  // counts twice and B once. A and B are positive on the left and on the right.
+  Tensor x = zeros({1, 2, 2, 4});
+  std::ranges::copy(Floats{3, 1, 0, 0, 2, 4, 0, 0, 0, 0, 5, 1, 0, 0, 2, 2}, x.f32().begin());
+  const auto map = [&](bool twice, const char* form) {
+    Graph g({1, 2, 2, 4});
+    g.add("maps", std::make_shared<Conv>(twice ? 3 : 2, kernels::ConvGeometry{}, false));
+    g.add("gap", std::make_shared<GlobalAveragePool>());
+    g.add("fc", std::make_shared<Dense>(2, false));
+    Model m(std::move(g));
+    m.parameters = Parameters::zeroed(m.graph);
+    std::ranges::copy(twice ? Floats{1, 0, 1, 0, 0, 1} : Floats{1, 0, 0, 1},
+                      m.parameters.of(1)[0].f32().begin());
+    std::ranges::copy(twice ? Floats{.25f, .25f, .75f} : Floats{.5f, .75f},
+                      m.parameters.of(3)[0].f32().begin());
+    return map_of(m, "scorecam", x, 0, {{"form", std::string(form)}}, "maps");
+  };
+  const Tensor one = map(false, "code"), two = map(true, "code");
+  for (std::size_t i = 0; i < 8; ++i) {
+    CAPTURE(i);
+    CHECK(two.f32()[i] == doctest::Approx((i % 4 < 2 ? 2.0f : 1.0f) * one.f32()[i]).epsilon(1e-5));
+    CHECK(one.f32()[i] > 0.0f);
+  }
+  // The paper's softmax: weights e^a / (e^a + e^b) against e^a / (2 e^a + e^b), so the ratio of sides doubles.
+  const Tensor paper = map(false, "paper"), paper_two = map(true, "paper");
+  CHECK(paper_two.f32()[0] / paper_two.f32()[2] ==
+        doctest::Approx(2.0f * paper.f32()[0] / paper.f32()[2]).epsilon(1e-5));
+}
+
+TEST_CASE("D3: Score-CAM: on S = sum x the mask with the larger mean gets the larger weight") {
+  // Map k is 1 where channel k of the picture is: 2, 4 and 7 of 16 pixels, apart from each other.
+  const std::size_t first[] = {0, 2, 6, 13};
+  Tensor x = zeros({1, 3, 4, 4});
+  for (std::size_t k = 0; k < 3; ++k) {
+    for (std::size_t i = first[k]; i < first[k + 1]; ++i) x.f32()[16 * k + i] = 1.0f;
+  }
+  Graph g({1, 3, 4, 4});
+  g.add("maps", std::make_shared<Conv>(3, kernels::ConvGeometry{}, false));
+  g.add("gap", std::make_shared<GlobalAveragePool>());
+  g.add("fc", std::make_shared<Dense>(2, false));
+  Model m(std::move(g));
+  m.parameters = Parameters::zeroed(m.graph);
+  std::ranges::copy(Floats{1, 0, 0, 0, 1, 0, 0, 0, 1}, m.parameters.of(1)[0].f32().begin());
+  std::ranges::fill(m.parameters.of(3)[0].f32().subspan(0, 3), 16.0f);  // 16 x mean = sum
+  for (const char* form : {"code", "paper"}) {
+    CAPTURE(form);
+    const Tensor map = map_of(m, "scorecam", x, 0, {{"form", std::string(form)}}, "maps");
+    CHECK(map.f32()[0] > 0.0f);
+    CHECK(map.f32()[0] < map.f32()[2]);
+    CHECK(map.f32()[2] < map.f32()[6]);
+  }
+}
+
 TEST_CASE("D4: Eigen-CAM of a rank-one activation is its pattern") {
   Graph g({1, 1, 3, 4});
   g.add("maps", std::make_shared<Conv>(3, kernels::ConvGeometry{}, false));

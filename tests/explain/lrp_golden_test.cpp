@@ -20,7 +20,8 @@
 #include "tools/images/preprocess.h"
 #include "tools/images/read_image.h"
 #include "weights/hdf5_file.h"
-#include "weights/import/caffe_hdf5.h"
+#include "weights/import/formats.h"
+#include "weights/import/importer.h"
 #include "weights/zoo/zoo.h"
 
 using namespace cutaway;
@@ -179,28 +180,45 @@ void check_small(const std::string& name, Graph graph, const std::vector<std::st
   }
 }
 
-void check_caffe(const char* name, const char* architecture, const char* folder) {
+/// Every step-th row and column.
+std::vector<float> thinned(const Tensor& map, std::int64_t step) {
+  std::vector<float> values;
+  for (std::int64_t i = 0; i < map.shape().h; i += step) {
+    for (std::int64_t j = 0; j < map.shape().w; j += step) {
+      values.push_back(map.f32()[static_cast<std::size_t>(i * map.shape().w + j)]);
+    }
+  }
+  return values;
+}
+
+void check_photographs(const char* name, const char* architecture, const char* weights_file) {
   const std::string data = tests::shared_data();
   if (data.empty()) return;
-  weights::ZooNet zoo = weights::build_zoo(architecture);
-  const weights::Imported imported = weights::import_caffe_hdf5(
-      data + "/models/" + folder + "/weights.caffe.h5", std::move(zoo.graph));
+  const weights::ZooNet zoo = weights::build_zoo(architecture);
+  const weights::Source source = weights::open_source({data + "/models/" + weights_file});
+  const weights::Imported imported =
+      weights::import_weights(source, zoo.graph, source.bind(zoo.graph, architecture));
   const weights::Hdf5File file = bundle();
+  const std::string root = "/" + std::string(name);
   const std::vector<std::string> composites{"epsilon_gamma_box", "epsilon_plus",
                                             "epsilon_plus_flat", "epsilon_alpha2_beta1"};
   std::vector<explain::MethodPtr> methods;
   for (const std::string& c : composites)
-    methods.push_back(lrp(c, "-104,-117,-123", "151,138,132"));
+    methods.push_back(lrp(c, file.read_attribute_text(root, "low", 100),
+                          file.read_attribute_text(root, "high", 100)));
   explain::Session session(imported.model, std::move(methods), imported.model.graph.node(0).shape,
                            make_stream(kCpuDevice));
-  for (int i = 0; i < 2; ++i) {
-    const std::string group = "/" + std::string(name) + "/image" + std::to_string(i);
+  for (int i = 0; i < 3; ++i) {
+    const std::string group = root + "/image" + std::to_string(i);
     const std::string picture = file.read_attribute_text(group, "file", 256);
     (void)session.forward(tools::preprocess(
         tools::read_image(data + "/images/imagenet_val/images/" + picture), zoo.preprocess));
     const auto maps = session.explain({file.read_attribute_integer(group, "class")});
     for (std::size_t k = 0; k < (i == 0 ? composites.size() : 2); ++k) {
-      const Agreement a = agreement(file, group + "/" + composites[k], maps[k].map);
+      const std::string dataset = group + "/" + composites[k];
+      const Agreement a = compare(thinned(maps[k].map, file.read_attribute_integer(dataset, "step")),
+                                  file.read_f32(dataset, 1000000),
+                                  file.read_attribute_number(dataset, "scale"));
       MESSAGE(std::string(name) << " " << picture << " " << composites[k] << ": cosine " << a.cosine
                                 << ", largest difference " << a.largest << "; "
                                 << maps[k].notes[0]);
@@ -225,9 +243,13 @@ TEST_CASE("LRP agrees with zennit on a small ResNet whose normalisations are mer
 }
 
 TEST_CASE("LRP agrees with zennit on GoogLeNet") {
-  check_caffe("googlenet", "googlenet-caffe", "bvlc_googlenet");
+  check_photographs("googlenet", "googlenet-caffe", "bvlc_googlenet/weights.caffe.h5");
 }
 
 TEST_CASE("LRP agrees with zennit on SqueezeNet") {
-  check_caffe("squeezenet", "squeezenet1.0-caffe", "squeezenet_v1.0");
+  check_photographs("squeezenet", "squeezenet1.0-caffe", "squeezenet_v1.0/weights.caffe.h5");
+}
+
+TEST_CASE("LRP agrees with zennit on ResNet-18 with its normalisations") {
+  check_photographs("resnet18", "resnet18", "resnet18/model.safetensors");
 }

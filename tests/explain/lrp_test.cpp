@@ -1,5 +1,4 @@
-// Relevance propagation and excitation backpropagation: hand-computed cases, and what must hold on
-// any net.
+// Relevance propagation: hand-computed cases, and what must hold on any net.
 
 #include <doctest/doctest.h>
 
@@ -398,52 +397,6 @@ TEST_CASE("LRP: explaining changes neither parameters nor scores, and repeats bi
   }
 }
 
-TEST_CASE("excitation (D12): probabilities sum to 1 where everything is positive") {
-  Model m = mixed_net(21, false);
-  for (NodeId id = 1; id < m.graph.size(); ++id) {
-    for (Tensor& t : m.parameters.of(id)) {
-      for (float& v : t.f32()) v = std::abs(v);
-    }
-  }
-  Tensor x = random_tensor({1, 3, 14, 12}, 57);
-  for (float& v : x.f32()) v = std::abs(v);
-  for (const char* layer : {"input", "pool1", "both", "last_relu"}) {
-    CAPTURE(layer);
-    std::vector<MethodPtr> methods;
-    methods.push_back(make_method("excitation", {{"layer", std::string(layer)}}));
-    Session session(m, std::move(methods), x.shape(), CpuStream(1));
-    (void)session.forward(x.clone());
-    const auto e = session.explain({2});
-    CHECK(std::abs(sum_of(e[0].map) - 1.0) <= 1e-4);
-    CHECK(*std::ranges::min_element(e[0].map.f32()) >= 0.0f);
-  }
-}
-
-TEST_CASE("excitation: the contrastive form by hand") {
-  // Two features, two classes; class 0 has weights (3, 1), so p = (.75 a, .25 b) shares with a = b
-  // = 1; its dual has no positive weights. Class 1 has (2, -1): the walk goes to feature 0, the
-  // dual's to feature 1.
-  Graph g({1, 2, 1, 1});
-  g.add("features", std::make_shared<Dense>(2, false));
-  g.add("relu", std::make_shared<Relu>());
-  g.add("scores", std::make_shared<Dense>(2, false));
-  Model m(std::move(g));
-  m.parameters = Parameters::zeroed(m.graph);
-  std::ranges::copy(Floats{1, 0, 0, 1}, m.parameters.of(1)[0].f32().begin());
-  std::ranges::copy(Floats{3, 1, 2, -1}, m.parameters.of(3)[0].f32().begin());
-  for (const bool contrastive : {false, true}) {
-    std::vector<MethodPtr> methods;
-    methods.push_back(
-        make_method("excitation", {{"layer", std::string("relu")}, {"contrastive", contrastive}}));
-    Session session(m, std::move(methods), {2, 2, 1, 1}, CpuStream(1));
-    (void)session.forward(tensor_of({2, 2, 1, 1}, Floats{1, 1, 1, 1}));
-    expect(session.explain({0, 1})[0].map, {1, 1});
-  }
-  const RuleSet dual = excitation_rules(3);
-  expect(relevance(m, dual, vector_of({1, 1}), {{1, 0, 0, 1.0f}}), {0, 1});
-  expect(relevance(m, dual, vector_of({1, 1}), {{0, 0, 0, 1.0f}}), {0, 0});
-}
-
 TEST_CASE("LRP: options that cannot be are refused") {
   const auto kind_of = [](const Attributes& options) {
     try {
@@ -466,7 +419,7 @@ TEST_CASE("LRP: options that cannot be are refused") {
   Needs needs;
   const Model m = tests::gold1();
   const auto no_box = make_method("lrp", {{"composite", std::string("epsilon_gamma_box")}});
-  CHECK_THROWS_AS(no_box->plan(m.graph, Setting{m.graph.last(), -1, ""}, needs), Error);
-  CHECK_THROWS_AS(box->plan(m.graph, Setting{m.graph.last(), -1, ""}, needs),
+  CHECK_THROWS_AS(no_box->plan(m.graph, Setting{m.graph.last(), -1, "", false}, needs), Error);
+  CHECK_THROWS_AS(box->plan(m.graph, Setting{m.graph.last(), -1, "", false}, needs),
                   Error);  // one channel, two numbers
 }

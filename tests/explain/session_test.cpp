@@ -9,6 +9,7 @@
 #include "runtime/error.h"
 #include "tests/layers/gold1.h"
 #include "tests/support/random_tensor.h"
+#include "weights/package.h"
 
 using namespace cutaway;
 using namespace cutaway::explain;
@@ -102,6 +103,70 @@ TEST_CASE(
   const std::vector<Explanation> again = together.explain(targets);
   for (std::size_t k = 0; k < names.size(); ++k)
     CHECK(std::ranges::equal(again[k].map.f32(), all[k].map.f32()));
+}
+
+namespace {
+
+/// Fails in the middle of its work, after backward and sampled passes have run.
+class Failing final : public Method {
+ public:
+  std::string_view name() const noexcept override { return "failing"; }
+  void plan(const Graph&, const Setting& setting, Needs& needs) override {
+    pass_ = needs.backward(gradient_rules(), setting.logits, 0);
+  }
+  Explanation explain(Passes& passes) const override {
+    (void)passes.gradient(pass_, 0);
+    EvaluatorRequest request;
+    request.output = passes.setting().logits;
+    request.gradient = true;
+    std::int64_t filled = 0;
+    passes.evaluator(request).run(
+        100,
+        [&](std::int64_t, std::span<float> values) {
+          std::ranges::fill(values, 1e30f);
+          if (++filled == 40) throw Error(ErrorKind::kInternal, "injected failure");
+        },
+        [](const Evaluator::Batch&) {}, 0);
+    return {};
+  }
+
+ private:
+  std::size_t pass_{0};
+};
+
+}  // namespace
+
+TEST_CASE("explaining with every method, and failing in the middle, leaves weights, scores and maps bit for bit") {
+  const Model m = net();
+  const std::string weights = weights::weights_hash(m);
+  const Tensor x = random_tensor({2, 3, 12, 10}, 5);
+  const std::vector<std::int64_t> targets{2, 0};
+  std::vector<MethodPtr> none;
+  Session bare(m, std::move(none), x.shape(), CpuStream(1));
+  const Tensor clean = bare.forward(x.clone()).clone();
+  std::vector<MethodPtr> methods = all_methods();
+  REQUIRE(methods.size() == 23);
+  Session session(m, std::move(methods), x.shape(), CpuStream(1));
+  CHECK(std::ranges::equal(session.forward(x.clone()).f32(), clean.f32()));
+  const std::vector<Explanation> first = session.explain(targets);
+  CHECK(weights::weights_hash(m) == weights);
+  CHECK(std::ranges::equal(session.forward(x.clone()).f32(), clean.f32()));
+  // A session of its own, and one in which the failing method stands before all others.
+  methods = all_methods();
+  methods.insert(methods.begin(), std::make_unique<Failing>());
+  Session broken(m, std::move(methods), x.shape(), CpuStream(1));
+  for (int round = 0; round < 2; ++round) {
+    CHECK(std::ranges::equal(broken.forward(x.clone()).f32(), clean.f32()));
+    CHECK(contains(error_of([&] { (void)broken.explain(targets); }), "injected failure"));
+    CHECK(weights::weights_hash(m) == weights);
+  }
+  CHECK(std::ranges::equal(session.forward(x.clone()).f32(), clean.f32()));
+  const std::vector<Explanation> again = session.explain(targets);
+  REQUIRE(again.size() == 23);
+  for (std::size_t k = 0; k < again.size(); ++k) {
+    CAPTURE(again[k].method);
+    CHECK(std::ranges::equal(again[k].map.f32(), first[k].map.f32()));
+  }
 }
 
 TEST_CASE("session: methods share passes") {

@@ -122,6 +122,25 @@ TEST_CASE("B1: a mean picture without gradient gets noise once, and says so") {
   CHECK(mean_magnitude(a.picture) > 0.0);
 }
 
+TEST_CASE("Yosinski's ascent: a step promises the objective so much, and is never longer than the rate's") {
+  const Model m = linear_net();  // the gradient is (3, -2), its square 13
+  LayerScore score(m, 1, {1, 2, 1, 1}, CpuStream(1));
+  YosinskiOptions o;
+  o.steps = 5;
+  o.start_deviation = o.decay = o.blur_sigma = 0.0;
+  o.gain = 0.5;
+  const PixelSpace wide{{-1e6f, -1e6f}, {1e6f, 1e6f}, false};
+  const Ascended a = ascend_yosinski(score, *neuron_objective(0), wide, o);
+  for (std::size_t k = 0; k < 6; ++k)
+    expect_close(a.values[k], 0.7 + 0.5 * static_cast<double>(k), 1e-5);
+  // The unit of these pixels is 2e6 / 255 a grey level; a rate of 1e-9 in its square allows 0.0615 g, which gains 0.8.
+  o.gain = 100.0;
+  o.rate = 1e-9;
+  const Ascended capped = ascend_yosinski(score, *neuron_objective(0), wide, o);
+  const double unit = 2e6 / 255.0;
+  expect_close(capped.values[1] - capped.values[0], 13.0 * 1e-9 * unit * unit, 1e-4);
+}
+
 TEST_CASE("E1: total variation by hand, and its gradient") {
   const Tensor x = tensor_of({1, 1, 2, 2}, Floats{0, 1, 2, 4});
   expect_close(anisotropic_variation(x), 8.0, 1e-12);
@@ -246,6 +265,9 @@ TEST_CASE("E5: a net whose units are all silent is rescued during the first 16 s
   };
   CHECK(std::ranges::equal(picture_after(0, 16).f32(), picture_after(8, 0).f32()));
   CHECK_FALSE(std::ranges::equal(picture_after(0, 16).f32(), picture_after(1, 16).f32()));
+  // Step 17 has no gradient with 16 rescued steps, and one with 17: they part there and not before.
+  CHECK(std::ranges::equal(picture_after(16, 16).f32(), picture_after(16, 17).f32()));
+  CHECK_FALSE(std::ranges::equal(picture_after(17, 16).f32(), picture_after(17, 17).f32()));
 }
 
 TEST_CASE("rescue: layers that carry a signal are left alone") {

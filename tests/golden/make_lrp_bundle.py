@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records relevance maps of zennit: OUT_DIR/lrp.h5.
 
-SqueezeNet 1.0 and GoogLeNet (Caffe) on ImageNet validation images, and two small nets with random weights (a VGG with
+SqueezeNet 1.0, GoogLeNet (Caffe) and ResNet-18 (torchvision's module under zennit's ResNetCanonizer) on three ImageNet
+validation images (the first whole, of the others every third row and column), and two small nets with random weights (a VGG with
 three poolings, a ResNet with batch normalisation), all in float64. What zennit leaves to the gradient and Cutaway does
 not is put into its layer map here: LRN passes relevance on (zennit would use its Jacobian), the global average of
 the prototxt nets is shared out in proportion like any average pooling, and w^2 ignores the bias (zennit's default gives
@@ -28,12 +29,15 @@ from zennit.composites import (EpsilonAlpha2Beta1, EpsilonAlpha2Beta1Flat, Epsil
 from zennit.core import Composite
 from zennit.layer import Sum
 from zennit.rules import Epsilon, Flat, Gamma, Norm, Pass, WSquare, ZPlus
+from zennit.torchvision import ResNetCanonizer
 
+import resnet
 from bundle import create, put, put_map, put_text
 from caffe_net import CaffeNet, GlobalAverage, RuleLRN, preprocess
 from make_imagenet_bundles import IMAGES, load_rgb
 
 NETS = {"googlenet": ("bvlc_googlenet", 224), "squeezenet": ("squeezenet_v1.0", 227)}
+PHOTOGRAPHS, THIN = 3, 3
 OTHERS = [(RuleLRN, Pass()), (GlobalAverage, Norm())]
 
 
@@ -190,16 +194,33 @@ def write_small(file, name, net, size, seed):
         put_map(group, "captum", captum.detach().numpy()[0].sum(0))
 
 
-def write_caffe(file, data, name):
+def caffe(data, name):
+    """The net, its preprocessing, the box of its pixels and what its composites need."""
     folder, size = NETS[name]
     path = os.path.join(data, "models", folder)
     net = CaffeNet(os.path.join(path, "deploy.prototxt"), os.path.join(path, "weights.caffe.h5"), plain_relu=True)
-    net = net.double()
     mean = torch.tensor([104.0, 117.0, 123.0], dtype=torch.float64).reshape(1, 3, 1, 1)
-    rules = composites(-mean, 255 - mean)
-    for i, image in enumerate(IMAGES[:2]):
+    return net, lambda rgb: preprocess(rgb, size), -mean, 255 - mean, []
+
+
+def resnet18(data):
+    net = resnet.torchvision_net(os.path.join(data, "models", "resnet18", "model.safetensors"))
+    mean, deviation = (torch.tensor(v, dtype=torch.float64).reshape(1, 3, 1, 1)
+                       for v in (resnet.MEAN, resnet.DEVIATION))
+    return (net, lambda rgb: resnet.preprocess(rgb, 224), -mean / deviation, (1 - mean) / deviation,
+            [ResNetCanonizer()])
+
+
+def write_photographs(file, data, name, parts):
+    net, to_input, low, high, canonizers = parts
+    net = net.double()
+    rules = composites(low, high, canonizers)
+    group = file.create_group(name)
+    for key, value in (("low", low), ("high", high)):
+        put_text(group, key, ",".join(f"{float(v):.9g}" for v in value.flatten()))
+    for i, image in enumerate(IMAGES[:PHOTOGRAPHS]):
         rgb = load_rgb(os.path.join(data, "images", "imagenet_val", "images", image))
-        x = torch.from_numpy(preprocess(rgb, size)[None]).double()
+        x = torch.from_numpy(to_input(rgb)[None]).double()
         y = net(x)
         c = int(y.argmax())
         group = file.create_group(f"{name}/image{i}")
@@ -210,9 +231,10 @@ def write_caffe(file, data, name):
             r = relevance(net, rules[key], x, c)
             if not np.isfinite(r).all():
                 sys.exit(f"{name} {key}: not finite")
-            dataset = put_map(group, key, r)
-            dataset.attrs["sum"] = np.float64(r.sum())
-            single = relevance(net.float(), composites(-mean.float(), 255 - mean.float())[key], x.float(), c)
+            step = THIN if i > 0 else 1
+            dataset = put_map(group, key, r[::step, ::step])
+            dataset.attrs["step"], dataset.attrs["sum"] = np.int32(step), np.float64(r.sum())
+            single = relevance(net.float(), composites(low.float(), high.float(), canonizers)[key], x.float(), c)
             net.double()
             dataset.attrs["float32_cosine"] = np.float64(
                 (single * r).sum() / np.linalg.norm(single.astype(np.float64)) / np.linalg.norm(r))
@@ -232,7 +254,8 @@ def main():
         write_small(file, "small_vgg", small_vgg(), 24, 1)
         write_small(file, "small_resnet", small_resnet(), 26, 2)
         for name in NETS:
-            write_caffe(file, arguments.data, name)
+            write_photographs(file, arguments.data, name, caffe(arguments.data, name))
+        write_photographs(file, arguments.data, "resnet18", resnet18(arguments.data))
 
 
 if __name__ == "__main__":

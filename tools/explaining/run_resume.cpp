@@ -65,6 +65,9 @@ Record run_identity(const ExplainJob& job,
   identity["targets"] = job.targets;
   identity["layers"] = Record::array();
   for (const auto& layer : layers) identity["layers"].push_back(layer.name);
+  if (job.crops) {
+    for (const Field& field : job.crops->fields()) identity["crops"][field.name] = to_text(field.value);
+  }
   identity["seed"] = context.common.seed;
   identity["device"] = to_string(device_of(context.stream()));
   identity["engine"] = context.common.engine;

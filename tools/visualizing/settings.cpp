@@ -52,6 +52,7 @@ void visit(AscentSettings& s, Visitor& each) {
       each("steps", s.yosinski.steps, 0);
       each("normalize", s.yosinski.normalize);
       each("rate", s.yosinski.rate, 0.0);
+      each("gain", s.yosinski.gain, 0.0);
       each("decay", s.yosinski.decay, 0.0);
       each("blur_sigma", s.yosinski.blur_sigma, 0.0);
       each("blur_every", s.yosinski.blur_every, 0);
