@@ -11,7 +11,7 @@
 namespace cutaway::tools {
 namespace {
 
-constexpr double kWidth = 360, kHeight = 230, kLeft = 46, kRight = 10, kTop = 24, kBottom = 36;
+constexpr double kWidth = 360, kHeight = 230, kLeft = 46, kRight = 18, kTop = 24, kBottom = 36;
 
 std::string number(double v) {
   char text[32];

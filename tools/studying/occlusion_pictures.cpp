@@ -17,7 +17,12 @@ using explain::Image;
 using explain::Rgb;
 
 constexpr Rgb kPaper{255, 255, 255};
-constexpr Rgb kFrame{255, 255, 255};
+
+/// Pictures of small nets pixel by pixel larger, so that there is something to look at and room for the captions.
+Image shown(const Image& image) {
+  constexpr int kSide = 200;
+  return explain::magnify(image, std::clamp(kSide / std::max(image.width, image.height), 1, 8));
+}
 
 /// The photo as the ground that a map of positions lies on: pale and grey.
 Image pale(const Image& photo) {
@@ -46,7 +51,7 @@ Image heat(const OcclusionFigure& f, const std::vector<float>& values, const exp
   style.resample = f.bilinear ? explain::Resample::kBilinear : explain::Resample::kNearest;
   const explain::Map map{values, rows, columns};
   const Image cells = explain::colorize(map, columns * stride, rows * stride, style).image;
-  const Image canvas = placed(cells, f);
+  const Image canvas = shown(placed(cells, f));
   return explain::beside(canvas, explain::color_bar(f.colormap, limits, std::max(32, canvas.height)).image, 6,
                          kPaper);
 }
@@ -127,21 +132,21 @@ Image occlusion_picture(const OcclusionFigure& f, const std::function<std::strin
   Image projection = f.own.picture;
   explain::draw_rect(projection, f.box, 2, {47, 91, 215});
   std::vector<explain::Tile> panels;
-  panels.push_back({with_square(f), "(a) " + f.class_name,
+  panels.push_back({shown(with_square(f)), "(a) " + f.class_name,
                     "square of " + std::to_string(f.grid->size) + ", moved by " + std::to_string(f.grid->stride)});
   panels.push_back({heat(f, b, activation), "(b) sum of " + f.map_name,
                     text_of("not occluded: %.5g", f.activation)});
-  panels.push_back({std::move(projection), "(c) " + f.own.caption, f.own.note});
+  panels.push_back({shown(projection), "(c) " + f.own.caption, f.own.note});
   panels.push_back({heat(f, d, probability), "(d) probability of " + f.class_name,
                     text_of("not occluded: %.4f", f.probability)});
-  const Image map = classes(f, legend);
+  const Image map = shown(classes(f, legend));
   panels.push_back({explain::beside(map, legend_image(legend, map.height, name_of), 8, kPaper),
                     "(e) most probable class", std::to_string(f.panels->best.size()) + " positions"});
   Image out = explain::grid(panels, static_cast<int>(panels.size()));
   if (f.elsewhere.empty()) return out;
   std::vector<explain::Tile> more;
   for (const StudyProjection& p : f.elsewhere) {
-    more.push_back({explain::beside(p.picture, p.photo, 4, kFrame), "(c) " + p.caption, p.note});
+    more.push_back({explain::beside(shown(p.picture), shown(p.photo), 4, kPaper), "(c) " + p.caption, p.note});
   }
   const Image row = explain::grid(more, static_cast<int>(more.size()));
   Image both = explain::make_image(std::max(out.width, row.width), out.height + row.height, kPaper);
