@@ -3,6 +3,7 @@
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "tools/explaining/run_outputs.h"
+#include "tools/images/atomic_file.h"
 #include "weights/sha256.h"
 
 namespace cutaway::tools {
@@ -115,6 +116,7 @@ Journal resume_run(const ExplainJob& job,
         .got(differing)
         .hint("choose another --out, or --overwrite without --resume");
   }
+  remove_abandoned_files(job.out);
   std::uint64_t whole = reader.offset();
   while (const auto line = reader.next()) {
     throw_if_interrupted();
