@@ -1,21 +1,24 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
-#include "runtime/stream.h"
+#include "kernels/run.h"
 
 /// The loops of the explanatory graph (Zhang et al., AAAI 2018, arXiv 1708.01785; TPAMI 43(11),
 /// 2021): a layer of nodes, each a mixture component that looks for one part of an object on one
 /// filter's map. Nodes of filter d are d P .. d P + P - 1. Everything a node has for every image is
 /// a row of `stride` floats, stride a multiple of 8; entries beyond `images` are zero. Positions
-/// are (row, column) in cells of the map. All of them give the same bits for any number of threads.
-/// CPU only so far.
+/// are (row, column) in cells of the map. All of them give the same bits for any number of threads,
+/// and on CUDA those of a CPU that multiplies and adds in one step, but for `likelihood`.
 namespace cutaway::kernels {
 
 /// Candidate positions along one axis around a node's predicted centre.
 inline constexpr int kPatternGrid = 6;
 /// The largest search radius, in cells.
 inline constexpr int kPatternRadius = 32;
+/// Images are summed up in slices of so many, and the slices in their order.
+inline constexpr std::int64_t kPatternSlice = 32;
 
 /// Activation weights F >= 0 of one layer: images x filters x size x size, as float32 or IEEE half.
 struct PatternMaps {
@@ -45,7 +48,7 @@ struct PatternPredict {
   float *shift_h{}, *shift_w{}, *strength{};
   double* noise{};  ///< filters x stride
 };
-void run(CpuStream& stream, const PatternPredict& k);
+CUTAWAY_KERNEL(PatternPredict);
 
 /// What one image tells about every node. With centre c = mu + shift, offsets o_a = R (2a + 1 - K)
 /// / K, m = kernel_width, and p_ab = strength g_a g_b, g the Gaussian of standard deviation sigma:
@@ -57,7 +60,7 @@ void run(CpuStream& stream, const PatternPredict& k);
 ///   total = sum p E,  peak = max p E,  position = c + o at the first maximum (c when the peak is
 ///   0) sums[n] += { Q E o_h / sigma^2, Q E o_w / sigma^2, Q E, p E ((a - 2.5)^2 + (b - 2.5)^2), p
 ///   E }
-/// Images are added in their order, in double.
+/// Images are added in their order, in double, slice after slice.
 struct PatternStep {
   PatternMaps maps;
   std::int64_t nodes{};  ///< nodes a filter: P
@@ -76,10 +79,18 @@ struct PatternStep {
   bool first_candidate{false};
   float *position_h{}, *position_w{}, *peak{}, *total{};  ///< rows
   double* sums{};                                         ///< N x 5; null: not wanted
-  double* likelihood{};  ///< filters x 2: sum of E log mix and of E; null: not wanted
+  /// filters x 2: sum of E log mix and of E; null: not wanted. With noise and sums only.
+  double* likelihood{};
+  std::int32_t widest{};  ///< the largest window; CUDA is faster where it knows a small one
+  std::byte* scratch{};   ///< pattern_step_scratch bytes, for CUDA
 };
 inline constexpr int kPatternSums = 5;
-void run(CpuStream& stream, const PatternStep& k);
+[[nodiscard]] inline std::size_t pattern_step_scratch(const PatternMaps& maps, std::int64_t nodes) {
+  const std::int64_t slices = (maps.images + kPatternSlice - 1) / kPatternSlice;
+  return static_cast<std::size_t>(slices * maps.filters * (nodes * kPatternSums + 2)) *
+         sizeof(double);
+}
+CUTAWAY_KERNEL(PatternStep);
 
 /// Do two nodes move together? For node n of [first, last) and candidate parent m, over all images,
 ///   out[n - first, m] = sum b_n exp(-|x_n - y_m|^2 / (2 h_n)),  x = scale position - offset.
@@ -91,8 +102,20 @@ struct PatternAffinity {
   const float *y_h{}, *y_w{};                         ///< rows of the candidates, in pixels
   const float* bandwidth{};                           ///< N: h
   double* out{};
+  bool accumulate{false};  ///< added to `out`
 };
-void run(CpuStream& stream, const PatternAffinity& k);
+CUTAWAY_KERNEL(PatternAffinity);
+
+/// The parents of every node: the `parents` candidates of the largest affinity, told apart to
+/// `grain` of a node's largest; of equal ones the first. Affinities are overwritten.
+struct PatternBest {
+  std::int64_t nodes{}, candidates{}, parents{};  ///< parents <= candidates
+  double grain{};
+  double* affinity{};                 ///< nodes x candidates, none negative
+  const std::int32_t* nodes_above{};  ///< candidates
+  std::int32_t* edges{};              ///< nodes x parents: entries of nodes_above, the best first
+};
+CUTAWAY_KERNEL(PatternBest);
 
 /// n halves to floats, exactly; subnormals and infinities included.
 void halves_to_floats(const std::uint16_t* from, float* to, std::int64_t n);

@@ -37,7 +37,7 @@ struct PoolGeometry {
 struct MaxPool {
   View<const float> x;
   View<float> y;
-  View<std::uint8_t> pick;
+  View<std::uint8_t> pick;  ///< without data: only y is computed
   PoolGeometry g;
 };
 CUTAWAY_KERNEL(MaxPool);

@@ -37,6 +37,7 @@ CUTAWAY_HD inline Range windows_over(std::int64_t p,
   return {static_cast<std::int32_t>(first), static_cast<std::int32_t>(end < most ? end : most)};
 }
 
+template <bool kSwitches>
 struct MaxPoolAt {
   MaxPool k;
 
@@ -56,7 +57,7 @@ struct MaxPoolAt {
     CUTAWAY_LANES
     for (int l = 0; l < V; ++l) {
       best[l] = start[l];
-      pick[l] = origin + rows.first * g.kernel_w + columns.first;
+      if constexpr (kSwitches) pick[l] = origin + rows.first * g.kernel_w + columns.first;
     }
     for (std::int32_t r = rows.first; r < rows.last; ++r) {
       const float* in = k.x.data + s.in(k.x, r, columns.first);
@@ -67,16 +68,18 @@ struct MaxPoolAt {
           // Greater, or the first NaN.
           const bool take = !(in[l] <= best[l]) & (best[l] == best[l]);
           best[l] = take ? in[l] : best[l];
-          pick[l] = take ? tap : pick[l];
+          if constexpr (kSwitches) pick[l] = take ? tap : pick[l];
         }
       }
     }
     float* out = k.y.data + s.in(k.y);
-    std::uint8_t* where = k.pick.data + s.in(k.pick);
     CUTAWAY_LANES
     for (int l = 0; l < V; ++l) out[l] = best[l];
-    CUTAWAY_LANES
-    for (int l = 0; l < V; ++l) where[l] = static_cast<std::uint8_t>(pick[l]);
+    if constexpr (kSwitches) {
+      std::uint8_t* where = k.pick.data + s.in(k.pick);
+      CUTAWAY_LANES
+      for (int l = 0; l < V; ++l) where[l] = static_cast<std::uint8_t>(pick[l]);
+    }
   }
 };
 
@@ -285,7 +288,11 @@ std::int64_t area_of(const PoolGeometry& g) {
 }  // namespace
 
 void run(CUTAWAY_STREAM& s, const MaxPool& k) {
-  for_each_site(s, SiteSpace::of(k.y), MaxPoolAt{k}, area_of(k.g));
+  if (k.pick.data != nullptr) {
+    for_each_site(s, SiteSpace::of(k.y), MaxPoolAt<true>{k}, area_of(k.g));
+  } else {
+    for_each_site(s, SiteSpace::of(k.y), MaxPoolAt<false>{k}, area_of(k.g));
+  }
 }
 
 void run(CUTAWAY_STREAM& s, const MaxUnpool& k) {

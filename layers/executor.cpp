@@ -17,10 +17,18 @@ int threads_of(const Stream& stream) {
 }  // namespace
 
 Executor::Executor(const Model& model, const PlanRequest& request, Stream stream)
+    : Executor(model,
+               Plan::build(model.graph, request, device_of(stream), threads_of(stream)),
+               stream) {}
+
+Executor::Executor(const Model& model, Plan plan, Stream stream, std::shared_ptr<Buffer> arena)
     : model_(model),
       stream_(std::move(stream)),
-      plan_(Plan::build(model.graph, request, device_of(stream_), threads_of(stream_))),
-      arena_(device_of(stream_), plan_.arena_bytes()) {
+      plan_(std::move(plan)),
+      arena_(arena ? std::move(arena)
+                   : std::make_shared<Buffer>(device_of(stream_), plan_.arena_bytes())) {
+  check(arena_->bytes() >= plan_.arena_bytes() && arena_->device() == device_of(stream_),
+        "an arena that the plan does not fit into");
   bind_parameters();
   bind();
   load(plan_.forward());
@@ -63,7 +71,7 @@ void Executor::bind_parameters() {
 void Executor::bind() {
   for (const Value& v : plan_.values()) {
     if (v.parent == kNoValue) {
-      refs_.emplace_back(arena_.data() + v.offset, v.dtype, v.spec.shape, v.spec.layout);
+      refs_.emplace_back(arena_->data() + v.offset, v.dtype, v.spec.shape, v.spec.layout);
       continue;
     }
     refs_.emplace_back();

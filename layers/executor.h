@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <list>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,10 @@ class Executor {
   /// outlive the executor. With PlanRequest::training its parameters are read anew at every run, and batch
   /// normalisation moves its running estimates: hand it a copy, as Trainer does.
   Executor(const Model& model, const PlanRequest& request, Stream stream);
+  /// The same for a plan that was made before, of this model and for this stream's device and threads. `arena` may be
+  /// shared by executors that take turns: a pass of one overwrites every value of the others. Null: memory of its own.
+  /// Throws kInternal when it is smaller than the plan needs or on another device.
+  Executor(const Model& model, Plan plan, Stream stream, std::shared_ptr<Buffer> arena = nullptr);
 
   [[nodiscard]] const Plan& plan() const noexcept { return plan_; }
   [[nodiscard]] const Model& model() const noexcept { return model_; }
@@ -100,7 +105,7 @@ class Executor {
   const Model& model_;
   Stream stream_;
   Plan plan_;
-  Buffer arena_;
+  std::shared_ptr<Buffer> arena_;
   std::vector<TensorRef> refs_;
   std::vector<Tensor> device_parameters_;
   std::vector<std::vector<TensorRef>> parameter_refs_;

@@ -40,7 +40,7 @@ void Executor::guard_before(const Bound& b, int group) {
   const Step& step = *b.step;
   for (const Value& v : plan_.values()) {
     if (!alive(v, step, group)) continue;
-    std::memset(arena_.data() + v.offset + v.life.bytes, static_cast<int>(kCanary), kCanaryBytes);
+    std::memset(arena_->data() + v.offset + v.life.bytes, static_cast<int>(kCanary), kCanaryBytes);
   }
   const auto reads = [&](ValueId value) {
     return value == step.dy || std::ranges::find(step.in, value) != step.in.end();
@@ -59,7 +59,7 @@ void Executor::guard_after(const Bound& b, int group) {
   for (std::size_t i = 0; i < plan_.values().size(); ++i) {
     const Value& v = plan_.values()[i];
     if (!alive(v, *b.step, group)) continue;
-    const std::byte* canary = arena_.data() + v.offset + v.life.bytes;
+    const std::byte* canary = arena_->data() + v.offset + v.life.bytes;
     for (std::size_t j = 0; j < kCanaryBytes; ++j) {
       if (canary[j] != kCanary) {
         throw Error(ErrorKind::kInternal, "a step wrote behind value '" + v.name + "'")

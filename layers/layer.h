@@ -165,6 +165,7 @@ class Layer {
     DType dtype;
     Shape shape;
     bool like_output{true};  ///< laid out like the output; otherwise plain
+    bool optional{false};    ///< forward() leaves it out where no backward pass reads it
   };
   [[nodiscard]] virtual std::optional<AuxSpec> aux(std::span<const Shape>,
                                                    bool /*training*/) const {

@@ -61,14 +61,15 @@ Shape MaxPool::infer(std::span<const Shape> in) const {
 }
 
 std::optional<Layer::AuxSpec> MaxPool::aux(std::span<const Shape> in, bool) const {
-  return AuxSpec{DType::kU8, infer(in), true};
+  return AuxSpec{DType::kU8, infer(in), true, true};
 }
 
 Window MaxPool::window() const { return pool_window(g_); }
 
 void MaxPool::forward(const Call& c) const {
-  kernels::run(c.stream,
-               kernels::MaxPool{c.in[0].in(), c.out.out(), c.aux.view<std::uint8_t>(), g_});
+  kernels::MaxPool k{c.in[0].in(), c.out.out(), {}, g_};
+  if (c.aux) k.pick = c.aux.view<std::uint8_t>();
+  kernels::run(c.stream, k);
 }
 
 void MaxPool::vjp(const BackCall& c) const {

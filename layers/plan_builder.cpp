@@ -272,8 +272,22 @@ void PlanBuilder::forward_steps() {
   }
 }
 
+/// What a layer records for backward passes is not computed where none of them reads it.
+void PlanBuilder::drop_unread_aux() {
+  for (Step& step : plan_.forward_) {
+    if (step.aux == kNoValue) continue;
+    const Layer& layer = *graph_.node(step.node).layer;
+    Lifetime& life = plan_.values_[static_cast<std::size_t>(step.aux)].life;
+    const bool optional = layer.aux(step.in_shapes, plan_.request_.training)->optional;
+    if (!optional || life.last > step.time) continue;
+    life = {0, 0, 0, life.group};  // no step has time 0
+    step.aux = kNoValue;
+  }
+}
+
 void PlanBuilder::place() {
   constexpr int kForever = INT32_MAX;
+  drop_unread_aux();
   plan_.readable_.assign(static_cast<std::size_t>(graph_.size()), false);
   for (NodeId id = 0; id < graph_.size(); ++id) {
     const auto i = static_cast<std::size_t>(id);

@@ -42,6 +42,7 @@ class PlanBuilder {
   void prepare_backward(Step& step);
 
   // memory
+  void drop_unread_aux();
   void place();
 
   const Graph& graph_;

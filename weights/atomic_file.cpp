@@ -35,7 +35,7 @@ class Descriptor {
   int fd_;
 };
 
-void flush(const std::string& path, int flags) {
+void to_disk(const std::string& path, int flags) {
   const Descriptor file(path, flags);
   if (file.get() < 0) throw failed(path, "cannot be opened");
   // Some file systems cannot sync directories and say EINVAL; the rename is as safe as it gets
@@ -62,19 +62,29 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::write_at(std::size_t offset, std::span<const std::byte> bytes) {
   const Descriptor file(temporary_, O_WRONLY);
-  const ssize_t written =
-      file.get() < 0 ? -1
-                     : ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-  if (written != static_cast<ssize_t>(bytes.size()))
-    throw failed(path_, "the file cannot be written");
+  if (file.get() < 0) throw failed(path_, "the file cannot be written");
+  for (std::size_t done = 0; done < bytes.size();) {  // a system writes at most 2 GB at a time
+    const ssize_t written = ::pwrite(file.get(), bytes.data() + done, bytes.size() - done,
+                                     static_cast<off_t>(offset + done));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) throw failed(path_, "the file cannot be written");
+    done += static_cast<std::size_t>(written);
+  }
+#if defined(__linux__)
+  // Only a hint: what goes wrong on the way to the disk is told by flush() and commit().
+  (void)::sync_file_range(file.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes.size()),
+                          SYNC_FILE_RANGE_WRITE);
+#endif
 }
 
+void AtomicFile::flush() { to_disk(temporary_, O_RDONLY); }
+
 void AtomicFile::commit() {
-  flush(temporary_, O_RDONLY);
+  to_disk(temporary_, O_RDONLY);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw failed(path_, "cannot be renamed to");
   temporary_.clear();
   const std::filesystem::path parent = std::filesystem::path(path_).parent_path();
-  flush(parent.empty() ? "." : parent.string(), O_RDONLY | O_DIRECTORY);
+  to_disk(parent.empty() ? "." : parent.string(), O_RDONLY | O_DIRECTORY);
 }
 
 }  // namespace cutaway::weights

@@ -17,8 +17,10 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   [[nodiscard]] const std::string& temporary() const noexcept { return temporary_; }
-  /// Overwrites bytes in the temporary file.
+  /// Writes bytes into the temporary file, and has the system begin to bring them to the disk.
   void write_at(std::size_t offset, std::span<const std::byte> bytes);
+  /// Forces what was written to disk; commit() then has less to wait for.
+  void flush();
   /// Forces the contents to disk, renames, and forces the directory entry to disk.
   void commit();
 

@@ -106,7 +106,12 @@ Hdf5Dataset describe_open(const std::string& file, const std::string& name, cons
   info.dtype = hdf5::type_name(d.type.get());
   info.element_bytes = static_cast<std::int64_t>(H5Tget_size(d.type.get()));
   info.filtered = check_storage(file, name, d.plist.get());
+  info.chunked = H5Pget_layout(d.plist.get()) == H5D_CHUNKED;
   info.storage_bytes = static_cast<std::int64_t>(H5Dget_storage_size(d.set.get()));
+  if (H5Pget_layout(d.plist.get()) == H5D_CONTIGUOUS && hdf5::is_little_endian(d.type.get())) {
+    const haddr_t at = H5Dget_offset(d.set.get());
+    if (at != HADDR_UNDEF) info.offset = at;
+  }
   return info;
 }
 
@@ -229,6 +234,31 @@ std::vector<float> Hdf5File::read_f32(const std::string& dataset, std::size_t mo
   return values;
 }
 
+std::vector<std::uint64_t> Hdf5File::read_references(const std::string& dataset,
+                                                     std::size_t most) const {
+  const Session session;
+  const OpenDataset d = open_dataset(path_, id_, dataset);
+  const Hdf5Dataset info = describe_open(path_, dataset, d);
+  if (info.dtype != "reference" || static_cast<std::uint64_t>(info.count) > most) {
+    throw failure(path_, dataset, "not a list of references, or too long a one").got(info.dtype);
+  }
+  check_behind(path_, dataset, d, info);
+  std::vector<hobj_ref_t> values(static_cast<std::size_t>(info.count));
+  if (!values.empty() && H5Dread(d.set.get(), H5T_STD_REF_OBJ, H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                                 values.data()) < 0) {
+    throw failure(path_, dataset, "the references cannot be read");
+  }
+  return {values.begin(), values.end()};
+}
+
+std::uint64_t Hdf5File::address(const std::string& object) const {
+  const Session session;
+  const Handle handle = open_object(path_, id_, object);
+  H5O_info_t info{};
+  if (H5Oget_info(handle.get(), &info) < 0) throw failure(path_, object, "the object is damaged");
+  return info.addr;
+}
+
 void Hdf5File::read_f32_into(const std::string& dataset, std::span<float> to) const {
   const Session session;
   const OpenDataset d = open_dataset(path_, id_, dataset);
@@ -239,6 +269,26 @@ void Hdf5File::read_f32_into(const std::string& dataset, std::span<float> to) co
         .got(std::to_string(info.count));
   }
   if (!to.empty()) read_numbers(path_, dataset, d, to.data());
+}
+
+std::uint64_t Hdf5File::reserve_f32(const std::string& dataset,
+                                    std::span<const std::int64_t> dims) {
+  const Session session;
+  const std::vector<hsize_t> extent(dims.begin(), dims.end());
+  const Handle space(H5Screate_simple(static_cast<int>(dims.size()), extent.data(), nullptr),
+                     H5Sclose);
+  const Handle layout(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  const Handle links = intermediate_groups();
+  if (!space || !layout || !links) throw failure(path_, dataset, "the dataset cannot be created");
+  H5Pset_obj_track_times(layout.get(), false);
+  H5Pset_alloc_time(layout.get(), H5D_ALLOC_TIME_EARLY);
+  H5Pset_fill_time(layout.get(), H5D_FILL_TIME_NEVER);
+  const Handle set(H5Dcreate2(id_, dataset.c_str(), H5T_IEEE_F32LE, space.get(), links.get(),
+                              layout.get(), H5P_DEFAULT),
+                   H5Dclose);
+  const haddr_t at = set ? H5Dget_offset(set.get()) : HADDR_UNDEF;
+  if (at == HADDR_UNDEF) throw failure(path_, dataset, "the dataset cannot be created");
+  return at;
 }
 
 void Hdf5File::write_f32(const std::string& dataset,

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,11 +20,14 @@ struct Hdf5Child {
 /// What is known of a dataset before any of it is read.
 struct Hdf5Dataset {
   std::vector<std::int64_t> dims;  ///< empty for a scalar
-  std::string dtype;               ///< "float32", "uint8", "text12", "other", ...
+  std::string dtype;               ///< "float32", "uint8", "text12", "reference", "other", ...
   std::int64_t count{1};           ///< elements
   std::int64_t element_bytes{0};
   std::int64_t storage_bytes{0};  ///< bytes in the file, after compression
   bool filtered{false};           ///< compressed or checksummed by chunks
+  bool chunked{false};            ///< stored in pieces
+  /// Where the elements lie in the file, one after the other, little-endian, if they do.
+  std::optional<std::uint64_t> offset{};
 };
 
 /// An HDF5 file. Wraps the C API: closes what it opens, never prints, and turns every failure into
@@ -87,12 +91,23 @@ class Hdf5File {
   [[nodiscard]] std::vector<float> read_f32(const std::string& dataset, std::size_t most) const;
   /// The same into memory of exactly the dataset's element count.
   void read_f32_into(const std::string& dataset, std::span<float> to) const;
+  /// The addresses of the objects that a dataset of object references points to (address()), in C
+  /// order. Nothing is followed. Throws kInput for other types and more than `most` elements.
+  [[nodiscard]] std::vector<std::uint64_t> read_references(const std::string& dataset,
+                                                           std::size_t most) const;
+  /// Where an object stands in the file: what references hold.
+  [[nodiscard]] std::uint64_t address(const std::string& object) const;
   /// Creates a little-endian float32 dataset; the groups above it are made. gzip: level 1-9, 0
   /// none.
   void write_f32(const std::string& dataset,
                  std::span<const std::int64_t> dims,
                  std::span<const float> values,
                  int gzip = 0);
+
+  /// Creates a dataset as write_f32 does, without compression, and leaves it to the caller to write
+  /// its elements into the file: they lie there from the result on, in bytes from its start.
+  [[nodiscard]] std::uint64_t reserve_f32(const std::string& dataset,
+                                          std::span<const std::int64_t> dims);
 
   // --- text
   // ---------------------------------------------------------------------------------------

@@ -114,7 +114,15 @@ std::string type_name(hid_t type) {
   if (H5Tget_class(type) == H5T_STRING) {
     return H5Tis_variable_str(type) > 0 ? "text" : "text" + std::to_string(H5Tget_size(type));
   }
+  if (H5Tequal(type, H5T_STD_REF_OBJ) > 0) return "reference";
   return "other";
+}
+
+bool is_little_endian(hid_t type) {
+  for (const NamedType& t : standard_types()) {
+    if (H5Tequal(type, t.little) > 0) return true;
+  }
+  return is_half(type) && H5Tget_order(type) == H5T_ORDER_LE;
 }
 
 bool is_numeric(hid_t type) {

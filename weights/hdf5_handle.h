@@ -77,6 +77,8 @@ class Session {
 /// Name of an element type: "float32", "int8", "text12" (fixed strings), "text" (variable),
 /// "other".
 [[nodiscard]] std::string type_name(hid_t type);
+/// True for those of type_name() whose bytes go from the lowest up.
+[[nodiscard]] bool is_little_endian(hid_t type);
 /// True for the IEEE floats and plain integers that convert to float32.
 [[nodiscard]] bool is_numeric(hid_t type);
 

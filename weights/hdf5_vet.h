@@ -4,7 +4,7 @@
 
 namespace cutaway::weights {
 
-/// Has a child process read the whole of an HDF5 file, so that damage which makes the HDF5 library
+/// Has a child process read an HDF5 file, all but the elements of datasets that lie in one piece, so that damage which makes the HDF5 library
 /// itself crash or run in circles ends that process and not this one. Throws kInput when the child
 /// crashes or takes more processor time than 20 s and 1 s for every 20 MB, and when `path` is not a
 /// regular file.

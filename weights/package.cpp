@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <future>
 #include <set>
 
 #include "runtime/config.h"
@@ -166,20 +167,34 @@ Package read(const Hdf5File& file) {
           std::move(provenance)};
 }
 
-using WritePlace = std::function<void(Hdf5File& file, const parts::Place& place)>;
+void require_finite(const parts::Place& place, std::span<const float> values) {
+  if (all_finite(values)) return;
+  throw Error(ErrorKind::kInput, "a parameter is not a finite number").at(place.dataset);
+}
 
 void write(const Package& package,
            const std::vector<parts::Place>& places,
-           const std::string& path,
-           const WritePlace& write_place) {
-  Hdf5File file = Hdf5File::create(path, parts::kBlock);
+           AtomicFile& target,
+           const ParameterFill& fill) {
+  Hdf5File file = Hdf5File::create(target.temporary(), parts::kBlock);
   file.write_text("/graph", to_json(package.model.graph));
   file.write_text("/preprocess", to_json(package.preprocess));
   if (!package.labels.empty()) {
     file.write_text("/labels", join_labels(package.labels));
     file.write_attribute("/labels", "sha256", labels_hash(package.labels));
   }
-  for (const parts::Place& place : places) write_place(file, place);
+  for (const parts::Place& place : places) {
+    const auto count = static_cast<std::size_t>(place.spec.shape.count());
+    const std::uint64_t at = file.reserve_f32(place.dataset, place.dims);
+    std::size_t done = 0;
+    fill(place.node, place.index, [&](std::span<const float> piece) {
+      check(piece.size() <= count - done, "more values than the parameter has");
+      require_finite(place, piece);
+      target.write_at(at + done * sizeof(float), std::as_bytes(piece));
+      done += piece.size();
+    });
+    check(done == count, "fewer values than the parameter has");
+  }
   file.write_text("/provenance", parts::to_json(completed(package.provenance)));
   file.close();
 }
@@ -193,15 +208,13 @@ std::vector<parts::Place> checked_places(const Package& package) {
   return places;
 }
 
-void require_finite(const parts::Place& place, std::span<const float> values) {
-  if (all_finite(values)) return;
-  throw Error(ErrorKind::kInput, "a parameter is not a finite number").at(place.dataset);
-}
-
-void write_whole(const Package& package, const std::string& path, const WritePlace& write_place) {
+void write_whole(const Package& package, const std::string& path, const ParameterFill& fill) {
   AtomicFile target(path);
-  write(package, parts::places(package.model.graph), target.temporary(), write_place);
+  write(package, parts::places(package.model.graph), target, fill);
+  // The disk is slower than reading back what is still in memory.
+  std::future<void> flushed = std::async(std::launch::async, [&target] { target.flush(); });
   const parts::Checked written = parts::checksum_behind_block(target.temporary());
+  flushed.get();
   target.write_at(0, bytes_of(parts::user_block(written.bytes, written.checksum)));
   target.commit();
 }
@@ -216,20 +229,14 @@ void validate(const Package& package) {
 
 void save(const Package& package, const std::string& path) {
   validate(package);
-  write_whole(package, path, [&](Hdf5File& file, const parts::Place& place) {
-    file.write_f32(place.dataset, place.dims, tensor_at(package.model, place).f32());
+  write_whole(package, path, [&](NodeId node, std::size_t index, const PutValues& put) {
+    put(package.model.parameters.of(node)[index].f32());
   });
 }
 
 void save_streamed(const Package& header, const std::string& path, const ParameterFill& fill) {
   (void)checked_places(header);
-  std::vector<float> values;
-  write_whole(header, path, [&](Hdf5File& file, const parts::Place& place) {
-    values.resize(static_cast<std::size_t>(place.spec.shape.count()));
-    fill(place.node, place.index, values);
-    require_finite(place, values);
-    file.write_f32(place.dataset, place.dims, values);
-  });
+  write_whole(header, path, fill);
 }
 
 Package load(const std::string& path) {

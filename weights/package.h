@@ -49,12 +49,14 @@ inline constexpr int kPackageVersion = 1;
 /// does not fit the input's channels.
 void save(const Package& package, const std::string& path);
 
-/// Writes parameter `index` of `node` (in the order of Graph::parameters) into `values`.
-using ParameterFill = std::function<void(NodeId node, std::size_t index, std::span<float> values)>;
-/// save(), but the parameters are asked for one after the other, in the order of nodes, and only
-/// one is in memory at a time; those of `header.model` are not looked at. Its provenance is
-/// written last, so that `fill` may still complete it. An exception of `fill`
-/// goes through, and nothing is left on disk.
+/// Takes a parameter's values in pieces, in order.
+using PutValues = std::function<void(std::span<const float> piece)>;
+/// Hands all values of parameter `index` of `node` (in the order of Graph::parameters) to `put`.
+using ParameterFill = std::function<void(NodeId node, std::size_t index, const PutValues& put)>;
+/// save(), but the parameters are asked for one after the other, in the order of nodes; those of
+/// `header.model` are not looked at. Its provenance is written last, so that `fill` may still
+/// complete it. An exception of `fill` goes through, and nothing is left on disk. Throws kInternal
+/// when `fill` hands over more or fewer values than the parameter has.
 void save_streamed(const Package& header, const std::string& path, const ParameterFill& fill);
 
 /// Reads a package. Before HDF5 sees any of it the size and the checksum are verified, so damage

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "explain/graph/staging.h"
 #include "kernels/pattern_graph.h"
 
 namespace cutaway::explain::graph {
@@ -13,8 +14,15 @@ double at(std::span<const float> values, std::int64_t i) {
   return static_cast<double>(values[static_cast<std::size_t>(i)]);
 }
 
-/// Affinities are told apart to this share of the largest.
+/// Affinities are told apart to this share of the largest: parents that move alike differ by
+/// rounding only, they are ties.
 constexpr double kGrain = 1e-5;
+
+/// On the CPU 5 MB of affinities; on a device as much as fits easily, so that rows travel once.
+std::int64_t nodes_at_a_time(const Stream& stream, std::int64_t candidates) {
+  if (device_of(stream).kind == Device::Kind::kCpu) return 1024;
+  return std::max<std::int64_t>(1024, (std::int64_t{1} << 28) / (8 * candidates));
+}
 
 /// Near the border of the map a node's mean position says little.
 bool near_border(const Config& config, const LayerSpec& child, const Layer& parent, std::size_t n) {
@@ -145,7 +153,7 @@ std::vector<float> EdgeSelector::bandwidths(std::span<const Records> records,
   return bandwidth;
 }
 
-std::vector<std::int32_t> EdgeSelector::select(CpuStream& stream,
+std::vector<std::int32_t> EdgeSelector::select(Stream& stream,
                                                std::span<const Records> records) const {
   const std::int64_t nodes = child_.count();
   const auto candidates = static_cast<std::int64_t>(candidates_.size());
@@ -168,50 +176,43 @@ std::vector<std::int32_t> EdgeSelector::select(CpuStream& stream,
       }));
   const std::vector<float> bandwidth = bandwidths(records, offset_h, offset_w);
 
-  constexpr std::int64_t kBlock = 1024;  // nodes at a time: 5 MB of affinities
-  std::vector<double> sum, part;
-  for (std::int64_t first = 0; first < nodes; first += kBlock) {
-    const std::int64_t last = std::min(nodes, first + kBlock);
-    sum.assign(static_cast<std::size_t>((last - first) * candidates), 0.0);
-    part.resize(sum.size());
+  const std::int64_t block = nodes_at_a_time(stream, candidates);
+  std::vector<double> sum(static_cast<std::size_t>(std::min(block, nodes) * candidates));
+  Staging there;
+  for (std::int64_t first = 0; first < nodes; first += block) {
+    const std::int64_t last = std::min(nodes, first + block);
+    const auto pairs = static_cast<std::size_t>((last - first) * candidates);
+    there.begin(stream);
+    double* affinity =
+        reducer_.alone() ? there.keep(sum.data(), pairs) : there.write(sum.data(), pairs);
     for (std::size_t s = 0; s < shards_.size(); ++s) {
       const Records& r = records[s];
-      kernels::PatternAffinity k{first,
-                                 last,
-                                 candidates,
-                                 r.images(),
-                                 r.h.stride(),
-                                 r.h.data(),
-                                 r.w.data(),
-                                 r.peak.data(),
-                                 static_cast<float>(child_.stride),
-                                 offset_h.data(),
-                                 offset_w.data(),
-                                 shards_[s].y_h.data(),
-                                 shards_[s].y_w.data(),
-                                 bandwidth.data(),
-                                 part.data()};
-      kernels::run(stream, k);
-      for (std::size_t a = 0; a < sum.size(); ++a) sum[a] += part[a];
+      const auto rows = static_cast<std::size_t>(nodes * r.h.stride());
+      const auto above = static_cast<std::size_t>(candidates * r.h.stride());
+      kernels::run(
+          stream,
+          kernels::PatternAffinity{
+              first, last, candidates, r.images(), r.h.stride(), there.read(r.h.data(), rows),
+              there.read(r.w.data(), rows), there.read(r.peak.data(), rows),
+              static_cast<float>(child_.stride), there.read(offset_h.data(), offset_h.size()),
+              there.read(offset_w.data(), offset_w.size()),
+              there.read(shards_[s].y_h.data(), above), there.read(shards_[s].y_w.data(), above),
+              there.read(bandwidth.data(), bandwidth.size()), affinity, s > 0});
     }
-    reducer_.sum(sum);
-    std::vector<std::int32_t> order(static_cast<std::size_t>(candidates));
-    for (std::int64_t n = first; n < last; ++n) {
-      double* row = sum.data() + (n - first) * candidates;
-      // Parents that move alike differ by rounding only: they are ties.
-      const double grain = kGrain * *std::max_element(row, row + candidates);
-      for (std::int64_t m = 0; grain > 0 && m < candidates; ++m)
-        row[m] = std::round(row[m] / grain);
-      std::iota(order.begin(), order.end(), 0);
-      std::partial_sort(order.begin(), order.begin() + parents_, order.end(),
-                        [&](std::int32_t a, std::int32_t b) {
-                          return row[a] != row[b] ? row[a] > row[b] : a < b;
-                        });
-      for (std::int64_t j = 0; j < parents_; ++j) {
-        edges[static_cast<std::size_t>(n * parents_ + j)] =
-            candidates_[static_cast<std::size_t>(order[static_cast<std::size_t>(j)])];
-      }
+    if (!reducer_.alone()) {
+      there.finish(stream);
+      reducer_.sum({sum.data(), pairs});
+      there.begin(stream);
+      affinity = there.write(sum.data(), pairs, true);
     }
+    const auto count = static_cast<std::size_t>((last - first) * parents_);
+    kernels::run(
+        stream,
+        kernels::PatternBest{
+            last - first, candidates, parents_, kGrain, affinity,
+            there.read(candidates_.data(), candidates_.size()),
+            there.write(edges.data() + static_cast<std::ptrdiff_t>(first * parents_), count)});
+    there.finish(stream);
   }
   return edges;
 }

@@ -29,7 +29,7 @@ class EdgeSelector {
   [[nodiscard]] std::int64_t parents() const noexcept { return parents_; }
   [[nodiscard]] std::span<const std::int32_t> candidates() const noexcept { return candidates_; }
   /// N x parents(), from the records of the child layer's previous pass.
-  [[nodiscard]] std::vector<std::int32_t> select(CpuStream& stream,
+  [[nodiscard]] std::vector<std::int32_t> select(Stream& stream,
                                                  std::span<const Records> records) const;
 
  private:

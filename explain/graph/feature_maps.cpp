@@ -81,19 +81,25 @@ std::vector<float> FeatureMaps::get(std::int64_t image, bool mirrored) const {
   return values;
 }
 
-kernels::PatternMaps FeatureMaps::maps(std::span<const std::uint8_t> mirror) const {
+std::span<const std::byte> FeatureMaps::memory() const {
+  return {memory_.get(), bytes(images_, filters_, size_, storage_, mirrored_)};
+}
+
+kernels::PatternMaps FeatureMaps::maps(std::span<const std::uint8_t> mirror,
+                                       const std::byte* copy) const {
   check(mirror.empty() || (mirrored_ && static_cast<std::int64_t>(mirror.size()) == images_),
         "an orientation for every image needs mirrored features");
   kernels::PatternMaps maps;
   maps.images = images_;
   maps.filters = filters_;
   maps.size = size_;
-  const std::byte* second = mirrored_ ? at(0, true) : nullptr;
+  const std::byte* first = copy != nullptr ? copy : memory_.get();
+  const std::byte* second = mirrored_ ? first + (at(0, true) - memory_.get()) : nullptr;
   if (storage_ == Storage::kHalf) {
-    maps.f16 = reinterpret_cast<const std::uint16_t*>(memory_.get());
+    maps.f16 = reinterpret_cast<const std::uint16_t*>(first);
     maps.mirrored_f16 = reinterpret_cast<const std::uint16_t*>(second);
   } else {
-    maps.f32 = reinterpret_cast<const float*>(memory_.get());
+    maps.f32 = reinterpret_cast<const float*>(first);
     maps.mirrored_f32 = reinterpret_cast<const float*>(second);
   }
   maps.mirror = mirror.empty() ? nullptr : mirror.data();

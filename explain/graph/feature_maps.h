@@ -41,8 +41,12 @@ class FeatureMaps {
   /// All maps of one image, back in float32.
   [[nodiscard]] std::vector<float> get(std::int64_t image, bool mirrored = false) const;
 
-  /// What kernels read. `mirror`: none, or an entry an image, 1 to take the mirrored one.
-  [[nodiscard]] kernels::PatternMaps maps(std::span<const std::uint8_t> mirror = {}) const;
+  /// What kernels read. `mirror`: none, or an entry an image, 1 to take the mirrored one. `copy`:
+  /// a copy of memory() to point into instead.
+  [[nodiscard]] kernels::PatternMaps maps(std::span<const std::uint8_t> mirror = {},
+                                          const std::byte* copy = nullptr) const;
+  /// All maps, images first, then the mirrored ones.
+  [[nodiscard]] std::span<const std::byte> memory() const;
 
  private:
   [[nodiscard]] std::byte* at(std::int64_t image, bool mirrored) const;

@@ -7,7 +7,7 @@ namespace cutaway::explain::graph {
 
 std::vector<Records> infer(const ExplanatoryGraph& graph,
                            std::span<const FeatureMaps> features,
-                           CpuStream stream,
+                           Stream stream,
                            std::span<const std::uint8_t> mirror) {
   const std::size_t count = graph.layers.size();
   bool good = features.size() == count && count > 0;
@@ -39,7 +39,7 @@ std::vector<Records> infer(const ExplanatoryGraph& graph,
 
 std::vector<std::uint8_t> orientations(const ExplanatoryGraph& graph,
                                        std::span<const FeatureMaps> features,
-                                       CpuStream stream) {
+                                       Stream stream) {
   check(features.size() == graph.layers.size() && !features.empty(), "features of another graph");
   const Layer& top = graph.layers.back();
   LayerPass pass(top.spec, graph.config);

@@ -18,13 +18,13 @@ namespace cutaway::explain::graph {
 /// when features do not fit the graph.
 [[nodiscard]] std::vector<Records> infer(const ExplanatoryGraph& graph,
                                          std::span<const FeatureMaps> features,
-                                         CpuStream stream,
+                                         Stream stream,
                                          std::span<const std::uint8_t> mirror = {});
 
 /// For each image 1 if its mirrored features explain more in the top layer (the sum of the total
 /// scores).
 [[nodiscard]] std::vector<std::uint8_t> orientations(const ExplanatoryGraph& graph,
                                                      std::span<const FeatureMaps> features,
-                                                     CpuStream stream);
+                                                     Stream stream);
 
 }  // namespace cutaway::explain::graph

@@ -5,6 +5,7 @@
 
 #include "kernels/pattern_graph.h"
 #include "runtime/error.h"
+#include "runtime/tensor.h"
 
 namespace cutaway::explain::graph {
 
@@ -112,9 +113,7 @@ void LayerPass::with_parents(std::span<const float> delta,
 }
 
 /// The noise level of every image; shifts and strengths of all nodes.
-std::vector<float> LayerPass::predict(CpuStream& stream,
-                                      const Motion& motion,
-                                      std::int64_t images) {
+std::vector<float> LayerPass::predict(Stream& stream, const Motion& motion, std::int64_t images) {
   const std::int64_t nodes = spec_.count();
   if (shift_h_.images() != images || shift_h_.nodes() != nodes) {
     shift_h_ = Rows(nodes, images);
@@ -122,26 +121,32 @@ std::vector<float> LayerPass::predict(CpuStream& stream,
     strength_ = Rows(nodes, images);
   }
   const std::int64_t stride = shift_h_.stride();
+  const auto n = static_cast<std::size_t>(nodes);
+  const auto rows = static_cast<std::size_t>(nodes * stride);
+  const auto above = static_cast<std::size_t>(motion.h.nodes() * stride);
   std::vector<double> noise(static_cast<std::size_t>(spec_.filters * stride));
+  Staging& there = prediction_;
+  there.begin(stream);
   kernels::PatternPredict k;
   k.filters = spec_.filters;
   k.nodes = spec_.nodes;
   k.images = images;
   k.stride = stride;
   k.parents = parents_;
-  k.edges = edges_.data();
-  k.weight = weight_.data();
-  k.variance = variance_.data();
-  k.log_scale = log_scale_.data();
+  k.edges = there.read(edges_.data(), edges_.size());
+  k.weight = there.read(weight_.data(), weight_.size());
+  k.variance = there.read(variance_.data(), n);
+  k.log_scale = there.read(log_scale_.data(), n);
   k.penalty = config_.strength == Strength::kOne ? 0.0f : 0.5f;
-  k.mass = mass_.data();
-  k.parent_h = motion.h.data();
-  k.parent_w = motion.w.data();
-  k.shift_h = shift_h_.data();
-  k.shift_w = shift_w_.data();
-  k.strength = strength_.data();
-  k.noise = noise.data();
+  k.mass = there.read(mass_.data(), n);
+  k.parent_h = there.read(motion.h.data(), above);
+  k.parent_w = there.read(motion.w.data(), above);
+  shift_h_at_ = k.shift_h = there.keep(shift_h_.data(), rows);
+  shift_w_at_ = k.shift_w = there.keep(shift_w_.data(), rows);
+  strength_at_ = k.strength = there.keep(strength_.data(), rows);
+  k.noise = there.write(noise.data(), noise.size());
   kernels::run(stream, k);
+  there.finish(stream);
   std::vector<float> level(static_cast<std::size_t>(images));
   for (std::int64_t i = 0; i < images; ++i) {
     double sum = 0;
@@ -153,7 +158,23 @@ std::vector<float> LayerPass::predict(CpuStream& stream,
   return level;
 }
 
-void LayerPass::run(CpuStream& stream,
+kernels::PatternMaps LayerPass::place(const Stream& stream,
+                                      const FeatureMaps& features,
+                                      std::span<const std::uint8_t> mirror) {
+  const Device device = device_of(stream);
+  if (device.kind == Device::Kind::kCpu) return features.maps(mirror);
+  const auto [at, fresh] = placed_.try_emplace(&features);
+  if (fresh) {
+    const std::span<const std::byte> bytes = features.memory();
+    at->second = Buffer(device, bytes.size());
+    copy_bytes(at->second.data(), device, bytes.data(), kCpuDevice, bytes.size());
+  }
+  kernels::PatternMaps maps = features.maps(mirror, at->second.data());
+  maps.mirror = step_.read(maps.mirror, mirror.size());
+  return maps;
+}
+
+void LayerPass::run(Stream& stream,
                     const FeatureMaps& features,
                     std::span<const std::uint8_t> mirror,
                     const Motion* motion,
@@ -169,42 +190,50 @@ void LayerPass::run(CpuStream& stream,
   if (records.images() != images || records.nodes() != spec_.count()) {
     records = Records(spec_.count(), images);
   }
+  const std::size_t n = radius_.size();
+  const auto rows = n * static_cast<std::size_t>(records.h.stride());
+  Staging& there = step_;
   kernels::PatternStep k;
   std::vector<float> noise;
   if (motion != nullptr) {
     noise = predict(stream, *motion, images);
-    k.shift_h = shift_h_.data();
-    k.shift_w = shift_w_.data();
-    k.strength = strength_.data();
+    k.shift_h = shift_h_at_;
+    k.shift_w = shift_w_at_;
+    k.strength = strength_at_;
   } else {
     double sum = 0;
     for (const double m : mass_) sum += m;
     noise.assign(static_cast<std::size_t>(images),
-                 static_cast<float>(config_.noise * sum / static_cast<double>(mass_.size())));
+                 static_cast<float>(config_.noise * sum / static_cast<double>(n)));
   }
-  k.maps = features.maps(mirror);
+  there.begin(stream);
+  k.maps = place(stream, features, mirror);
   k.nodes = spec_.nodes;
   k.stride = records.h.stride();
-  k.mu_h = mu_h.data();
-  k.mu_w = mu_w.data();
-  k.sigma = density_sigma_.data();
-  k.radius = radius_.data();
-  k.window = window_.data();
+  k.mu_h = there.read(mu_h.data(), n);
+  k.mu_w = there.read(mu_w.data(), n);
+  k.sigma = there.read(density_sigma_.data(), n);
+  k.radius = there.read(radius_.data(), n);
+  k.window = there.read(window_.data(), n);
+  k.widest = *std::ranges::max_element(window_);
   k.kernel_width = static_cast<float>(config_.smoothing * static_cast<double>(spec_.size));
   k.rounded_kernel = config_.released.rounded_kernel;
   k.first_candidate = config_.released.first_candidate;
-  k.position_h = records.h.data();
-  k.position_w = records.w.data();
-  k.peak = records.peak.data();
-  k.total = records.total.data();
+  // Filled: entries beyond the images are zero and stay so.
+  k.position_h = there.write(records.h.data(), rows, true);
+  k.position_w = there.write(records.w.data(), rows, true);
+  k.peak = there.write(records.peak.data(), rows, true);
+  k.total = there.write(records.total.data(), rows, true);
   std::vector<double> logs(likelihood ? static_cast<std::size_t>(2 * spec_.filters) : 0);
   if (sums != nullptr) {
-    sums->nodes.resize(radius_.size() * kernels::kPatternSums);
-    k.noise = noise.data();
-    k.sums = sums->nodes.data();
-    k.likelihood = likelihood ? logs.data() : nullptr;
+    sums->nodes.resize(n * kernels::kPatternSums);
+    k.noise = there.read(noise.data(), noise.size());
+    k.sums = there.write(sums->nodes.data(), sums->nodes.size(), true);
+    k.likelihood = likelihood ? there.write(logs.data(), logs.size()) : nullptr;
+    k.scratch = there.scratch(kernels::pattern_step_scratch(k.maps, k.nodes));
   }
   kernels::run(stream, k);
+  there.finish(stream);
   for (std::size_t d = 0; sums != nullptr && d + 1 < logs.size(); d += 2) {
     sums->log_mix += logs[d];
     sums->evidence += logs[d + 1];

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "explain/graph/feature_maps.h"
 #include "explain/graph/layer_spec.h"
 #include "explain/graph/records.h"
+#include "explain/graph/staging.h"
 #include "runtime/stream.h"
 
 namespace cutaway::explain::graph {
@@ -30,7 +32,8 @@ struct PassSums {
   double log_mix{0}, evidence{0};
 };
 
-/// One pass over the images with fixed parameters: where every node is, and how well it fits.
+/// One pass over the images with fixed parameters: where every node is, and how well it fits. On a
+/// CUDA device features are copied once and kept; they must not change between passes.
 class LayerPass {
  public:
   LayerPass(const LayerSpec& spec, const Config& config);
@@ -51,7 +54,7 @@ class LayerPass {
 
   /// Finds all nodes in all images. `motion` only with parents. `sums`, where wanted, are added to;
   /// `likelihood` costs some time.
-  void run(CpuStream& stream,
+  void run(Stream& stream,
            const FeatureMaps& features,
            std::span<const std::uint8_t> mirror,
            const Motion* motion,
@@ -64,9 +67,12 @@ class LayerPass {
  private:
   void set_radius(std::span<const float> delta);
   void finish_sigma();
-  [[nodiscard]] std::vector<float> predict(CpuStream& stream,
+  [[nodiscard]] std::vector<float> predict(Stream& stream,
                                            const Motion& motion,
                                            std::int64_t images);
+  [[nodiscard]] kernels::PatternMaps place(const Stream& stream,
+                                           const FeatureMaps& features,
+                                           std::span<const std::uint8_t> mirror);
 
   LayerSpec spec_;
   Config config_;
@@ -77,6 +83,10 @@ class LayerPass {
   std::vector<std::int32_t> edges_;
   std::vector<float> weight_, variance_, log_scale_;
   Rows shift_h_, shift_w_, strength_;
+  // Where the last prediction left them for the step.
+  const float *shift_h_at_{}, *shift_w_at_{}, *strength_at_{};
+  Staging prediction_, step_;
+  std::map<const FeatureMaps*, Buffer> placed_;
 };
 
 }  // namespace cutaway::explain::graph

@@ -66,13 +66,13 @@ Positions random_positions(const LayerSpec& spec,
 Learner::Learner(std::vector<LayerSpec> specs,
                  const Config& config,
                  std::vector<const ShardFeatures*> shards,
-                 CpuStream stream,
+                 Stream stream,
                  std::vector<Positions> first,
                  Reducer* reducer)
     : specs_(std::move(specs)),
       config_(config),
       shards_(std::move(shards)),
-      stream_(stream),
+      stream_(std::move(stream)),
       first_(std::move(first)),
       reducer_(reducer != nullptr ? reducer : &alone_) {
   validate(config_);

@@ -63,7 +63,7 @@ class Learner {
   Learner(std::vector<LayerSpec> specs,
           const Config& config,
           std::vector<const ShardFeatures*> shards,
-          CpuStream stream,
+          Stream stream,
           std::vector<Positions> first = {},
           Reducer* reducer = nullptr);
 
@@ -100,7 +100,7 @@ class Learner {
   std::vector<LayerSpec> specs_;
   Config config_;
   std::vector<const ShardFeatures*> shards_;
-  CpuStream stream_;
+  Stream stream_;
   std::vector<Positions> first_;
   Reducer alone_;
   Reducer* reducer_;

@@ -17,6 +17,8 @@ class Reducer {
   virtual void sum(std::span<double> values);
   /// The values of all processes, one after the other in a fixed order.
   virtual std::vector<float> gather(std::vector<float> values);
+  /// Whether there is one process only, so that sums may stay where they are.
+  [[nodiscard]] bool alone() const;
 };
 
 }  // namespace cutaway::explain::graph

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "explain/localization/byte_map.h"
 #include "explain/render/image.h"
 
 namespace cutaway::explain {
@@ -16,9 +17,19 @@ struct Box {
 /// Intersection over union with the +1 (inclusive pixel) convention (methods.md 0.7).
 [[nodiscard]] double iou(const Box& a, const Box& b);
 
-/// The bounding box of the largest 8-connected component of {map > threshold * max(map)} (Zhou et al. 2016, section
-/// 3.2; CAM uses threshold 0.2). Of equal components the one whose first pixel comes first wins. Empty when the
-/// map is nowhere positive.
+/// One connected part of a mask.
+struct Component {
+  Box box;
+  std::int64_t pixels{0};
+  ByteMap mask;  ///< of the whole plane's size; 1 inside
+};
+
+/// The largest 8-connected component of a mask. Of equal components the one whose first pixel comes
+/// first in row-major order wins. Empty when the mask is.
+[[nodiscard]] std::optional<Component> largest_component(const ByteMap& mask);
+
+/// The bounding box of the largest 8-connected component of {map > threshold * max(map)} (Zhou et
+/// al. 2016, section 3.2; CAM uses threshold 0.2). Empty when the map is nowhere positive.
 [[nodiscard]] std::optional<Box> largest_component(const Map& map, float threshold);
 
 }  // namespace cutaway::explain

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "explain/evaluator.h"
-#include "layers/regional/regional_model.h"
+#include "explain/occlusion/regional_occluder.h"
 
 namespace cutaway::explain {
 
@@ -22,7 +22,7 @@ namespace cutaway::explain {
                                               std::int64_t stride);
 
 /// What a network answers when one region of an image at a time is painted over. Only what the
-/// region reaches is computed anew, where that pays (RegionalModel); the rest is read from the pass
+/// region reaches is computed anew, where that pays (RegionalOccluder); the rest is read from the pass
 /// over the clean image. Both give the same answers to rounding.
 class Occluder {
  public:
@@ -39,34 +39,24 @@ class Occluder {
   void run(std::span<const float> image, std::span<const float> fill, const Take& take);
 
   [[nodiscard]] const std::vector<Region>& regions() const noexcept { return regions_; }
-  [[nodiscard]] bool regional() const noexcept { return !groups_.empty(); }
+  [[nodiscard]] bool regional() const noexcept { return regional_ != nullptr; }
   /// Multiply-adds of one region's pass, on average, as a share of the full pass's.
   [[nodiscard]] double work() const noexcept { return work_; }
 
  private:
-  /// Regions about equally far from the borders: what they reach is about equally large, so that windows of one size
-  /// suit them all.
-  struct Group {
-    std::vector<std::size_t> members;
-    std::unique_ptr<RegionalModel> regional;
-    std::unique_ptr<Executor> executor;
-    Tensor input;
-  };
-
-  [[nodiscard]] std::vector<Group> grouped() const;
-  void make_executor(Group& group);
+  void make_head(const Model& model, NodeId features, NodeId output);
   void run_regional(std::span<const float> image, std::span<const float> fill, const Take& take);
-  void run_group(Group& group, std::span<const float> image, std::span<const float> fill, Tensor& scores);
+  void run_head(std::size_t first, std::size_t count, Tensor& scores);
   void run_full(std::span<const float> image, std::span<const float> fill, const Take& take);
-  [[nodiscard]] int threads() const;
 
-  const Model& model_;
-  NodeId output_;
   Evaluator::Resources resources_;
   std::vector<Region> regions_;
   Shape shape_;
-  std::vector<Group> groups_;  // empty: full passes
-  std::unique_ptr<Executor> full_;
+  std::unique_ptr<RegionalOccluder> regional_;  // null: full passes
+  // The fully connected layers at the end run on large batches of their own: they read more weights than anything else.
+  std::unique_ptr<Model> head_model_;
+  std::unique_ptr<Executor> head_;
+  Tensor features_;  // a row a region of the slab in hand
   std::unique_ptr<Evaluator> evaluator_;
   double work_{1.0};
 };

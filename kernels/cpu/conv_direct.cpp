@@ -21,6 +21,8 @@ using direct::Run;
 constexpr std::int64_t kWide = std::max<std::int64_t>(kPanel, kBlock);
 /// Packed weights that one row of pixels works on at a time: half of a second-level cache.
 constexpr std::int64_t kWeightFloats = 48 * 1024;
+/// Packed weights of a whole convolution that stay in the second-level cache beside the pixels of a job.
+constexpr std::int64_t kAllWeightFloats = 256 * 1024;
 /// Output pixels of a job, so that weights are read from the cache for many.
 constexpr std::int64_t kJobPixels = 96;
 /// Copied inputs that are alive at a time.
@@ -178,14 +180,21 @@ class DirectConv final : public ConvPrimitive {
       const Phase& phase = plan_.phases[i];
       // A job is some rows of a phase, or a part of the only row.
       const std::int64_t pixels = flat_ ? 1 : phase.columns;
-      const std::int64_t per_job = std::max<std::int64_t>(1, kJobPixels / pixels);
-      const std::int64_t parts = ceil_div(flat_ ? phase.columns : phase.rows, per_job);
-#pragma omp parallel for schedule(dynamic) num_threads(threads) collapse(2)
-      for (std::int64_t panel = 0; panel < plan_.groups * panels; ++panel) {
-        for (std::int64_t part = 0; part < call.images * parts; ++part) {
-          job(call, phase, pieces_[i], panel / panels, panel % panels * kWide, part / parts,
-              part % parts * per_job, per_job);
-        }
+      // Equal jobs: 196 pixels are 2 of 98, not 96 + 96 + 4.
+      const std::int64_t units = flat_ ? phase.columns : phase.rows;
+      const std::int64_t most = std::max<std::int64_t>(1, kJobPixels / pixels);
+      const std::int64_t per_job = ceil_div(units, std::max<std::int64_t>(1, (units + most / 2) / most));
+      const std::int64_t parts = ceil_div(units, per_job);
+      const std::int64_t all_panels = plan_.groups * panels, all_parts = call.images * parts;
+      // Whichever of the two stays in the second-level cache is read again and again: the weights of all panels, or
+      // those of one panel with the pixels streaming by.
+      const bool panels_inside = plan_.packed_floats() <= kAllWeightFloats;
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+      for (std::int64_t index = 0; index < all_panels * all_parts; ++index) {
+        const std::int64_t panel = panels_inside ? index % all_panels : index / all_parts;
+        const std::int64_t part = panels_inside ? index / all_panels : index % all_parts;
+        job(call, phase, pieces_[i], panel / panels, panel % panels * kWide, part / parts,
+            part % parts * per_job, per_job);
       }
     }
   }
@@ -216,6 +225,7 @@ class DirectConv final : public ConvPrimitive {
     row.channels = std::min(width, plan_.out_channels - channel);
     row.out_pixel = plan_.out_step_w * call.out.stride_w;
     row.out_block = call.out.stride_b;
+    row.ahead = flat_ && plan_.in_block == kBlock;
     row.pixels = flat_ ? std::min(count, phase.columns - first) : phase.columns;
     const std::int64_t end = flat_ ? first + 1 : std::min(first + count, phase.rows);
     for (const Piece& piece : pieces) {

@@ -25,6 +25,10 @@ template <int T, int J>
   const float* in = job.in + first * job.in_pixel;
   const float* weights = job.weights + column;
   for (const Run& run : job.runs) {
+    if (job.ahead) {
+#pragma GCC unroll 12
+      for (int t = 0; t < T; ++t) __builtin_prefetch(in + run.offset + (T + t) * job.in_pixel, 0, 2);
+    }
     sum.accumulate(in + run.offset, job.in_pixel, job.run_step, weights, job.width, run.count);
     weights += run.count * job.width;
   }

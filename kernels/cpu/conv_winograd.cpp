@@ -22,8 +22,8 @@ using winograd::kPoints;
 /// How the tiles are spread over the threads.
 struct Schedule {
   /// Private: every thread carries blocks of `tiles` tiles through all stages in its own
-  /// second-level cache. Shared: all threads carry one block through a stage, then the next;
-  /// weights are read once a block.
+  /// second-level cache, one panel of output channels after the other. Shared: all threads carry one
+  /// block through a stage, then the next. Weights are read once a block.
   bool shared{false};
   std::int64_t tiles{1};
 };
@@ -106,29 +106,36 @@ void transform_inputs(const Geometry& g,
   }
 }
 
-/// The reverse for m[tile][point][channel].
+/// Products of some output channels: m[tile][point][channel].
+struct Products {
+  std::int64_t channel, width;  ///< the first, and how many: a multiple of 16
+  float* m;
+  [[nodiscard]] std::int64_t tile_stride() const { return kTileStride * width; }
+};
+
+/// The reverse for products.
 void transform_outputs(const Geometry& g,
                        const View<float>& y,
                        std::int64_t first,
                        std::int64_t count,
-                       const float* m,
+                       const Products& products,
                        const float* bias,
                        bool relu) {
-  for (std::int64_t c = 0; c < g.out_padded; c += kBlock) {
+  for (std::int64_t c = products.channel; c < products.channel + products.width; c += kBlock) {
     const std::int64_t lanes = std::min(kBlock, g.out.c - c);
     for (std::int64_t t = 0; t < count; ++t) {
       const TilePlace at = place(g, first + t);
       const std::int64_t rows = std::min<std::int64_t>(kOut, g.out.h - at.h);
       const std::int64_t columns = std::min<std::int64_t>(kOut, g.out.w - at.w);
-      const float* from = m + t * kTileStride * g.out_padded + c;
+      const float* from = products.m + t * products.tile_stride() + c - products.channel;
       float* to = y.data + at.n * y.stride_n + c / kBlock * y.stride_b + at.h * y.stride_h +
                   at.w * y.stride_w;
       if (rows == kOut && columns == kOut && lanes == kBlock) {
-        winograd::output_tile(from, g.out_padded, bias + c, relu, to, y.stride_h, y.stride_w);
+        winograd::output_tile(from, products.width, bias + c, relu, to, y.stride_h, y.stride_w);
         continue;
       }
       alignas(64) float full[kOut * kOut * kBlock];
-      winograd::output_tile(from, g.out_padded, bias + c, relu, full, kOut * kBlock, kBlock);
+      winograd::output_tile(from, products.width, bias + c, relu, full, kOut * kBlock, kBlock);
       for (std::int64_t i = 0; i < rows; ++i) {
         for (std::int64_t j = 0; j < columns; ++j) {
           const float* value = full + (i * kOut + j) * kBlock;
@@ -147,34 +154,39 @@ constexpr std::int64_t kRegisterRows = 6;
 constexpr std::int64_t kFewRows = 60;
 constexpr std::int64_t kWide = std::max<std::int64_t>(kPanel, kBlock);
 
-/// One point and one panel of output channels: m = v u for the tiles of a block.
+/// One point and one panel of output channels: products = v u for the tiles of a block. `jump`: floats from this
+/// panel of u to the one that is needed next.
 template <bool AHEAD>
 void multiply(const Geometry& g,
               const float* u,
               const float* v,
-              float* m,
+              const Products& products,
               std::int64_t point,
               std::int64_t panel,
-              std::int64_t tiles) {
+              std::int64_t tiles,
+              std::int64_t jump) {
   const std::int64_t first = panel * kWide, width = std::min(kWide, g.out_padded - first);
-  multiply_panel<AHEAD>(tiles, v + point * g.in_padded, kTileStride * g.in_padded,
-                        u + point * g.in_padded * g.out_padded + first * g.in_padded, width,
-                        std::min(width, g.out.c - first), g.in.c, m + point * g.out_padded + first,
-                        kTileStride * g.out_padded);
+  const float* weights = u + point * g.in_padded * g.out_padded + first * g.in_padded;
+  multiply_panel<AHEAD>(tiles, v + point * g.in_padded, kTileStride * g.in_padded, weights, width,
+                        std::min(width, g.out.c - first), g.in.c,
+                        products.m + point * products.width + first - products.channel,
+                        products.tile_stride(), weights + jump);
 }
 
 /// Sizes that measured best: private blocks as long as the weights stay in the last-level cache and
 /// a block of at least one register tile in the second-level cache.
 Schedule choose_schedule(const Geometry& g, int threads) {
   constexpr std::int64_t kMiB = std::int64_t{1} << 20;
-  const std::int64_t tile_bytes =
+  const std::int64_t panel = std::min(kWide, g.out_padded);
+  const std::int64_t private_bytes = kPoints * (g.in_padded + panel) * std::int64_t{sizeof(float)};
+  const std::int64_t shared_bytes =
       kPoints * (g.in_padded + g.out_padded) * std::int64_t{sizeof(float)};
   const std::int64_t weight_bytes =
       kPoints * g.in_padded * g.out_padded * std::int64_t{sizeof(float)};
-  const std::int64_t fit = static_cast<std::int64_t>(second_level_cache()) / tile_bytes;
+  const std::int64_t fit = static_cast<std::int64_t>(second_level_cache()) / private_bytes;
   Schedule s;
   s.shared = fit < kRegisterRows || weight_bytes > 8 * kMiB || g.tiles < threads * kRegisterRows;
-  const std::int64_t most = s.shared ? std::max(kRegisterRows, 8 * kMiB / tile_bytes) : fit;
+  const std::int64_t most = s.shared ? std::max(kRegisterRows, 8 * kMiB / shared_bytes) : fit;
   std::int64_t blocks = ceil_div(g.tiles, most);
   if (!s.shared) blocks = round_up(blocks, threads);
   s.tiles = round_up(ceil_div(g.tiles, blocks), kRegisterRows);
@@ -239,7 +251,8 @@ class WinogradConv final : public ConvPrimitive {
     return kTileStride * schedule_.tiles * g_.in_padded;
   }
   [[nodiscard]] std::int64_t m_floats() const {
-    return kTileStride * schedule_.tiles * g_.out_padded;
+    return kTileStride * schedule_.tiles *
+           (schedule_.shared ? g_.out_padded : std::min(kWide, g_.out_padded));
   }
   [[nodiscard]] std::int64_t panels() const { return ceil_div(g_.out_padded, kWide); }
 
@@ -254,10 +267,14 @@ class WinogradConv final : public ConvPrimitive {
       for (std::int64_t block = 0; block < blocks; ++block) {
         const std::int64_t first = block * step, tiles = std::min(step, g_.tiles - first);
         transform_inputs(g_, a.in, first, tiles, v);
-        for (std::int64_t job = 0; job < kPoints * panels(); ++job) {
-          multiply<false>(g_, u, v, m, job / panels(), job % panels(), tiles);
+        for (std::int64_t panel = 0; panel < panels(); ++panel) {
+          const std::int64_t channel = panel * kWide;
+          const Products products{channel, std::min(kWide, g_.out_padded - channel), m};
+          for (std::int64_t point = 0; point < kPoints; ++point) {
+            multiply<true>(g_, u, v, products, point, panel, tiles, g_.in_padded * g_.out_padded);
+          }
+          transform_outputs(g_, a.out, first, tiles, products, bias, p_.relu);
         }
-        transform_outputs(g_, a.out, first, tiles, m, bias, p_.relu);
       }
     }
   }
@@ -267,7 +284,7 @@ class WinogradConv final : public ConvPrimitive {
     const std::int64_t step = schedule_.tiles, jobs = kPoints * panels();
     // Neighbouring panels go to one thread, which fetches the next while it works on one.
     const std::int64_t chunk = std::clamp<std::int64_t>(jobs / (4 * threads), 1, panels());
-    float* m = v + v_floats();
+    const Products products{0, g_.out_padded, v + v_floats()};
 #pragma omp parallel num_threads(threads)
     for (std::int64_t first = 0; first < g_.tiles; first += step) {
       const std::int64_t tiles = std::min(step, g_.tiles - first);
@@ -281,17 +298,18 @@ class WinogradConv final : public ConvPrimitive {
       for (std::int64_t job = 0; job < jobs; ++job) {
         const std::int64_t point = job / panels(), panel = job % panels();
         if (tiles <= kFewRows) {
-          multiply<true>(g_, u, v, m, point, panel, tiles);
+          multiply<true>(g_, u, v, products, point, panel, tiles, g_.in_padded * kWide);
         } else {
-          multiply<false>(g_, u, v, m, point, panel, tiles);
+          multiply<false>(g_, u, v, products, point, panel, tiles, 0);
         }
       }
 #pragma omp for schedule(static)
       for (int part = 0; part < threads; ++part) {
         const std::int64_t begin = tiles * part / threads,
                            count = tiles * (part + 1) / threads - begin;
-        transform_outputs(g_, a.out, first + begin, count, m + begin * kTileStride * g_.out_padded,
-                          bias, p_.relu);
+        Products part_of = products;
+        part_of.m += begin * products.tile_stride();
+        transform_outputs(g_, a.out, first + begin, count, part_of, bias, p_.relu);
       }
     }
   }

@@ -5,24 +5,10 @@
 #endif
 
 #include "kernels/pattern_graph.h"
+#include "kernels/pattern_math.h"
 
 namespace cutaway::kernels {
 namespace {
-
-float to_float(std::uint16_t half) {
-  const std::uint32_t sign = (half & 0x8000u) << 16u;
-  const std::uint32_t exponent = (half >> 10u) & 31u;
-  const std::uint32_t fraction = half & 1023u;
-  if (exponent == 0) {  // zero and subnormals: exact in float
-    const float value = static_cast<float>(fraction) * 0x1p-24f;
-    return sign != 0 ? -value : value;
-  }
-  const std::uint32_t bits =
-      sign | ((exponent == 31 ? 255u : exponent + 112u) << 23u) | (fraction << 13u);
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
 
 std::uint16_t to_half(float value) {
   if (value != value) return 0;
@@ -56,7 +42,7 @@ void halves_to_floats(const std::uint16_t* from, float* to, std::int64_t n) {
     _mm256_storeu_ps(to + i, _mm256_cvtph_ps(halves));
   }
 #endif
-  for (; i < n; ++i) to[i] = to_float(from[i]);
+  for (; i < n; ++i) to[i] = half_lane(from[i]);
 }
 
 void floats_to_halves(const float* from, std::uint16_t* to, std::int64_t n) {

@@ -65,7 +65,7 @@ struct Tile {
 inline constexpr std::int64_t kHelping = 64;
 
 /// c = a b for `rows` rows and J vectors of columns, b_step floats between the rows of b. With
-/// AHEAD, the panel of b that follows in memory is fetched at the same time, in even helpings: a
+/// AHEAD, `next`, the panel of b that is needed next, is fetched at the same time, in even helpings: a
 /// panel is used by so few rows that reading it from memory takes as long as working on it.
 template <bool AHEAD, int J>
 CUTAWAY_INLINE void multiply_rows(std::int64_t rows,
@@ -75,9 +75,9 @@ CUTAWAY_INLINE void multiply_rows(std::int64_t rows,
                                   std::ptrdiff_t b_step,
                                   std::int64_t count,
                                   float* c,
-                                  std::ptrdiff_t c_row) {
+                                  std::ptrdiff_t c_row,
+                                  const float* next) {
   constexpr int kMost = most_rows(J);
-  const float* next = b + count * b_step;
   const std::int64_t helping = kHelping * kMost * J * kVecWidth / 16 / rows + 1;
   const auto tile = [&]<int T>(std::integral_constant<int, T>) {
     Tile<T, J> sum;
@@ -119,7 +119,7 @@ CUTAWAY_INLINE void multiply_rows(std::int64_t rows,
 }
 
 /// c = a b for one packed panel of b, whose rows stand `width` floats apart; of its columns, the
-/// vectors that hold the first `columns` are computed.
+/// vectors that hold the first `columns` are computed. `next`: see multiply_rows.
 template <bool AHEAD>
 void multiply_panel(std::int64_t rows,
                     const float* a,
@@ -129,21 +129,22 @@ void multiply_panel(std::int64_t rows,
                     std::int64_t columns,
                     std::int64_t count,
                     float* c,
-                    std::ptrdiff_t c_row) {
+                    std::ptrdiff_t c_row,
+                    const float* next) {
   for (; columns > 0; columns -= kPanel, b += kPanel, c += kPanel) {
     switch (columns <= kPanel - kVecWidth ? (columns + kVecWidth - 1) / kVecWidth : kPanelVecs) {
       case 1:
-        multiply_rows<AHEAD, 1>(rows, a, a_row, b, width, count, c, c_row);
+        multiply_rows<AHEAD, 1>(rows, a, a_row, b, width, count, c, c_row, next);
         break;
       case 2:
-        multiply_rows<AHEAD, 2>(rows, a, a_row, b, width, count, c, c_row);
+        multiply_rows<AHEAD, 2>(rows, a, a_row, b, width, count, c, c_row, next);
         break;
       case 3:
         multiply_rows < AHEAD,
-            kPanelVecs<3 ? kPanelVecs : 3>(rows, a, a_row, b, width, count, c, c_row);
+            kPanelVecs<3 ? kPanelVecs : 3>(rows, a, a_row, b, width, count, c, c_row, next);
         break;
       default:
-        multiply_rows<AHEAD, kPanelVecs>(rows, a, a_row, b, width, count, c, c_row);
+        multiply_rows<AHEAD, kPanelVecs>(rows, a, a_row, b, width, count, c, c_row, next);
         break;
     }
   }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "kernels/cpu/lanes8.h"
@@ -69,7 +70,7 @@ void affinity_rows(const PatternAffinity& k,
           const F8 dw = load8(w + i) - load8(yw + i);
           sum = fma8(load8(b + i), exp8(fma8(dh, dh, dw * dw) * sharp), sum);
         }
-        out[m] = sum8_double(sum);
+        out[m] = (k.accumulate ? out[m] : 0.0) + sum8_double(sum);
       }
     }
   }
@@ -101,6 +102,27 @@ void run(CpuStream& stream, const PatternAffinity& k) {
     for (std::int64_t r = 0; r < blocks; ++r) {
       const std::int64_t first = k.first + r * kRows;
       affinity_rows(k, first, std::min(k.last, first + kRows), x);
+    }
+  }
+}
+
+void run(CpuStream& stream, const PatternBest& k) {
+#pragma omp parallel num_threads(stream.threads())
+  {
+    std::vector<std::int32_t> order(static_cast<std::size_t>(k.candidates));
+#pragma omp for schedule(static)
+    for (std::int64_t n = 0; n < k.nodes; ++n) {
+      double* row = k.affinity + n * k.candidates;
+      const double grain = k.grain * *std::max_element(row, row + k.candidates);
+      for (std::int64_t m = 0; grain > 0 && m < k.candidates; ++m)
+        row[m] = std::round(row[m] / grain);
+      std::iota(order.begin(), order.end(), 0);
+      std::partial_sort(order.begin(), order.begin() + k.parents, order.end(),
+                        [&](std::int32_t a, std::int32_t b) {
+                          return row[a] != row[b] ? row[a] > row[b] : a < b;
+                        });
+      for (std::int64_t j = 0; j < k.parents; ++j)
+        k.edges[n * k.parents + j] = k.nodes_above[order[static_cast<std::size_t>(j)]];
     }
   }
 }

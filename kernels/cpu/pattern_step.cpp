@@ -87,15 +87,18 @@ class FilterStep {
     first_ = filter * k_.nodes;
     for (std::int64_t p = 0; p < k_.nodes; ++p) prepare(p);
     sums_.assign(static_cast<std::size_t>(k_.nodes * kPatternSums), 0.0);
+    all_sums_.assign(sums_.size(), 0.0);
     log_mix_ = all_evidence_ = 0;
     for (std::int64_t i = 0; i < k_.maps.images; ++i) {
+      if (i % kPatternSlice == 0) close_slice();
       const bool active = map_.fill(k_.maps, i, filter);
       for (std::int64_t p = 0; p < k_.nodes; ++p) place(p, i);
       for (std::int64_t p = 0; p < k_.nodes; ++p) step(p, i, active);
     }
+    close_slice();
     if (k_.sums != nullptr) {
-      for (std::size_t s = 0; s < sums_.size(); ++s) {
-        k_.sums[static_cast<std::size_t>(first_ * kPatternSums) + s] += sums_[s];
+      for (std::size_t s = 0; s < all_sums_.size(); ++s) {
+        k_.sums[static_cast<std::size_t>(first_ * kPatternSums) + s] += all_sums_[s];
       }
     }
     if (k_.likelihood != nullptr) {
@@ -105,6 +108,13 @@ class FilterStep {
   }
 
  private:
+  void close_slice() {
+    for (std::size_t s = 0; s < sums_.size(); ++s) {
+      all_sums_[s] += sums_[s];
+      sums_[s] = 0;
+    }
+  }
+
   /// What does not depend on the image.
   void prepare(std::int64_t p) {
     const std::int64_t n = first_ + p;
@@ -318,7 +328,7 @@ class FilterStep {
   std::int32_t border_;
   std::vector<Component> nodes_;
   std::vector<Row> rows_;
-  std::vector<double> sums_;
+  std::vector<double> sums_, all_sums_;  // of the slice, of all
   std::int64_t first_{0};
   double log_mix_{0}, all_evidence_{0};
   float per_kernel_{}, factor_{}, floor_{};

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/softmax.h"
+#include "layers/training/filter_norm.h"
 #include "runtime/error.h"
 
 namespace cutaway {
@@ -66,6 +67,10 @@ Trainer::Result Trainer::step(
   const Tensor scores = executor_.read(executor_.output());
   executor_.backward(0);
   optimizer_.step(stream, working_.parameters, executor_.parameter_gradients(), rate);
+  if (options_.filter_radius > 0.0) {
+    synchronize(stream);
+    renormalized_ += renormalize_filters(working_.graph, working_.parameters, options_.filter_radius);
+  }
 
   const Tensor losses = executor_.read(losses_.ref());
   Result result{0.0, 0};

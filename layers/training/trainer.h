@@ -15,6 +15,9 @@ class Trainer {
     std::int64_t batch{64};
     OptimizerOptions optimizer;
     float label_smoothing{0.0f};
+    /// Above 0: after every update, convolution filters of a greater root mean square are scaled back to this one
+    /// (renormalize_filters; Zeiler & Fergus 2013: 0.1).
+    double filter_radius{0.0};
     std::uint64_t seed{0};
     kernels::EngineOptions engines;
   };
@@ -37,6 +40,8 @@ class Trainer {
 
   /// The parameters as they are now, on the CPU.
   [[nodiscard]] Parameters parameters() const;
+  /// How many filters have been scaled back so far, over all updates.
+  [[nodiscard]] std::int64_t renormalized() const noexcept { return renormalized_; }
 
  private:
   Options options_;
@@ -46,6 +51,7 @@ class Trainer {
   NodeId logits_;
   Tensor labels_, losses_;
   std::uint64_t steps_{0};
+  std::int64_t renormalized_{0};
 };
 
 }  // namespace cutaway

@@ -94,7 +94,7 @@ TEST_CASE("explanatory graph A2, A4: evidence, density and responsibility of one
     pass.without_parents(delta);
     CHECK(pass.radius()[0] == 2);
     Records records;
-    CpuStream stream(1);
+    Stream stream = CpuStream(1);
     pass.run(stream, features, {}, nullptr, mu, mu, records, nullptr);
     const double expected = 0.0351916 * (authors ? 0.460176 : 0.472839);
     CHECK(static_cast<double>(records.peak.at(0, 0)) == doctest::Approx(expected).epsilon(1e-5));
@@ -126,7 +126,7 @@ TEST_CASE("explanatory graph A3: two parents that disagree") {
     pass.with_parents(delta, edges, 2, parent_delta, 1);
     CHECK(static_cast<double>(pass.sigma()[0]) == doctest::Approx(1.264911).epsilon(1e-6));
     Records records;
-    CpuStream stream(1);
+    Stream stream = CpuStream(1);
     const std::vector<float> mu_h{6.4f};  // and the shift of 0.6 makes 7
     const std::vector<float> mu_w{7};
     pass.run(stream, features, {}, &motion, mu_h, mu_w, records, nullptr);
@@ -180,7 +180,7 @@ TEST_CASE("explanatory graph: a pass is what the equations say, on random proble
     pass.without_parents(delta);
     Records records;
     PassSums sums;
-    CpuStream stream(2);
+    Stream stream = CpuStream(2);
     pass.run(stream, features, {}, nullptr, mu_h, mu_w, records, &sums);
     for (std::size_t n = 0; n < 9; ++n) {
       CAPTURE(size);
@@ -282,7 +282,7 @@ TEST_CASE("explanatory graph A8: the gradient is that of the expected log-likeli
   pass.without_parents(delta);
   Records records;
   PassSums sums;
-  CpuStream stream(1);
+  Stream stream = CpuStream(1);
   pass.run(stream, features, {}, nullptr, mu_h, mu_w, records, &sums);
   for (std::size_t n = 0; n < 2; ++n) {
     const auto value = [&](double moved) {

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes tests/golden/keras/: small Keras models in every format that Keras writes, and what Keras computes with them.
 
-    KERAS_BACKEND=torch python make_keras_fixtures.py
+    KERAS_BACKEND=torch python make_keras_fixtures.py [NAME ...]
 
 net.h5 (whole model), net.keras, net.weights.h5 (Keras 3, no names) and sequential.h5 with bundles for `cutaway verify`.
-The functional model has every layer that the importer knows; the sequential one ends in a flattened classifier.
+The functional model has every layer that the importer knows; the sequential one ends in a flattened classifier. nested and
+transfer are models in models: a functional one with a Sequential one in it under a new head, with names that come twice.
 """
 
 import os
@@ -52,6 +53,32 @@ def sequential():
     ])
 
 
+def base(name):
+    image = keras.Input((12, 10, 3), name="image")
+    x = L.Conv2D(5, 3, name="conv_a")(image)
+    x = L.BatchNormalization(name="norm")(x)
+    x = keras.Sequential([keras.Input((10, 8, 5)), L.Conv2D(6, 3, activation="relu", name="conv_b"), L.MaxPooling2D(name="pool")],
+                         name="block")(x)
+    return keras.Model(image, L.Conv2D(4, 1, name="conv_c")(x), name=name)
+
+
+def nested():
+    image = keras.Input((12, 10, 3), name="picture")
+    x = L.ReLU(name="relu")(base("trunk")(image))
+    x = L.Conv2D(4, 1, name="conv_a")(x)  # a name that the trunk has too
+    x = L.Dense(6, activation="relu", name="hidden")(L.Flatten(name="flat")(x))
+    return keras.Model(image, L.Dense(5, activation="softmax", name="classes")(x))
+
+
+def transfer():
+    return keras.Sequential([
+        keras.Input((12, 10, 3)),
+        base("backbone"),
+        L.GlobalAveragePooling2D(name="gap"),
+        L.Dense(4, name="scores"),
+    ])
+
+
 def randomise(model, seed):
     rng = np.random.default_rng(seed)
     for variable in model.weights:
@@ -63,7 +90,9 @@ def randomise(model, seed):
 def main():
     folder = os.path.join(HERE, "keras")
     os.makedirs(folder, exist_ok=True)
-    for name, make, seed in (("net", functional, 1), ("sequential", sequential, 2)):
+    kinds = {"net": (functional, 1), "sequential": (sequential, 2), "nested": (nested, 3), "transfer": (transfer, 4)}
+    for name in sys.argv[1:] or kinds:
+        make, seed = kinds[name]
         keras.utils.clear_session()
         model = make()
         randomise(model, seed)

@@ -129,6 +129,10 @@ TEST_CASE("max pooling: values and switches on random geometries with ties and N
     CHECK(mismatches(y.get(), want.value, 0.0) == 0);
     CHECK(mismatches(pick.get(), want.tap, 0.0) == 0);
     CHECK(y.damage() == "");
+    Floats alone(r, k.y, kind);
+    run(stream, MaxPool{x.view(), alone.view(), {}, k.g});
+    CHECK(mismatches(alone.get(), want.value, 0.0) == 0);
+    CHECK(alone.damage() == "");
   }
 }
 

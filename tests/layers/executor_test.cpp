@@ -161,6 +161,31 @@ TEST_CASE("executor: an image gives the same bits in every batch, with 1, 2 and 
   }
 }
 
+TEST_CASE("executor: two that take turns in one arena give what they give apart") {
+  const Model m = small();
+  const PlanRequest one = request_of(m, 1), three = request_of(m, 3);
+  const Tensor x1 = random_tensor({1, 3, 9, 8}, 4), x3 = random_tensor({3, 3, 9, 8}, 5);
+  Plan large = Plan::build(m.graph, three, kCpuDevice, 2);
+  const auto arena = std::make_shared<Buffer>(kCpuDevice, large.arena_bytes());
+  Executor a(m, Plan::build(m.graph, one, kCpuDevice, 2), CpuStream(2), arena);
+  Executor b(m, std::move(large), CpuStream(2), arena);
+  Executor apart1(m, one, CpuStream(2)), apart3(m, three, CpuStream(2));
+  const auto forward = [](Executor& e, const Tensor& x) {
+    e.set_input(x);
+    e.forward();
+    return e.read(e.output());
+  };
+  const Tensor want1 = forward(apart1, x1), want3 = forward(apart3, x3);
+  for (int turn = 0; turn < 3; ++turn) {
+    CHECK(same(forward(a, x1), want1));
+    CHECK(same(forward(b, x3), want3));
+  }
+  const auto little = std::make_shared<Buffer>(kCpuDevice, std::size_t{64});
+  CHECK(kind_of([&] {
+          Executor(m, Plan::build(m.graph, one, kCpuDevice, 2), CpuStream(2), little);
+        }) == ErrorKind::kInternal);
+}
+
 TEST_CASE(
     "executor: dropout in training repeats its mask by seed and step, drops at its rate, and "
     "scales") {

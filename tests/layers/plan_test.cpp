@@ -273,6 +273,20 @@ TEST_CASE("plan: aligned concatenations copy nothing, ReLUs are fused, dropout v
   CHECK(report.find("gradient") != std::string::npos);
 }
 
+TEST_CASE("plan: switches are recorded only for backward passes that read them") {
+  Graph g = start(16);
+  g.add("pool", std::make_shared<MaxPool>(kernels::PoolGeometry{2, 2, 2, 2, 0, 0}, false));
+  const Model m(std::move(g));
+  PlanRequest r = request_of(m.graph, {0});
+  const Plan with = Plan::build(m.graph, r, kCpuDevice, 1);
+  REQUIRE_FALSE(r.backward.empty());
+  r.backward.clear();
+  const Plan without = Plan::build(m.graph, r, kCpuDevice, 1);
+  CHECK(with.forward().back().aux != kNoValue);
+  CHECK(without.forward().back().aux == kNoValue);
+  CHECK(without.arena_bytes() < with.arena_bytes());
+}
+
 TEST_CASE("plan: the arena is within 1.3 of what must exist at once") {
   for (unsigned seed = 0; seed < 40; ++seed) {
     CAPTURE(seed);

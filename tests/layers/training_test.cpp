@@ -221,3 +221,48 @@ TEST_CASE("training: errors") {
   CHECK(kind_of({4, 1, 8, 8}, 0.1f) == ErrorKind::kShape);
   CHECK_THROWS_AS(Trainer(m, m.graph.find("relu2"), options, CpuStream(1)), Error);
 }
+
+TEST_CASE("I.A8: training with a filter radius keeps every filter within it, and without it does not") {
+  const auto largest_rms = [](const Parameters& p, const Graph& g) {
+    double most = 0.0;
+    for (const char* name : {"conv1", "conv2"}) {
+      const Tensor& w = p.of(g.find(name))[0];
+      const auto size = static_cast<std::size_t>(w.shape().c * w.shape().plane());
+      for (std::size_t o = 0; o < static_cast<std::size_t>(w.shape().n); ++o) {
+        double sum = 0.0;
+        for (const float v : w.f32().subspan(o * size, size)) sum += static_cast<double>(v) * static_cast<double>(v);
+        most = std::max(most, std::sqrt(sum / static_cast<double>(size)));
+      }
+    }
+    return most;
+  };
+  const Model m = bar_net();
+  CHECK(largest_rms(m.parameters, m.graph) > 0.2);
+  std::vector<double> losses[2];
+  for (const double radius : {0.0, 0.1}) {
+    Trainer::Options options;
+    options.batch = 32;
+    options.filter_radius = radius;
+    Trainer trainer(m, m.graph.find("fc"), options, CpuStream(1));
+    std::mt19937 random(1);
+    Tensor images = zeros({32, 1, 8, 8});
+    std::vector<std::int32_t> labels(32);
+    for (int step = 0; step < 60; ++step) {
+      bars(random, images, labels);
+      losses[radius > 0.0].push_back(trainer.step(images, labels, 0.05f).loss);
+      if (radius == 0.0) continue;
+      // What is above the radius after scaling is so by the rounding of float32 weights.
+      CHECK(largest_rms(trainer.parameters(), m.graph) <= radius * (1.0 + 2e-6));
+    }
+    if (radius == 0.0) {
+      CHECK(largest_rms(trainer.parameters(), m.graph) > 0.2);
+      CHECK(trainer.renormalized() == 0);
+    } else {
+      CHECK(trainer.renormalized() >= 24);  // at the first update all of both layers' filters
+    }
+  }
+  // Scaling conv1, which is normalised behind it, changes nothing of the first loss; the nets learn both.
+  CHECK(losses[0].front() == losses[1].front());
+  CHECK(losses[0].back() != losses[1].back());
+  CHECK(losses[1].back() < 0.5 * losses[1].front());
+}

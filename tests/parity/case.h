@@ -77,6 +77,7 @@ void add_image(Cases& cases);
 void add_update(Cases& cases);
 void add_gemm(Cases& cases);
 void add_conv(Cases& cases);
+void add_pattern(Cases& cases);
 
 /// Every case there is, in a fixed order.
 [[nodiscard]] Cases all_cases();

@@ -18,6 +18,7 @@ Cases all_cases() {
   add_update(cases);
   add_gemm(cases);
   add_conv(cases);
+  add_pattern(cases);
   // Graph-level cases (whole forward and backward passes of small nets) belong here.
   return cases;
 }

@@ -148,6 +148,10 @@ const std::int32_t* Fixture::labels(std::int64_t count, std::int32_t classes) {
   return as<const std::int32_t>(add({"labels", Type::kInt, {}, {1, count, 1, 1}, {}, true, false},
                                     std::move(initial), false));
 }
+std::byte* Fixture::add_bytes(std::vector<std::byte> bytes, bool compared) {
+  const Shape shape{1, static_cast<std::int64_t>(bytes.size()), 1, 1};
+  return add({"array", Type::kByte, {}, shape, {}, true, false}, std::move(bytes), compared);
+}
 std::byte* Fixture::scratch(std::size_t bytes) {
   if (bytes == 0) return nullptr;
   std::vector<std::byte> initial(bytes, std::byte{0xff});

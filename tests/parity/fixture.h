@@ -69,6 +69,15 @@ class Fixture {
   float* changing_numbers(std::int64_t count, Values fill = Values::kSigned);
   float* result_numbers(std::int64_t count);
   const std::int32_t* labels(std::int64_t count, std::int32_t classes);
+  /// Numbers of any type, to read, and to change; the latter are compared byte for byte.
+  template <class T>
+  const T* array(const std::vector<T>& values) {
+    return reinterpret_cast<const T*>(add_bytes(bytes_of(values), false));
+  }
+  template <class T>
+  T* changing_array(const std::vector<T>& values) {
+    return reinterpret_cast<T*>(add_bytes(bytes_of(values), true));
+  }
   /// Poisoned memory that nobody looks at afterwards; null for no bytes.
   std::byte* scratch(std::size_t bytes);
 
@@ -84,6 +93,12 @@ class Fixture {
     cutaway::Buffer buffer;
     bool compared{false};
   };
+  template <class T>
+  static std::vector<std::byte> bytes_of(const std::vector<T>& values) {
+    const auto* first = reinterpret_cast<const std::byte*>(values.data());
+    return {first, first + values.size() * sizeof(T)};
+  }
+  std::byte* add_bytes(std::vector<std::byte> bytes, bool compared);
   std::byte* add(Region region, std::vector<std::byte> initial, bool compared);
   std::byte* add_tensor(
       const char* name, const Shape& shape, Layout layout, Values fill, bool compared);

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -11,11 +12,14 @@
 #include "runtime/error.h"
 #include "tools/creatures/creatures.h"
 #include "tools/datasets/creature_folder.h"
+#include "tools/graphs/following.h"
 #include "tools/graphs/graph_file.h"
 #include "tools/graphs/graph_layers.h"
 #include "tools/graphs/objects.h"
+#include "tools/graphs/scene.h"
 #include "tools/graphs/scratch_memory.h"
 #include "tools/program/context.h"
+#include "tools/program/network.h"
 #include "weights/zoo/zoo.h"
 
 using namespace cutaway;
@@ -75,6 +79,8 @@ GraphPackage small_graph(graph::Snapshot* between = nullptr) {
                        {"net.h5", "0123456789abcdef", "cat", 3, 5, "graph learn", ""}};
   return package;
 }
+
+Scene blank_scene() { return {load_network(kModel), {}, {}, {}, {}, {}, 0, 0, 0}; }
 
 }  // namespace
 
@@ -159,6 +165,100 @@ TEST_CASE("graph objects: lists of both kinds, boxes, categories") {
   CHECK(memory.get()[8191] == std::byte{0});
 }
 
+TEST_CASE("graph scene: in a mirrored cutting the left ear is the right one") {
+  CHECK(mirrored_name("left_upper_wing") == "right_upper_wing");
+  CHECK(mirrored_name("ear right") == "ear left");
+  CHECK(mirrored_name("leftover") == "leftover");
+  Scene scene = blank_scene();
+  scene.side = 100;
+  ObjectEntry object;
+  object.box = {0, 0, 99, 99};
+  object.parts = {{"left_ear", {10, 5, 19, 14}, 14.5, 9.5, true},
+                  {"right_ear", {60, 5, 79, 14}, 69.5, 9.5, true},
+                  {"tail", {0, 50, 9, 59}, 4.5, 54.5, true}};
+  scene.features.objects = {object, object};
+  scene.mirror = {0, 1};
+  CHECK(scene.part(0, "left_ear")->box.x1 == doctest::Approx(10));
+  // Seen in the mirror, the ear at 60..79 is at 20..39, and is the left one.
+  const auto left = scene.part(1, "left_ear");
+  REQUIRE(left != nullptr);
+  CHECK(left->name == "left_ear");
+  CHECK(left->box.x1 == doctest::Approx(20));
+  CHECK(left->box.x2 == doctest::Approx(39));
+  CHECK(left->center_x == doctest::Approx(29.5));
+  CHECK(scene.part(1, "right_ear")->box.x1 == doctest::Approx(80));
+  CHECK(scene.part(1, "tail")->box.x1 == doctest::Approx(90));
+}
+
+TEST_CASE("graph evaluation: who follows a part, and who only stands where it is") {
+  // Pictures whose part moves by a cell up and down; a node that goes with it, one against it, one
+  // that stands still, and a filter whose maximum goes with it.
+  Scene scene = blank_scene();
+  scene.side = 80;
+  graph::Layer layer;
+  layer.spec = {"maps", 3, 10, 1, 0.1, 8, 3.5};
+  scene.package.graph.layers = {layer};
+  scene.records = {graph::Records(3, 12)};
+  scene.features.maps.emplace_back(12, 3, 10);
+  for (std::int64_t i = 0; i < 12; ++i) {
+    const int up = static_cast<int>(i % 3) - 1;
+    ObjectEntry object;
+    object.box = {0, 0, 79, 79};
+    const double y = 35.5 + 8 * up;
+    object.parts = {{"ear", {30, y - 4, 41, y + 4}, 35.5, y, true}};
+    scene.features.objects.push_back(object);
+    for (const std::int64_t n : {0, 1, 2}) {
+      scene.records[0].h.row(n)[i] = 4.0f + static_cast<float>(n == 0 ? up : n == 1 ? -up : 0);
+      scene.records[0].w.row(n)[i] = 4;
+      scene.records[0].total.row(n)[i] = 1;
+    }
+    std::vector<float> maps(300);
+    for (std::size_t d = 0; d < 3; ++d)
+      maps[d * 100 + 44 + static_cast<std::size_t>(10 * (up + 1))] = 1;
+    scene.features.maps[0].set(i, maps);
+  }
+  GraphEvaluationOptions options;
+  options.samples = 5;
+  const auto rows = measure_following(scene, {"ear"}, options);
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].graph.value == doctest::Approx((1.0 - 1.0 + 0.0) / 3));
+  CHECK(rows[0].filters.value == doctest::Approx(1));
+  options.nodes = 1;  // the first alone
+  CHECK(measure_following(scene, {"ear"}, options)[0].graph.value == doctest::Approx(1));
+}
+
+TEST_CASE("graph objects: jitter takes a window inside of each box, the same for one seed") {
+  const Folder folder;
+  std::string list = "[";
+  for (int k = 0; k < 20; ++k) {
+    list += std::string(k > 0 ? "," : "") +
+            R"({"file":"a.jpg","name":"cat","box":[10,20,109,69],"head":[10,20,39,49]})";
+  }
+  write_bytes(folder / "parts.json", list + "]");
+  ObjectQuery query;
+  query.data = folder.path;
+  query.jitter = 0.2;
+  query.seed = 3;
+  const auto moved = read_objects(query);
+  double least = 1e9;
+  double most = 0;
+  for (const ObjectEntry& o : moved) {
+    CHECK(o.box.width() == doctest::Approx(80));
+    CHECK(o.box.height() == doctest::Approx(40));
+    CHECK(o.box.x1 >= 10);
+    CHECK(o.box.x2 <= 109);
+    CHECK(o.box.y1 >= 20);
+    CHECK(o.box.y2 <= 69);
+    CHECK(o.parts[0].box.x1 == 10);
+    least = std::min(least, o.box.x1);
+    most = std::max(most, o.box.x1);
+  }
+  CHECK(most - least > 8);
+  CHECK(read_objects(query)[7].box.x1 == moved[7].box.x1);
+  query.seed = 4;
+  CHECK(read_objects(query)[7].box.x1 != moved[7].box.x1);
+}
+
 TEST_CASE("graph layers: what each net gets") {
   const auto names = [](const char* net) {
     std::string text;
@@ -220,7 +320,24 @@ TEST_CASE("graph: from pictures to a graph, positions, pictures and measurements
   const std::string page = bytes_of(folder / "show/graph.html");
   CHECK(page.find("http://") == std::string::npos);
   CHECK(page.find("https://") == std::string::npos);
-  CHECK(verb("evaluate", {"--repeats", "1", "--samples", "5"}) == kExitOk);
+  // Every node of a lower layer has a parent on the page.
+  const auto count = [&](const std::string& text) {
+    std::size_t n = 0;
+    for (std::size_t at = 0; (at = page.find(text, at)) != std::string::npos; ++at) ++n;
+    return n;
+  };
+  CHECK(count("\"up\":[") == 3 * 48);
+  CHECK(count("\"up\":[]") <= 48 + 10);
+  CHECK(bytes_of(folder / "show/graph.dot").find(" -> ") != std::string::npos);
+  CHECK(verb("evaluate", {"--repeats", "1", "--samples", "5", "--sheets", folder / "sheets"}) ==
+        kExitOk);
+  CHECK(fs::file_size(folder / "sheets/conv5.png") > 500);
+  const std::string key = bytes_of(folder / "sheets/key.json");
+  const std::string judgement = bytes_of(folder / "sheets/judgement.csv");
+  CHECK(std::ranges::count(judgement, '\n') == 1 + 3 * 20);
+  // Ten of each kind a layer, and not one kind after the other.
+  CHECK(key.find("graph") < key.rfind("filter"));
+  CHECK(key.find("filter") < key.rfind("graph"));
 
   // Halves in a file when there is no memory at all; a graph of other features is another graph.
   std::vector<std::string> scratch = learn;

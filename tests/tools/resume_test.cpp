@@ -71,6 +71,7 @@ TEST_CASE(
   REQUIRE(WIFSIGNALED(status));
   const std::size_t first = lines_in(index);
   CHECK_FALSE(fs::exists(f / "part/manifest.json"));
+  put(f / "part/half.npy.tmp-4711-3", "what a killed writer leaves");
   CHECK(run(explain_words(f, "part")) == 2);  // neither --resume nor --overwrite
 
   status = stop_run(explain_words(f, "part", {"--resume"}), SIGINT,

@@ -8,19 +8,28 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <numeric>
 
+#include "layers/add.h"
+#include "layers/clip.h"
+#include "layers/concat.h"
 #include "layers/conv.h"
 #include "layers/dense.h"
 #include "layers/executor.h"
 #include "layers/flatten.h"
+#include "layers/global_pool.h"
+#include "layers/leaky_relu.h"
 #include "layers/max_pool.h"
 #include "layers/relu.h"
 #include "layers/softmax.h"
 #include "runtime/error.h"
 #include "tests/support/random_tensor.h"
 #include "tools/program/context.h"
+#include "tools/verifying/decisions.h"
 #include "tools/verifying/verify.h"
 #include "weights/hdf5_file.h"
+#include "weights/import/formats.h"
+#include "weights/import/importer.h"
 
 using namespace cutaway;
 using namespace cutaway::tools;
@@ -70,15 +79,16 @@ weights::Package small_net() {
 
 std::vector<std::int64_t> extents(const Shape& s) { return {s.n, s.c, s.h, s.w}; }
 
-struct Recording {
+struct Recorded {
   std::vector<std::string> activations{"conv1", "conv2", "conv3", "pool",
                                        "fc1",   "fc2",   "fc3",   "prob"};
   bool gradients{true};
-  float spoil{0};  // added to one element of conv2
+  float spoil{0};   // added to one element of conv2
+  float factor{1};  // times the gradients
 };
 
 /// Records a bundle from a model with this library itself.
-void record(const weights::Package& package, const std::string& path, const Recording& what = {}) {
+void record(const weights::Package& package, const std::string& path, const Recorded& what = {}) {
   const Graph& g = package.model.graph;
   const Tensor input = tests::random_tensor({2, 3, 12, 12}, 7);
   PlanRequest request;
@@ -106,7 +116,8 @@ void record(const weights::Package& package, const std::string& path, const Reco
     executor.seed_units(0, std::vector<Executor::Unit>{{3}, {8}});
     executor.backward(0);
     for (const char* name : {"input", "conv2", "pool"}) {
-      const Tensor value = executor.read(executor.gradient(0, g.find(name)));
+      Tensor value = executor.read(executor.gradient(0, g.find(name)));
+      for (float& v : value.f32()) v *= what.factor;
       file.write_f32("/gradients/" + std::string(name), extents(value.shape()), value.f32());
     }
   }
@@ -260,6 +271,126 @@ TEST_CASE("one wrong number is enough, NaN never agrees, and a wrong shape is a 
   CHECK(says(v.rows[0].problem, "2x10x1x1"));
 }
 
+namespace {
+
+/// The outputs of one layer for the input of record().
+Tensor output_of(const weights::Package& net, const char* node) {
+  const Tensor input = tests::random_tensor({2, 3, 12, 12}, 7);
+  RunRequest request;
+  request.input = input.shape();
+  request.taps = {net.model.graph.find(node)};
+  RunResult run = run_model(net.model, request, input, {}, CpuStream(1));
+  return std::move(run.values.begin()->second);
+}
+
+/// small_net() with a bias of conv1 moved so far that its k-th smallest output changes its sign.
+weights::Package nudged(std::size_t k) {
+  weights::Package net = small_net();
+  const Tensor values = output_of(net, "conv1");
+  std::vector<std::size_t> order(values.f32().size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return std::abs(values.f32()[a]) < std::abs(values.f32()[b]);
+  });
+  weight(net, "conv1", 1)[order[k] / 144 % 6] -= 1.5f * values.f32()[order[k]];
+  return net;
+}
+
+}  // namespace
+
+TEST_CASE("gradients that rounding changes are told from wrong ones") {
+  const Folder f;
+  Tolerances loose;
+  loose.activation = 1e-2;  // a whole small net has no output so near zero that 1e-4 would do
+  const auto check_against = [&](const weights::Package& net, const Recorded& what) {
+    record(small_net(), f / "b.h5", what);
+    return verify(net, Reference(f / "b.h5"), loose, CpuStream(1), {});
+  };
+  std::size_t k = 0;  // one whose gradient is large enough to count
+  while (k < 20 && check_against(nudged(k), {}).rounding.empty()) ++k;
+  REQUIRE(k < 20);
+  const weights::Package net = nudged(k);
+  Verification v = check_against(net, {});
+  CHECK(v.ok());
+  const Comparison& row = v.rows.back();
+  CHECK(row.name == "input");
+  CHECK(row.by_rounding);
+  CHECK(row.distance.relative > 1e-3);
+  REQUIRE(row.decided.has_value());
+  CHECK(row.decided->relative < 1e-5);
+  CHECK(says(v.rounding, "of 3476 rectifiers"));  // 2 (2 x 6 x 12 x 12 + 10)
+  CHECK(says(v.rounding, "with the reference's decisions they agree"));
+  // The same and a gradient one percent too large: an error, whatever is decided.
+  Recorded wrong;
+  wrong.factor = 1.01f;
+  v = check_against(net, wrong);
+  CHECK_FALSE(v.ok());
+  CHECK(says(v.rounding, "still differ"));
+  // Nothing decided otherwise.
+  v = check_against(small_net(), wrong);
+  CHECK_FALSE(v.ok());
+  CHECK(says(v.rounding, "0 of 3476 rectifiers and 0 of 192 pooling windows"));
+  // Nothing recorded to decide by.
+  v = check_against(net, {{}, true, 0, 1});
+  CHECK_FALSE(v.ok());
+  CHECK(says(v.rounding, "holds no activations"));
+  // Where activations differ, gradients are no question of rounding.
+  v = verify(net, Reference(f / "b.h5"), {}, CpuStream(1), {});
+  CHECK_FALSE(v.ok());
+}
+
+TEST_CASE("pinned to its own values a model has its own gradient; pinned to others, theirs") {
+  Graph g(Shape{1, 3, 8, 8});
+  const NodeId conv =
+      g.add("conv", std::make_shared<Conv>(4, kernels::ConvGeometry{3, 3, 1, 1, 1, 1, 1, 1, 1}));
+  const NodeId relu = g.add("relu", std::make_shared<Relu>(), {conv});
+  const NodeId leaky = g.add("leaky", std::make_shared<LeakyRelu>(0.1), {conv});
+  const NodeId clip = g.add("clip", std::make_shared<Clip>(0.0, 1.0), {conv});
+  const NodeId sum = g.add("sum", std::make_shared<Add>(), {relu, leaky});
+  g.add("both", std::make_shared<Concat>(), {sum, clip});
+  g.add("pool", std::make_shared<MaxPool>(kernels::PoolGeometry{3, 3, 2, 2, 1, 1}, false));
+  g.add("most", std::make_shared<GlobalMaxPool>());
+  g.add("fc", std::make_shared<Dense>(5));
+  Model model(std::move(g));
+  model.parameters = Parameters::initialized(model.graph, 3);
+  const auto run = [&](unsigned seed, bool pinned_at, const PinnedValues& values) {
+    RunRequest request;
+    request.input = {2, 3, 8, 8};
+    const Tensor input = tests::random_tensor(request.input, seed);
+    const PinnedModel pinned(model, values, kCpuDevice);
+    const Model& m = pinned_at ? pinned.model() : model;
+    const auto at = [&](NodeId id) { return pinned_at ? pinned.seen(id) : id; };
+    request.from = at(model.graph.last());
+    for (NodeId id = 1; id < model.graph.size(); ++id) request.taps.push_back(at(id));
+    request.to = {0};
+    return run_model(m, request, input, {1, 4}, CpuStream(1));
+  };
+  const RunResult one = run(1, false, {});
+  const RunResult two = run(2, false, {});
+  const auto pins = [&](const RunResult& from) {
+    PinnedValues values;
+    for (NodeId id = 1; id + 1 < model.graph.size(); ++id) {
+      if (id != conv) values.emplace(id, from.values.at(id).clone());
+    }
+    return values;
+  };
+  const auto far = [](const RunResult& a, const RunResult& b) {
+    return distance(a.gradients.at(0).f32(), b.gradients.at(0).f32()).relative;
+  };
+  CHECK(far(run(1, true, pins(one)), one) < 1e-6);
+  CHECK(far(run(1, true, pins(two)), two) < 1e-6);
+  CHECK(far(one, two) > 0.1);
+  const std::vector<NodeId> deciding = deciding_nodes(model.graph, model.graph.last());
+  CHECK(deciding == std::vector<NodeId>{relu, leaky, clip, 6, 7});
+  const Decisions same = compare_decisions(model.graph, one.values, one.values);
+  CHECK(same.rectifiers == 3 * 2 * 4 * 64);
+  CHECK(same.windows == 2 * 8 * 16 + 2 * 8);
+  CHECK(same.rectifiers_differ + same.windows_differ == 0);
+  const Decisions other = compare_decisions(model.graph, one.values, two.values);
+  CHECK(other.rectifiers_differ > 100);
+  CHECK(other.windows_differ > 100);
+}
+
 TEST_CASE("figures of a distance") {
   const std::vector<float> a{1, 2, 3}, b{1, 2, 4};
   const Distance d = distance(a, b);
@@ -295,6 +426,24 @@ TEST_CASE("preprocessing is part of what is verified") {
   const Verification v = check_net(net, f / "p.h5");
   REQUIRE_FALSE(v.ok());
   CHECK(v.rows[v.first].kind == ReferenceKind::kInput);
+}
+
+TEST_CASE("small models of Keras, models in models among them, compute what Keras computed") {
+  const std::string fixtures = CUTAWAY_SOURCE_DIR "/tests/golden/keras/";
+  for (const char* name : {"net", "sequential", "nested", "transfer"}) {
+    for (const char* form : {".h5", ".keras"}) {
+      INFO(name << form);
+      const weights::Source source = weights::open_source({fixtures + name + form});
+      weights::Imported net =
+          weights::import_weights(source, *source.graph, source.bind(*source.graph, ""));
+      const Verification v =
+          check_net({std::move(net.model), {}, {}, {}}, fixtures + name + ".bundle.h5");
+      CHECK(v.rows.size() >= 7);
+      CHECK(v.ok());
+      CHECK_FALSE(std::any_of(v.rows.begin(), v.rows.end(),
+                              [](const Comparison& row) { return row.by_rounding; }));
+    }
+  }
 }
 
 TEST_CASE("the verb: exit codes 0, 4 and 3") {

@@ -6,6 +6,7 @@
 
 #include "tests/weights/import_support.h"
 #include "tests/weights/scratch.h"
+#include "tests/weights/torch_support.h"
 #include "weights/import/keras_config.h"
 #include "weights/import/keras_names.h"
 #include "weights/zoo/zoo.h"
@@ -132,7 +133,7 @@ TEST_CASE(
 }
 
 TEST_CASE("small models that Keras wrote, in every format, have the same weights") {
-  for (const char* name : {"net", "sequential"}) {
+  for (const char* name : {"net", "sequential", "nested", "transfer"}) {
     INFO(name);
     const Imported whole = import_files({kFixtures + name + ".h5"});
     const Imported archive = import_files({kFixtures + name + ".keras"});
@@ -147,6 +148,74 @@ TEST_CASE("small models that Keras wrote, in every format, have the same weights
       CHECK(same_parameters(whole.model, alone.model));
     }
   }
+}
+
+TEST_CASE("models in models: names, containers, weights-only files") {
+  const Imported nested = import_files({kFixtures + "nested.h5"});
+  const Graph& g = nested.model.graph;
+  // Two layers are called conv_a; the others keep their names.
+  for (const char* name : {"trunk/conv_a", "conv_a", "norm", "conv_b", "conv_b_relu", "pool",
+                           "conv_c", "relu", "classes"})
+    CHECK_NOTHROW((void)g.find(name));
+  CHECK(g.node(0).shape == Shape{1, 3, 12, 10});
+  CHECK(g.node(g.find("conv_b")).inputs == std::vector<NodeId>{g.find("norm")});
+  CHECK(g.node(g.find("relu")).inputs == std::vector<NodeId>{g.find("conv_c")});
+  // Keras 3 names no layers in weights-only files: containers in containers.
+  const Source weights = open_source({kFixtures + "nested.weights.h5"});
+  CHECK(std::any_of(weights.tensors.begin(), weights.tensors.end(), [](const SourceTensor& t) {
+    return t.name == "/layers/functional/layers/sequential/layers/conv2d/vars/0";
+  }));
+  const std::string inner =
+      R"({"class_name": "Functional", "name": "m", "config": {"name": "m", "layers": [
+      {"class_name": "InputLayer", "name": "i", "config": {"name": "i", "batch_input_shape": [null, 4, 4, 3]}, "inbound_nodes": []},
+      {"class_name": "ReLU", "name": "r", "config": {"name": "r"}, "inbound_nodes": [[["i", 0, 0, {}]]]}],
+      "input_layers": [["i", 0, 0]], "output_layers": [["r", 0, 0]]})";
+  const auto outer = [&](const std::string& model, const std::string& outputs) {
+    return R"({"class_name": "Functional", "config": {"layers": [
+      {"class_name": "InputLayer", "name": "x", "config": {"name": "x", "batch_input_shape": [null, 4, 4, 3]}, "inbound_nodes": []},
+      )" + model +
+           R"(, {"class_name": "ReLU", "name": "r", "config": {"name": "r"}, "inbound_nodes": [[["m", 0, 0, {}]]]}],
+      "input_layers": [["x", 0, 0]], "output_layers": )" +
+           outputs + "}}";
+  };
+  const KerasGraph twice = keras_graph(
+      outer(inner + R"(, "inbound_nodes": [[["x", 0, 0, {}]]]})", R"([["r", 0, 0]])"), "model");
+  CHECK(twice.graph.size() == 3);
+  CHECK(twice.graph.node(1).name == "m/r");
+  CHECK(twice.graph.node(2).name == "r");
+  CHECK(has(refused(outer(inner + R"(, "inbound_nodes": [[["x", 0, 0, {}]]]})",
+                          R"([["r", 0, 0], ["m", 0, 0]])")),
+            "several outputs"));
+  CHECK(has(refused(outer(inner + R"(, "inbound_nodes": [[["x", 0, 0, {}], ["x", 0, 0, {}]]]})",
+                          R"([["r", 0, 0]])")),
+            "keras.Model(model.inputs[0]"));
+  CHECK(
+      has(refused(outer(inner + R"(, "inbound_nodes": [[["m", 0, 0, {}]]]})", R"([["r", 0, 0]])")),
+          "circle"));
+}
+
+TEST_CASE("archives of Keras that are refused") {
+  const Scratch scratch;
+  const auto refused_archive =
+      [&](const std::vector<std::pair<std::string, std::string>>& members) {
+        write_file(scratch.path("a.keras"), zip_of(members));
+        return message_of([&] { (void)open_source({scratch.path("a.keras")}); });
+      };
+  const std::string config = sequential(layer("Dense", "d", R"("units": 5)"));
+  CHECK(has(refused_archive({{"metadata.json", "{}"}}), "no config.json"));
+  CHECK(has(refused_archive({{"config.json", sequential(layer("ReLU", "r"))}}),
+            "no model.weights.h5"));
+  CHECK(has(refused_archive({{"config.json", "{}"}, {"../evil", "x"}}), "not a relative path"));
+  CHECK(has(refused_archive({{"config.json", "{}"}, {"/etc/evil", "x"}}), "not a relative path"));
+  CHECK(has(refused_archive({{"config.json", std::string(200'000, '[')}}), "nested too deeply"));
+  CHECK_FALSE(refused_archive({{"config.json", sequential(layer("ReLU", "r"))},
+                               {"model.weights.h5", "not HDF5"}})
+                  .empty());
+  std::string packed = zip_of({{"config.json", config}});
+  packed[8] = 8;  // deflated, in both records
+  packed[packed.rfind("PK\x01\x02") + 10] = 8;
+  write_file(scratch.path("a.keras"), packed);
+  CHECK(has(message_of([&] { (void)open_source({scratch.path("a.keras")}); }), "compressed"));
 }
 
 TEST_CASE("\"same\" padding as TensorFlow has it") {

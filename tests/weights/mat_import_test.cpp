@@ -1,11 +1,15 @@
 // MatConvNet's .mat: nets written here in the format, compressed and not; refusals and damage.
 
+#include <hdf5.h>
 #include <zlib.h>
 
 #include <random>
 
+#include "layers/executor.h"
+
 #include "tests/weights/import_support.h"
 #include "tests/weights/scratch.h"
+#include "tests/weights/torch_support.h"
 #include "weights/import/mat_file.h"
 #include "weights/import/readers.h"
 
@@ -165,7 +169,8 @@ TEST_CASE("MAT-files that are refused") {
   };
   CHECK(has(refused(header() + layers()), "imageSize"));
   CHECK(has(refused(header() + meta()), "no MatConvNet net"));
-  CHECK(has(refused(header() + structure({{"name", text("conv1")}}, "layers") + meta()), "DagNN"));
+  CHECK(has(refused(header() + structure({{"name", text("conv1")}}, "layers") + meta()),
+            "layer 'conv1' without inputs"));
   CHECK(has(refused(std::string(200, 'x')), "not a MAT-file"));
   CHECK(has(refused(header() +
                     cell({structure({{"name", text("a")}, {"type", text("bnorm")}}),
@@ -183,6 +188,147 @@ TEST_CASE("MAT-files that are refused") {
   CHECK(has(refused(header() + compressed(array(9, {1, 1 << 27}, "x",
                                                 element(2, std::string(1 << 27, '\0'))))),
             "inflates"));
+}
+
+namespace {
+
+/// One layer of a DagNN as an element of `layers`, which here is an array of one struct.
+std::string dag_of(const Fields& layer) { return structure(layer, "layers") + meta(); }
+
+Fields dag_layer(const char* type,
+                 const std::vector<std::string>& inputs,
+                 const std::vector<std::string>& outputs) {
+  const auto names = [](const std::vector<std::string>& all) {
+    std::vector<std::string> cells;
+    for (const std::string& name : all) cells.push_back(text(name));
+    return cell(cells);
+  };
+  return {{"name", text("l")},
+          {"type", text(type)},
+          {"inputs", names(inputs)},
+          {"outputs", names(outputs)}};
+}
+
+/// Outputs of one node for an input of zeros.
+std::vector<float> at_zero(const Model& model, const char* node) {
+  PlanRequest request;
+  request.taps = {model.graph.find(node)};
+  Executor executor(model, request, CpuStream(1));
+  executor.set_input(zeros(model.graph.node(0).shape));
+  executor.forward();
+  const Tensor y = executor.read(executor.value(request.taps[0]));
+  return {y.f32().begin(), y.f32().end()};
+}
+
+}  // namespace
+
+TEST_CASE("MAT-files of SciPy and in the layout of -v7.3 hold the same SimpleNN") {
+  const Imported five = import_files({golden("simple5.mat")});
+  const Imported seven = import_files({golden("simple73.mat")});
+  CHECK(same_parameters(five.model, seven.model));
+  CHECK(seven.report.format == "matconvnet");
+  const Graph& g = five.model.graph;
+  CHECK(g.node(0).shape == Shape{1, 3, 8, 6});
+  const auto w = five.model.parameters.of(g.find("conv1"))[0].f32();
+  CHECK(w[static_cast<std::size_t>(((2 * 3 + 1) * 3 + 2) * 3 + 1)] == 2 + 3 * 1 + 9 * 1 + 27 * 2);
+  const auto bn = five.model.parameters.of(g.find("bn1"));
+  CHECK(bn[0].f32()[3] == 4.0f);
+  CHECK(bn[2].f32()[2] == 5.0f);
+  CHECK(bn[3].f32()[2] == 0.25f);
+  // gain (bias of conv1 - mean) / deviation + bias, in the second row: the first has a border.
+  const std::vector<float> y = at_zero(five.model, "bn1");
+  for (const auto& [channel, value] : {std::pair{0, -0.5f}, {1, 0.0f}, {2, -16.0f}, {3, -13.0f}})
+    CHECK(y[static_cast<std::size_t>(48 * channel + 9)] == doctest::Approx(value).epsilon(1e-5));
+  const Source source = open_source({golden("simple73.mat")});
+  REQUIRE(source.preprocess.has_value());
+  CHECK(source.preprocess->mean[1] == 20.0f);
+  CHECK(source.preprocess->interpolation == Interpolation::kCubicMatlab);
+  CHECK(source.labels == std::vector<std::string>{"cat", "dog"});
+}
+
+TEST_CASE("DagNN nets: sums, concatenations, the head that is asked for, losses left out") {
+  const Imported five = import_files({golden("dag5.mat")});
+  const Imported seven = import_files({golden("dag73.mat")});
+  CHECK(same_parameters(five.model, seven.model));
+  const Graph& g = five.model.graph;
+  CHECK(g.size() == 10);
+  CHECK(g.node(g.find("both")).shape == Shape{1, 8, 8, 6});
+  CHECK(g.node(g.last()).name == "prob");
+  CHECK(g.node(g.find("sum")).inputs == std::vector<NodeId>{g.find("relu1"), g.find("conv2")});
+  REQUIRE(five.report.unused.size() == 1);
+  CHECK(five.report.unused[0].source == "auxf");
+  CHECK(has(five.report.unused[0].reason, "of aux"));
+  const auto w = five.model.parameters.of(g.find("conv2"))[0].f32();
+  CHECK(w[4 * 2 + 1] == 4 * 2 + 1);
+  // Zeros in: relu1 and conv2 behind it are zero in all channels but where bias wins; fc sees the
+  // largest of conv1's biases 0, 1, 2, 3 in channels 4 to 7: 8 o + i weights, and its own bias o.
+  const std::vector<float> fc = at_zero(five.model, "fc");
+  CHECK(fc[0] == 5 * 1 + 6 * 2 + 7 * 3);
+  CHECK(fc[1] == 13 * 1 + 14 * 2 + 15 * 3 + 1);
+}
+
+TEST_CASE("DagNN nets that are refused") {
+  const auto refused = [](const std::string& file) {
+    return message_of([&] { (void)source_of(header() + file); });
+  };
+  CHECK(has(refused(dag_of(dag_layer("dagnn.ReLU", {"x"}, {"x"}))), "circle"));
+  CHECK(has(refused(dag_of(dag_layer("dagnn.Sum", {"a", "b"}, {"y"}))), "several inputs"));
+  CHECK(has(refused(dag_of(dag_layer("dagnn.ReLU", {"x"}, {"y", "z"}))), "one output"));
+  CHECK(has(refused(dag_of(dag_layer("dagnn.Loss", {"x"}, {"y"}))), "losses only"));
+  CHECK(has(refused(dag_of(dag_layer("dagnn.ConvTranspose", {"x"}, {"y"}))),
+            "l (ConvTranspose): this type of layer is not supported"));
+}
+
+TEST_CASE("damaged MAT-files of version 7.3 end in an error or a net; circles end") {
+  const Scratch scratch;
+  const std::string good = read_file(golden("dag73.mat"));
+  std::mt19937 random(5);
+  int refused = 0;
+  for (int i = 0; i < 40; ++i) {
+    std::string bad = good;
+    for (int flips = 1 + i % 8; flips > 0; --flips)
+      bad[512 + random() % (bad.size() - 512)] = static_cast<char>(random() & 255U);
+    if (i % 5 == 4) bad.resize(random() % bad.size());
+    write_file(scratch.path("bad.mat"), bad);
+    try {
+      (void)import_files({scratch.path("bad.mat")});
+    } catch (const Error&) {
+      ++refused;
+    }
+  }
+  CHECK(refused > 10);
+  // A cell that holds itself.
+  const std::string path = scratch.path("circle.mat");
+  const hid_t plist = H5Pcreate(H5P_FILE_CREATE);
+  H5Pset_userblock(plist, 512);
+  const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, plist, H5P_DEFAULT);
+  const hid_t group = H5Gcreate2(file, "#refs#", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  const hsize_t two = 2;
+  const hid_t space = H5Screate_simple(1, &two, nullptr);
+  for (const char* name : {"#refs#/a", "layers"}) {
+    const hid_t set =
+        H5Dcreate2(file, name, H5T_STD_REF_OBJ, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    hobj_ref_t to[2];
+    for (hobj_ref_t& reference : to) H5Rcreate(&reference, file, "#refs#/a", H5R_OBJECT, -1);
+    H5Dwrite(set, H5T_STD_REF_OBJ, H5S_ALL, H5S_ALL, H5P_DEFAULT, to);
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, 4);
+    const hid_t one = H5Screate(H5S_SCALAR);
+    const hid_t attribute = H5Acreate2(set, "MATLAB_class", type, one, H5P_DEFAULT, H5P_DEFAULT);
+    H5Awrite(attribute, type, "cell");
+    H5Aclose(attribute);
+    H5Sclose(one);
+    H5Tclose(type);
+    H5Dclose(set);
+  }
+  H5Sclose(space);
+  H5Gclose(group);
+  H5Fclose(file);
+  H5Pclose(plist);
+  std::string bytes = read_file(path);
+  bytes.replace(0, 19, "MATLAB 7.3 MAT-file");
+  write_file(path, bytes);
+  CHECK(has(message_of([&] { (void)open_source({path}); }), "too deeply"));
 }
 
 TEST_CASE("damaged MAT-files end in an error or a net") {

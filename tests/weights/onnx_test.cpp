@@ -268,15 +268,19 @@ TEST_CASE("a package written tensor by tensor is the same file") {
       Model(graph, Parameters::initialized(graph, 7)), build_zoo("lenet").preprocess, {}, {}};
   save(package, scratch.path("whole.h5"));
   save_streamed({Model(graph), package.preprocess, {}, {}}, scratch.path("streamed.h5"),
-                [&](NodeId node, std::size_t i, std::span<float> to) {
+                [&](NodeId node, std::size_t i, const PutValues& put) {
                   const auto from = package.model.parameters.of(node)[i].f32();
-                  std::copy(from.begin(), from.end(), to.begin());
+                  put(from.first(1));
+                  put(from.subspan(1));
                 });
   CHECK(read_file(scratch.path("whole.h5")) == read_file(scratch.path("streamed.h5")));
   CHECK_THROWS_AS(save_streamed({Model(graph), package.preprocess, {}, {}}, scratch.path("bad.h5"),
-                                [](NodeId, std::size_t, std::span<float>) {
+                                [](NodeId, std::size_t, const PutValues&) {
                                   throw Error(ErrorKind::kInput, "no");
                                 }),
+                  Error);
+  CHECK_THROWS_AS(save_streamed({Model(graph), package.preprocess, {}, {}}, scratch.path("few.h5"),
+                                [](NodeId, std::size_t, const PutValues&) {}),
                   Error);
   CHECK(scratch.files() == 2);
 }

@@ -147,7 +147,11 @@ Explainers::Explainers(const Model& model,
                        const std::vector<MethodChoice>& methods,
                        const std::vector<std::string>& layers,
                        const Shape& input,
-                       const Context& context) {
+                       const Context& context,
+                       const std::optional<explain::CropPlan>& crops)
+    : crops_(crops) {
+  Shape rows = input;
+  if (crops) rows.n *= explain::kTenCrops;
   std::vector<std::string> names = layers;
   if (names.empty()) names.emplace_back();
   for (std::size_t k = 0; k < names.size(); ++k) {
@@ -161,7 +165,7 @@ Explainers::Explainers(const Model& model,
       made.push_back(explain::make_method(choice.name, choice.options));
     }
     if (made.empty()) continue;  // nothing depends on this layer
-    auto session = std::make_unique<explain::Session>(model, std::move(made), input,
+    auto session = std::make_unique<explain::Session>(model, std::move(made), rows,
                                                       context.stream(), options);
     const NodeId layer = session->setting().layer;
     layers_.push_back(
@@ -175,13 +179,21 @@ const Tensor& Explainers::forward(const Tensor& input) {
     const Tensor& logits = session->forward(input.clone());
     if (session == sessions_.front()) logits_ = &logits;
   }
-  return *logits_;
+  if (!crops_) return *logits_;
+  merged_ = explain::merge_scores(*logits_);
+  return merged_;
 }
 
 std::vector<explain::Explanation> Explainers::explain(const std::vector<std::int64_t>& targets) {
   std::vector<explain::Explanation> all;
+  std::vector<std::int64_t> rows;
+  for (const std::int64_t target : targets) {
+    rows.insert(rows.end(), crops_ ? explain::kTenCrops : 1, target);
+  }
   for (const auto& session : sessions_) {
-    for (explain::Explanation& e : session->explain(targets)) all.push_back(std::move(e));
+    for (explain::Explanation& e : session->explain(rows)) {
+      all.push_back(crops_ ? explain::merge_crops(std::move(e), *crops_) : std::move(e));
+    }
   }
   return all;
 }

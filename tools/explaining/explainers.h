@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "explain/crops/merge_crops.h"
 #include "explain/session.h"
 #include "tools/program/context.h"
 
@@ -32,12 +34,14 @@ struct MethodChoice {
 /// All methods at all chosen layers: a session a layer. Methods that take no layer run once.
 class Explainers {
  public:
-  /// `layers` empty: the default one. Throws kUsage and kUnsupported as the methods do.
+  /// `layers` empty: the default one. With `crops`, forward() takes ten rows a picture and everything that comes out
+  /// is about pictures. Throws kUsage and kUnsupported as the methods do.
   Explainers(const Model& model,
              const std::vector<MethodChoice>& methods,
              const std::vector<std::string>& layers,
              const Shape& input,
-             const Context& context);
+             const Context& context,
+             const std::optional<explain::CropPlan>& crops = {});
 
   /// One forward pass a layer; the logits. A later forward() replaces them.
   const Tensor& forward(const Tensor& input);
@@ -55,6 +59,8 @@ class Explainers {
   std::vector<std::unique_ptr<explain::Session>> sessions_;
   std::vector<Layer> layers_;
   const Tensor* logits_{};
+  std::optional<explain::CropPlan> crops_;
+  Tensor merged_;  // scores of pictures
 };
 
 }  // namespace cutaway::tools

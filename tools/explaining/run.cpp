@@ -35,7 +35,12 @@ class Run {
         context_(context),
         source_(open_images(job.inputs, job.source)),
         shape_(input_shape(job, package, source_->count())),
-        explainers_(package.model, job.methods, job.layers, shape_, context),
+        explainers_(package.model,
+                    job.methods,
+                    job.layers,
+                    shape_,
+                    context,
+                    job.crops ? std::optional(job.crops->plan) : std::nullopt),
         outputs_(job, package),
         hash_(weights::weights_hash(package.model)) {
     for (const std::string& text : job.targets) rules_.emplace_back(text, package);
@@ -131,7 +136,8 @@ class Run {
 
   void explain_batch() {
     const int threads = CpuStream(context_.common.threads).threads();
-    Batch batch = load_batch(entries_, 0, entries_.size(), package_.preprocess, shape_, threads);
+    Batch batch = load_batch(entries_, 0, entries_.size(), package_.preprocess, shape_, threads,
+                             job_.crops ? &*job_.crops : nullptr);
     std::vector<ImageOutcome> outcomes(entries_.size());
     const std::int64_t first = next();
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
@@ -377,6 +383,9 @@ class Run {
                                     : job_.raw ? "*.npy"
                                                : "not kept")},
                {"shared_scale", job_.shared_scale}};
+    if (job_.crops) {
+      for (const Field& field : job_.crops->fields()) m.extra.push_back(field);
+    }
     for (const Field& field : gauge_.fields()) m.extra.push_back(field);
     return m;
   }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/program/crops.h"
 #include "tools/explaining/explainers.h"
 #include "tools/explaining/paint.h"
 #include "tools/images/source.h"
@@ -21,6 +22,7 @@ struct ExplainJob {
   std::vector<std::string> left_out;  ///< of a group, with the reason
   std::vector<std::string> targets;   ///< TargetRule texts
   std::vector<std::string> layers;    ///< empty: the default one
+  std::optional<TenCrops> crops;      ///< empty: the package's own crop
   std::int64_t batch{4};
   bool raw{true}, pictures{true}, report{true};
   bool pack{false};       ///< maps.h5 instead of a raw file a map

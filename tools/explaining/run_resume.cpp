@@ -3,6 +3,7 @@
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "tools/explaining/run_outputs.h"
+#include "tools/images/atomic_file.h"
 #include "weights/sha256.h"
 
 namespace cutaway::tools {
@@ -65,6 +66,9 @@ Record run_identity(const ExplainJob& job,
   identity["targets"] = job.targets;
   identity["layers"] = Record::array();
   for (const auto& layer : layers) identity["layers"].push_back(layer.name);
+  if (job.crops) {
+    for (const Field& field : job.crops->fields()) identity["crops"][field.name] = to_text(field.value);
+  }
   identity["seed"] = context.common.seed;
   identity["device"] = to_string(device_of(context.stream()));
   identity["engine"] = context.common.engine;
@@ -112,6 +116,7 @@ Journal resume_run(const ExplainJob& job,
         .got(differing)
         .hint("choose another --out, or --overwrite without --resume");
   }
+  remove_abandoned_files(job.out);
   std::uint64_t whole = reader.offset();
   while (const auto line = reader.next()) {
     throw_if_interrupted();

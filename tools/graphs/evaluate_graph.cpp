@@ -10,6 +10,7 @@
 #include "runtime/error.h"
 #include "runtime/philox.h"
 #include "tools/graphs/bootstrap.h"
+#include "tools/graphs/following.h"
 
 namespace cutaway::tools {
 namespace {
@@ -30,17 +31,6 @@ std::vector<std::string> usable_parts(const Scene& scene) {
   if (usable.empty())
     throw Error(ErrorKind::kInput, "no part is annotated in at least eight pictures");
   return usable;
-}
-
-std::vector<std::int32_t> best_nodes(const Records& records,
-                                     std::int64_t count,
-                                     std::int64_t best) {
-  Reducer alone;
-  explain::graph::Layer ranked;
-  ranked.rank = rank_nodes({&records, 1}, best, 1, alone);
-  std::vector<std::int32_t> order = by_rank(ranked);
-  order.resize(std::min(order.size(), static_cast<std::size_t>(count)));
-  return order;
 }
 
 /// Instability over bootstrap samples: pictures in order of a node's score, and its distances to a
@@ -237,6 +227,7 @@ class PartField {
   std::vector<std::vector<std::unique_ptr<PartBox>>> boxes_;
 };
 
+constexpr std::int64_t kBestNodes = 50;  // of a layer, for hits and their edges
 constexpr double kOn = 0.6;  // a node that is on no part this often says nothing about edges
 
 /// A node's best part, how often it is on it where it is seen, and all parts that it is on as often
@@ -305,17 +296,22 @@ void measure_edges(const Scene& scene,
                    std::size_t l,
                    const std::vector<std::vector<Hit>>& hits,
                    const std::vector<std::uint64_t>& together,
+                   const std::vector<std::int32_t>& best_nodes,
                    HitRow& row) {
   const explain::graph::Layer& layer = scene.graph().layers[l];
   row.same_part = row.same_by_chance = row.together = row.by_chance = kNone;
+  row.best_same_part = row.best_together = kNone;
   if (layer.parents == 0) return;
-  Pairs edges, chance;
+  std::vector<bool> best(static_cast<std::size_t>(layer.count()));
+  for (const std::int32_t n : best_nodes) best[static_cast<std::size_t>(n)] = true;
+  Pairs edges, chance, of_best;
   for (std::int64_t n = 0; n < layer.count(); ++n) {
     const Hit& child = hits[l][static_cast<std::size_t>(n)];
     for (std::int64_t j = 0; j < layer.parents; ++j) {
       const auto e =
           static_cast<std::size_t>(layer.edges[static_cast<std::size_t>(n * layer.parents + j)]);
       edges.add(child, hits[l + 1][e], together);
+      if (best[static_cast<std::size_t>(n)]) of_best.add(child, hits[l + 1][e], together);
     }
     // Every seventh pair is enough to know the share.
     for (std::size_t m = static_cast<std::size_t>(n % 7); m < hits[l + 1].size(); m += 7) {
@@ -323,6 +319,11 @@ void measure_edges(const Scene& scene,
     }
   }
   row.edges = static_cast<std::int64_t>(edges.count);
+  row.best_edges = static_cast<std::int64_t>(of_best.count);
+  if (row.best_edges > 0) {
+    row.best_same_part = of_best.same / of_best.count;
+    row.best_together = of_best.joined / of_best.count;
+  }
   if (row.edges == 0) return;
   row.same_part = edges.same / edges.count;
   row.together = edges.joined / edges.count;
@@ -349,7 +350,7 @@ void measure_hits(const Scene& scene, const GraphEvaluationOptions& o, GraphEval
   }
   for (std::size_t l = 0; l < scene.records.size(); ++l) {
     const LayerSpec& spec = scene.graph().layers[l].spec;
-    const auto nodes = best_nodes(scene.records[l], std::min<std::int64_t>(o.nodes, 50), o.best);
+    const auto nodes = best_nodes(scene.records[l], std::min(o.nodes, kBestNodes), o.best);
     std::vector<double> samples;
     for (std::int64_t k = 0; k <= std::min<std::int64_t>(o.samples, 100); ++k) {
       const std::vector<int> counts = resample(scene.images(), k, o.seed);
@@ -365,11 +366,11 @@ void measure_hits(const Scene& scene, const GraphEvaluationOptions& o, GraphEval
     row.layer = spec.name;
     row.hit = interval_of(samples);
     const Records raw = raw_filters(scene.features.maps[l], scene.mirror);
-    row.filters = mean_hit(spec, raw, best_nodes(raw, std::min<std::int64_t>(o.nodes, 50), o.best),
-                           field, once);
+    row.filters =
+        mean_hit(spec, raw, best_nodes(raw, std::min(o.nodes, kBestNodes), o.best), field, once);
     row.random =
         mean_hit(spec, random_positions_like(scene.records[l], spec, o.seed), nodes, field, once);
-    measure_edges(scene, l, hits, together, row);
+    measure_edges(scene, l, hits, together, nodes, row);
     out.hits.push_back(row);
   }
 }
@@ -476,6 +477,7 @@ GraphEvaluation evaluate_graph(const Scene& scene, const GraphEvaluationOptions&
   GraphEvaluation out;
   out.landmarks = usable_parts(scene);
   measure_instability(scene, options, out);
+  out.follow = measure_following(scene, out.landmarks, options);
   measure_hits(scene, options, out);
   if (options.repeats > 0) measure_shots(scene, options, out);
   return out;

@@ -31,6 +31,14 @@ struct InstabilityRow {
   std::string layer;
   Interval graph, filters, random, still, ratio;  ///< ratio: graph over filters
 };
+/// How a layer's best nodes follow parts: the correlation, over the pictures that show it, of a
+/// node's displacement from its mean place with that of the part whose mean place is nearest to the
+/// node's. Nodes held still, or at random places, have 0: unlike instability it tells nothing of
+/// where a node is, only whether it moves with what is there.
+struct FollowRow {
+  std::string layer;
+  Interval graph, filters;
+};
 /// How a layer's best nodes sit on annotated parts.
 struct HitRow {
   std::string layer;
@@ -44,6 +52,9 @@ struct HitRow {
   double together{
       0};  ///< or on two parts p, q that move together: 1 - var(p - q) / (var p + var q) >= 0.5
   double by_chance{0};  ///< the same for all pairs
+  // Of those edges, the ones whose child is among the best nodes: what `graph show` draws.
+  std::int64_t best_edges{0};
+  double best_same_part{0}, best_together{0};
 };
 /// Few-shot localisation of a part: mean distance over the picture's diagonal, and share of centres
 /// in the box.
@@ -58,6 +69,7 @@ struct GraphEvaluation {
   std::vector<InstabilityRow> instability;
   Interval ratio;  ///< mean instability over the layers, graph over filters
   Interval graph, filters, random, still;
+  std::vector<FollowRow> follow;
   std::vector<HitRow> hits;
   std::vector<ShotRow> shots;
 };

@@ -38,13 +38,18 @@ std::string to_text(const GraphEvaluation& e) {
         {r.layer, cell(r.graph), cell(r.filters), cell(r.random), cell(r.still), cell(r.ratio)});
   }
   add(text, {"mean", cell(e.graph), cell(e.filters), cell(e.random), cell(e.still), cell(e.ratio)});
+  text += "\ncorrelation of displacements with the nearest part's (held still, random: 0)\n";
+  add(text, {"layer", "graph", "filters"});
+  for (const FollowRow& r : e.follow) add(text, {r.layer, cell(r.graph), cell(r.filters)});
   text += "\nbest nodes on annotated parts; edges between nodes that are on a part\n";
   add(text, {"layer", "hit rate", "filters", "random", "same part (chance)", "together (chance)",
-             "edges"});
+             "edges", "best: same, together", "best: edges"});
   for (const HitRow& r : e.hits) {
-    add(text, {r.layer, cell(r.hit), number(r.filters), number(r.random),
-               number(r.same_part) + " (" + number(r.same_by_chance) + ")",
-               number(r.together) + " (" + number(r.by_chance) + ")", std::to_string(r.edges)});
+    add(text,
+        {r.layer, cell(r.hit), number(r.filters), number(r.random),
+         number(r.same_part) + " (" + number(r.same_by_chance) + ")",
+         number(r.together) + " (" + number(r.by_chance) + ")", std::to_string(r.edges),
+         number(r.best_same_part) + ", " + number(r.best_together), std::to_string(r.best_edges)});
   }
   if (e.shots.empty()) return text;
   text +=

@@ -1,5 +1,7 @@
 #include "tools/graphs/graph_bench.h"
 
+#include <sys/resource.h>
+
 #include <chrono>
 #include <cmath>
 
@@ -16,6 +18,22 @@ using namespace explain::graph;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Of all threads of this process.
+double cpu_seconds() {
+  rusage used{};
+  (void)getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+double peak_mib() {
+  rusage used{};
+  (void)getrusage(RUSAGE_SELF, &used);
+  return static_cast<double>(used.ru_maxrss) / 1024;
 }
 
 /// Two parts and two distractors a filter, each a blob, the parts moving with one of two groups;
@@ -78,28 +96,37 @@ GraphBenchResult bench_graph(const GraphBenchOptions& o, const Context& context)
   Config config;
   config.iterations = o.iterations;
   config.seed = context.common.seed;
-  const CpuStream stream(context.common.threads);
+  const Stream stream = context.stream();
   start = Clock::now();
+  double cpu = cpu_seconds();
   Learner learner(specs, config, {&features}, stream);
   {
     Progress progress("learn", learner.passes(), context.common.quiet);
     while (!learner.done()) {
       throw_if_interrupted();
       const auto before = Clock::now();
+      const double cpu_before = cpu_seconds();
       const PassReport report = learner.step();
       // The first pass of a layer chooses no edges.
-      if (report.layer == 0 && report.pass == 1) result.pass_seconds = seconds_since(before);
+      if (report.layer == 0 && report.pass == 1) {
+        result.pass_seconds = seconds_since(before);
+        result.pass_cpu_seconds = cpu_seconds() - cpu_before;
+      }
       progress.add();
     }
   }
   result.learn_seconds = seconds_since(start);
+  result.learn_cpu_seconds = cpu_seconds() - cpu;
   const ExplanatoryGraph graph = learner.graph();
   start = Clock::now();
   (void)infer(graph, features, stream);
   result.infer_ms = 1000 * seconds_since(start) / static_cast<double>(o.images);
   start = Clock::now();
+  cpu = cpu_seconds();
   for (int k = 0; k < 5; ++k) (void)infer(graph, single, stream);
   result.infer_single_ms = 1000 * seconds_since(start) / 5;
+  result.infer_single_cpu_ms = 1000 * (cpu_seconds() - cpu) / 5;
+  result.peak_mib = peak_mib();
   return result;
 }
 

@@ -108,11 +108,32 @@ Json node_json(const Scene& scene,
           {"up", up}};
 }
 
-/// The best nodes of a layer, and the parents that the shown nodes below have most often.
-std::vector<std::int32_t> chosen_nodes(const explain::graph::Layer& layer, std::int64_t most) {
-  std::vector<std::int32_t> order = by_rank(layer);
-  order.resize(std::min(order.size(), static_cast<std::size_t>(most)));
-  return order;
+/// Nodes of every layer: the best of the lowest; of the others the best half, and for the rest the
+/// parents that the nodes chosen below have most often, so that there are edges to follow.
+std::vector<std::vector<std::int32_t>> chosen_nodes(const explain::graph::ExplanatoryGraph& graph,
+                                                    std::int64_t most) {
+  std::vector<std::vector<std::int32_t>> chosen;
+  for (std::size_t l = 0; l < graph.layers.size(); ++l) {
+    std::vector<std::int32_t> order = by_rank(graph.layers[l]);
+    const std::size_t count = std::min(order.size(), static_cast<std::size_t>(most));
+    if (l > 0) {
+      const auto& below = graph.layers[l - 1];
+      std::vector<std::int64_t> children(order.size());
+      for (const std::int32_t n : chosen[l - 1]) {
+        for (std::int64_t j = 0; j < below.parents; ++j) {
+          const auto at = static_cast<std::size_t>(n * below.parents + j);
+          ++children[static_cast<std::size_t>(below.edges[at])];
+        }
+      }
+      const auto rest = order.begin() + static_cast<std::ptrdiff_t>((count + 1) / 2);
+      std::stable_sort(rest, order.end(), [&](std::int32_t a, std::int32_t b) {
+        return children[static_cast<std::size_t>(a)] > children[static_cast<std::size_t>(b)];
+      });
+    }
+    order.resize(count);
+    chosen.push_back(std::move(order));
+  }
+  return chosen;
 }
 
 }  // namespace
@@ -130,8 +151,7 @@ std::string graph_page(const Scene& scene,
                                                  explain::Resample::kBilinearPil);
     data["images"].push_back("data:image/jpeg;base64," + base64(encode_jpeg(small, {82, false})));
   }
-  std::vector<std::vector<std::int32_t>> nodes;
-  for (const auto& layer : scene.graph().layers) nodes.push_back(chosen_nodes(layer, o.page_nodes));
+  const std::vector<std::vector<std::int32_t>> nodes = chosen_nodes(scene.graph(), o.page_nodes);
   for (std::size_t l = 0; l < nodes.size(); ++l) {
     const std::vector<std::int32_t> none;
     Json list = Json::array();
@@ -164,10 +184,11 @@ std::string graph_page(const Scene& scene,
 std::string graph_dot(const explain::graph::ExplanatoryGraph& graph, std::int64_t most) {
   std::string text =
       "digraph explanatory_graph {\n  rankdir=BT;\n  node [shape=box, fontsize=9];\n";
+  const std::vector<std::vector<std::int32_t>> chosen = chosen_nodes(graph, most);
   std::vector<std::set<std::int32_t>> shown;
   for (std::size_t l = 0; l < graph.layers.size(); ++l) {
     const auto& layer = graph.layers[l];
-    const auto nodes = chosen_nodes(layer, most);
+    const std::vector<std::int32_t>& nodes = chosen[l];
     shown.emplace_back(nodes.begin(), nodes.end());
     text += "  subgraph layer" + std::to_string(l) + " {\n    rank=same;\n";
     for (const std::int32_t n : nodes) {

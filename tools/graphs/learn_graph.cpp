@@ -118,7 +118,7 @@ GraphLearnSummary learn_graph(const GraphLearnJob& job, const Context& context) 
   start = Clock::now();
   std::vector<LayerSpec> specs;
   for (const TapLayer& layer : layers) specs.push_back(layer.spec);
-  Learner learner(specs, job.config, {&features.maps}, CpuStream(context.common.threads));
+  Learner learner(specs, job.config, {&features.maps}, context.stream());
   const std::string checkpoint = job.checkpoint.empty() ? job.out + ".checkpoint" : job.checkpoint;
   const std::string print = fingerprint(job, package, features, layers);
   if (std::filesystem::exists(checkpoint)) {

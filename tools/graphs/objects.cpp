@@ -8,6 +8,7 @@
 
 #include "explain/render/resample.h"
 #include "runtime/error.h"
+#include "runtime/philox.h"
 #include "tools/images/atomic_file.h"
 #include "tools/images/list.h"
 
@@ -61,6 +62,22 @@ ObjectEntry creature(const Json& item, const Json& classes, const std::string& f
   return entry;
 }
 
+/// A picture's boxes by the names of its parts; "object" is the object's own.
+ObjectEntry mapped(const std::string& file, const Json& boxes, const std::string& folder) {
+  ObjectEntry entry;
+  entry.name = file;
+  entry.path = folder + "/" + file;
+  for (const auto& [name, value] : boxes.items()) {
+    const PixelBox box = read_box(value);
+    if (name == "object") {
+      entry.box = box;
+    } else {
+      entry.parts.push_back(part_of(name, box));
+    }
+  }
+  return entry;
+}
+
 std::vector<ObjectEntry> read_list(const std::string& file, const std::string& folder) {
   const std::vector<std::uint8_t> bytes = read_file(file);
   std::vector<ObjectEntry> entries;
@@ -68,6 +85,9 @@ std::vector<ObjectEntry> read_list(const std::string& file, const std::string& f
     const Json list = Json::parse(bytes.begin(), bytes.end());
     if (list.is_array()) {
       for (const Json& item : list) entries.push_back(animal(item, folder));
+    } else if (!list.contains("images")) {
+      for (const auto& [picture, boxes] : list.items())
+        entries.push_back(mapped(picture, boxes, folder));
     } else {
       const Json& classes = list.at("classes");
       for (const Json& item : list.at("images")) entries.push_back(creature(item, classes, folder));
@@ -79,6 +99,15 @@ std::vector<ObjectEntry> read_list(const std::string& file, const std::string& f
     throw error.located(file);
   }
   return entries;
+}
+
+void shift(PixelBox& box, double jitter, const Philox& random) {
+  const double width = box.width() * (1 - jitter);
+  const double height = box.height() * (1 - jitter);
+  box.x1 += (box.width() - width) * static_cast<double>(random.uniform(0));
+  box.y1 += (box.height() - height) * static_cast<double>(random.uniform(1));
+  box.x2 = box.x1 + width - 1;
+  box.y2 = box.y1 + height - 1;
 }
 
 std::vector<ObjectEntry> whole_pictures(const std::string& folder) {
@@ -107,6 +136,7 @@ std::vector<ObjectEntry> read_objects(const ObjectQuery& query) {
     const bool whole = entry.box.width() <= 1;
     if (!whole && entry.box.width() * entry.box.height() < query.min_area) continue;
     if (query.most > 0 && static_cast<std::int64_t>(kept.size()) == query.most) break;
+    if (!whole && query.jitter > 0) shift(entry.box, query.jitter, {query.seed, kept.size()});
     kept.push_back(std::move(entry));
   }
   if (kept.empty()) {
@@ -127,6 +157,18 @@ std::vector<std::string> part_names(const std::vector<ObjectEntry>& objects) {
     for (const PartBox& p : o.parts) names.insert(p.name);
   }
   return {names.begin(), names.end()};
+}
+
+std::string mirrored_name(const std::string& name) {
+  std::string turned;
+  for (std::size_t at = 0; at < name.size();) {
+    const std::size_t end = std::min(name.find_first_of("_- ", at), name.size());
+    const std::string word = name.substr(at, end - at);
+    turned += word == "left" ? "right" : word == "right" ? "left" : word;
+    if (end < name.size()) turned += name[end];
+    at = end + 1;
+  }
+  return turned;
 }
 
 explain::Image cut_out(

@@ -40,16 +40,26 @@ struct ObjectQuery {
   std::string category;   ///< only these; all when empty
   std::int64_t most{0};   ///< at most so many, 0: all
   double min_area{2500};  ///< smaller boxes are left out, square pixels
+  /// Of every box a window of 1 - jitter of its sides, at a random place in it: parts then move in
+  /// the cuttings, and a place in a cutting does not tell a part. A box is moved alike for one
+  /// seed.
+  double jitter{0};
+  std::uint64_t seed{0};
 };
 
 /// Reads a list of objects: parts.json (a list of {file, name, box, and further boxes by part}),
 /// truth.json (as `cutaway dataset make` writes it), or, without either, all pictures of the
-/// folder, each an object. Boxes are clipped to their picture when it is opened. Throws kInput on
+/// folder, each an object. A list of boxes may also be an object of picture -> part -> [x1, y1, x2, y2],
+/// in which the part "object" is the object's box. Boxes are clipped to their picture when it is opened. Throws kInput on
 /// damage, and when nothing is left, naming the categories there are.
 [[nodiscard]] std::vector<ObjectEntry> read_objects(const ObjectQuery& query);
 
 /// Names of the parts, in alphabetical order.
 [[nodiscard]] std::vector<std::string> part_names(const std::vector<ObjectEntry>& objects);
+
+/// A part's name in the mirrored picture: its words left and right exchanged ("left_ear", "ear
+/// left").
+[[nodiscard]] std::string mirrored_name(const std::string& name);
 
 /// The object cut out and brought to width x height, aspect ratio not kept (bicubic, antialiased).
 /// `mirrored`: left and right exchanged.

@@ -33,20 +33,23 @@ PixelPoint Scene::place(std::size_t layer, std::int64_t node, std::int64_t image
 
 std::unique_ptr<PartBox> Scene::part(std::int64_t image, const std::string& name) const {
   const ObjectEntry& object = features.objects[static_cast<std::size_t>(image)];
+  const bool mirrored = !mirror.empty() && mirror[static_cast<std::size_t>(image)] != 0;
+  const std::string wanted = mirrored ? mirrored_name(name) : name;
   std::unique_ptr<PartBox> found;
   for (const PartBox& p : object.parts) {
-    if (p.name != name || !p.seen) continue;
+    if (p.name != wanted || !p.seen) continue;
     if (found != nullptr) return nullptr;
     PixelBox whole = object.box;
     if (whole.width() <= 1)
       whole = {0, 0, static_cast<double>(side) - 1, static_cast<double>(side) - 1};
     found = std::make_unique<PartBox>(p);
+    found->name = name;
     found->box = in_cutting(p.box, whole, side, side);
     const PixelBox center =
         in_cutting({p.center_x, p.center_y, p.center_x, p.center_y}, whole, side, side);
     found->center_x = (center.x1 + center.x2) / 2;
     found->center_y = (center.y1 + center.y2) / 2;
-    if (mirror.empty() || mirror[static_cast<std::size_t>(image)] == 0) continue;
+    if (!mirrored) continue;
     found->box = turned(found->box, side);
     found->center_x = side - 1 - found->center_x;
   }
@@ -100,7 +103,7 @@ Scene open_scene(const SceneQuery& query, const Context& context) {
   scene.features = extract_features(runner, objects, sigma, options, context);
   scene.forward_seconds = seconds_since(start);
   start = Clock::now();
-  const CpuStream stream(context.common.threads);
+  const Stream stream = context.stream();
   if (options.mirrored) {
     scene.mirror = orientations(scene.graph(), scene.features.maps, stream);
     for (std::size_t i = 0; i < scene.mirror.size(); ++i) {

@@ -43,7 +43,7 @@ struct Scene {
                                                  std::int64_t node,
                                                  std::int64_t image) const;
   /// A part of a picture's object in the cutting; null where it is not annotated, seen at least
-  /// half, or twice.
+  /// half, or twice. In a mirrored cutting what was left is right.
   [[nodiscard]] std::unique_ptr<PartBox> part(std::int64_t image, const std::string& name) const;
   /// Centres of a part in all pictures.
   [[nodiscard]] explain::graph::Landmark landmark(const std::string& part) const;

@@ -24,15 +24,6 @@ using explain::graph::TreeNode;
 
 constexpr int kLarge = 224;
 
-std::string file_word(std::string text) {
-  for (char& c : text) {
-    const bool plain =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-    if (!plain) c = '_';
-  }
-  return text;
-}
-
 void draw_dot(render::Image& image, double x, double y, int radius, render::Rgb colour) {
   for (int dy = -radius - 1; dy <= radius + 1; ++dy) {
     for (int dx = -radius - 1; dx <= radius + 1; ++dx) {
@@ -67,17 +58,28 @@ std::vector<std::int64_t> show_pictures(const Scene& scene, std::int64_t most) {
   return chosen;
 }
 
-/// One node of a filter each: nodes of one filter often collapse on the same part.
+/// The best nodes, one of a filter and, as long as there are others, one at a place (a fifth of the
+/// side): nodes collapse on the parts that tell most, and the same ear twelve times shows one part.
 std::vector<std::int32_t> distinct_best(const Scene& scene, std::size_t l, std::int64_t most) {
   const auto& layer = scene.graph().layers[l];
+  const double apart = 0.2 * scene.side / layer.spec.stride;
   std::vector<bool> seen(static_cast<std::size_t>(layer.spec.filters));
   std::vector<std::int32_t> chosen;
-  for (const std::int32_t n : by_rank(layer)) {
-    const auto filter = static_cast<std::size_t>(n / layer.spec.nodes);
-    if (seen[filter]) continue;
-    seen[filter] = true;
-    chosen.push_back(n);
-    if (static_cast<std::int64_t>(chosen.size()) == most) break;
+  const auto crowded = [&](std::int32_t n) {
+    const auto at = [&](std::int32_t node) { return static_cast<std::size_t>(node); };
+    return std::ranges::any_of(chosen, [&](std::int32_t other) {
+      return std::hypot(layer.mean_h[at(n)] - layer.mean_h[at(other)],
+                        layer.mean_w[at(n)] - layer.mean_w[at(other)]) < apart;
+    });
+  };
+  for (const bool spread : {true, false}) {
+    for (const std::int32_t n : by_rank(layer)) {
+      if (static_cast<std::int64_t>(chosen.size()) == most) return chosen;
+      const auto filter = static_cast<std::size_t>(n / layer.spec.nodes);
+      if (seen[filter] || (spread && crowded(n))) continue;
+      seen[filter] = true;
+      chosen.push_back(n);
+    }
   }
   return chosen;
 }
@@ -191,8 +193,12 @@ render::Image patch_of(const Scene& scene,
                        std::int64_t picture,
                        double patch,
                        int size) {
-  const double scale = static_cast<double>(large.width) / scene.side;
-  const PixelPoint p = scene.place(layer, node, picture);
+  return patch_at(large, scene.side, scene.place(layer, node, picture), patch, size);
+}
+
+render::Image patch_at(
+    const render::Image& large, int picture_side, const PixelPoint& at, double patch, int size) {
+  const double scale = static_cast<double>(large.width) / picture_side;
   const int side =
       std::clamp(static_cast<int>(std::lround(patch * large.width / 224)), 1, large.width);
   // Near the border the square is moved inside: a smaller one would show another scale.
@@ -200,8 +206,17 @@ render::Image patch_of(const Scene& scene,
     return std::clamp(static_cast<int>(std::lround((v + 0.5) * scale)) - side / 2, 0,
                       large.width - side);
   };
-  const render::Rect where{start(p.w), start(p.h), side, side};
+  const render::Rect where{start(at.w), start(at.h), side, side};
   return render::resize(render::crop(large, where), size, size, render::Resample::kBilinearPil);
+}
+
+std::string file_word(std::string text) {
+  for (char& c : text) {
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+    if (!plain) c = '_';
+  }
+  return text;
 }
 
 void show_graph(const Scene& scene, const ShowOptions& o, const Context& context) {

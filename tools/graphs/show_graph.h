@@ -38,6 +38,15 @@ void show_graph(const Scene& scene, const ShowOptions& options, const Context& c
                                       std::int64_t picture,
                                       double patch,
                                       int size);
+/// The same around any place, in pixels of a cutting `picture_side` wide.
+[[nodiscard]] explain::Image patch_at(const explain::Image& large,
+                                      int picture_side,
+                                      const explain::graph::PixelPoint& at,
+                                      double patch,
+                                      int size);
+
+/// A layer's name as part of a file's.
+[[nodiscard]] std::string file_word(std::string text);
 
 /// The interactive page, a single file that needs no network.
 [[nodiscard]] std::string graph_page(const Scene& scene,

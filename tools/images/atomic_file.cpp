@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <regex>
 #include <system_error>
 #include <utility>
 
@@ -103,6 +104,18 @@ void write_file_atomically(const std::string& path,
 void write_file_atomically(const std::string& path, std::string_view text, Durability durability) {
   const auto* data = reinterpret_cast<const std::uint8_t*>(text.data());
   write_file_atomically(path, std::span<const std::uint8_t>(data, text.size()), durability);
+}
+
+void remove_abandoned_files(const std::string& folder) {
+  static const std::regex name(R"(.+\.tmp-[0-9]+-[0-9]+)");
+  std::error_code ignored;
+  std::vector<std::filesystem::path> abandoned;
+  std::filesystem::recursive_directory_iterator at(folder, ignored);
+  for (; !ignored && at != std::filesystem::recursive_directory_iterator(); at.increment(ignored)) {
+    const bool file = at->symlink_status(ignored).type() == std::filesystem::file_type::regular;
+    if (file && std::regex_match(at->path().filename().string(), name)) abandoned.push_back(at->path());
+  }
+  for (const auto& path : abandoned) std::filesystem::remove(path, ignored);
 }
 
 std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_t limit) {

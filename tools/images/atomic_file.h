@@ -24,6 +24,10 @@ void write_file_atomically(const std::string& path,
                            std::string_view text,
                            Durability durability = Durability::kSync);
 
+/// Removes the temporary files below `folder` that write_file_atomically() left there when its process was killed. Nobody
+/// else may be writing into the folder. Files of other names, links and what cannot be removed stay.
+void remove_abandoned_files(const std::string& folder);
+
 /// The bytes of a regular file. Throws kInput, naming the path, when it is missing, unreadable, no
 /// regular file (folders, devices, pipes) or larger than `limit` bytes.
 [[nodiscard]] std::vector<std::uint8_t> read_file(const std::string& path,

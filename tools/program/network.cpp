@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "runtime/error.h"
+#include "tools/program/crops.h"
 #include "tools/images/preprocess.h"
 
 namespace cutaway::tools {
@@ -34,17 +35,19 @@ std::string label_name(const weights::Package& package, std::int64_t label) {
 }
 
 Batch load_batch(std::span<const ImageEntry> list, std::size_t first, std::size_t count,
-                 const weights::Preprocess& rule, const Shape& shape, int threads) {
+                 const weights::Preprocess& rule, const Shape& shape, int threads, const TenCrops* crops) {
+  const std::int64_t height = crops != nullptr ? crops->plan.frame : shape.h;
+  const std::int64_t width = crops != nullptr ? crops->plan.frame : shape.w;
   std::vector<explain::Image> pictures(count);
   std::vector<std::optional<std::string>> errors(count);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
   for (std::size_t i = 0; i < count; ++i) {
     try {
-      explain::Image seen = resize_and_crop(read_entry(list[first + i]), rule);
-      if (seen.width != shape.w || seen.height != shape.h) {
+      explain::Image seen = resize_and_crop(read_entry(list[first + i]), crops != nullptr ? crops->frame : rule);
+      if (seen.width != width || seen.height != height) {
         throw Error(ErrorKind::kShape, "picture after preprocessing")
             .at(list[first + i].name)
-            .expected(std::to_string(shape.w) + "x" + std::to_string(shape.h))
+            .expected(std::to_string(width) + "x" + std::to_string(height))
             .got(std::to_string(seen.width) + "x" + std::to_string(seen.height))
             .hint("convert the model with a resize rule, or resize the picture");
       }
@@ -54,14 +57,20 @@ Batch load_batch(std::span<const ImageEntry> list, std::size_t first, std::size_
     }
   }
   Batch batch;
-  batch.input = zeros(shape);
+  Shape rows = shape;
+  if (crops != nullptr) rows.n *= explain::kTenCrops;
+  batch.input = zeros(rows);
   for (std::size_t i = 0; i < count; ++i) {
     if (errors[i]) {
       batch.failures.push_back({first + i, *errors[i]});
       continue;
     }
-    fill_input(pictures[i], rule, batch.input.ref().out(),
-               static_cast<std::int64_t>(batch.entries.size()));
+    const auto row = static_cast<std::int64_t>(batch.entries.size());
+    if (crops != nullptr) {
+      fill_crops(pictures[i], *crops, batch.input.ref().out(), row);
+    } else {
+      fill_input(pictures[i], rule, batch.input.ref().out(), row);
+    }
     batch.entries.push_back(first + i);
     batch.seen.push_back(std::move(pictures[i]));
   }

@@ -11,6 +11,8 @@
 
 namespace cutaway::tools {
 
+struct TenCrops;
+
 /// What a verb will do with a package.
 enum class Use : std::uint8_t {
   kPictures,  ///< give it pictures: it must say how they become its input
@@ -36,9 +38,11 @@ struct Batch {
 };
 
 /// Reads entries [first, first + count) on `threads` threads. `shape` is the input of a full batch, count at most
-/// its n; a picture whose preprocessed extents differ from it is a failure of that picture.
+/// its n; a picture whose preprocessed extents differ from it is a failure of that picture. With `crops` a picture has
+/// ten rows, and what the net sees of it is the frame.
 [[nodiscard]] Batch load_batch(std::span<const ImageEntry> list, std::size_t first, std::size_t count,
-                               const weights::Preprocess& rule, const Shape& shape, int threads);
+                               const weights::Preprocess& rule, const Shape& shape, int threads,
+                               const TenCrops* crops = nullptr);
 
 /// Softmax of row n of n x C x 1 x 1 scores, in double.
 [[nodiscard]] std::vector<double> probabilities(const Tensor& scores, std::int64_t n);

@@ -194,6 +194,7 @@ TrainedNet train_on_creatures(const CreatureTraining& o, const Context& context)
   options.optimizer.nesterov = true;
   options.optimizer.weight_decay = o.weight_decay;
   options.label_smoothing = o.smoothing;
+  options.filter_radius = o.filter_radius;
   options.seed = context.common.seed;
   options.engines = context.engines();
   Trainer trainer(model, explain::logits_node(model.graph), options, context.stream());
@@ -208,7 +209,7 @@ TrainedNet train_on_creatures(const CreatureTraining& o, const Context& context)
     const bool wanted = std::find(o.checkpoints.begin(), o.checkpoints.end(), epoch) != o.checkpoints.end();
     if (wanted && o.checkpoint) o.checkpoint(package_now(), epoch);
   });
-  TrainedNet result{package_now(), o.held_out, updates, 0, 0, 0};
+  TrainedNet result{package_now(), o.held_out, updates, trainer.renormalized(), 0, 0, 0};
   result.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const CreatureScore score = score_on_creatures(

@@ -17,13 +17,14 @@ struct CreatureTraining {
   std::vector<std::int64_t> checkpoints;  ///< epochs (1 is the first) after which `checkpoint` is called
   std::function<void(const weights::Package&, std::int64_t epoch)> checkpoint;
   float rate{0.1f}, weight_decay{5e-4f}, smoothing{0.05f};
+  double filter_radius{0};  ///< Trainer::Options::filter_radius
   /// Number of the first held-out picture: far from any training picture of the same seed.
   static constexpr std::uint64_t kHeldOutFirst = 1'000'000'000;
 };
 
 struct TrainedNet {
   weights::Package package;
-  std::int64_t held_out{0}, updates{0};
+  std::int64_t held_out{0}, updates{0}, renormalized{0};
   double accuracy{0};      ///< of held-out pictures, in [0, 1]
   double localization{0};  ///< GT-known: CAM box of the true class, 20 % of the maximum, IoU >= 0.5
   double seconds{0};

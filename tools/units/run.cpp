@@ -5,10 +5,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "explain/render/panel.h"
-#include "explain/units/project.h"
+#include "explain/units/tile_projector.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "tools/explaining/output_names.h"
@@ -34,6 +35,13 @@ double seconds_since(Clock::time_point start) {
 struct Wanted {
   std::size_t layer, map_at, place;
   explain::Activation where;
+};
+
+/// A tile that waits until there are enough for a pass; its image lives as long.
+struct Pending {
+  std::shared_ptr<const Tensor> input;
+  Wanted wanted;
+  std::vector<std::uint8_t> patch;
 };
 
 /// The part of the picture in the frame, mid-grey where the frame hangs over.
@@ -101,8 +109,9 @@ class Units {
     const Shape shape = package_.model.graph.node(0).shape;
     std::vector<NodeId> nodes;
     for (const UnitsLayer& layer : summary_.layers) nodes.push_back(layer.node);
-    explain::UnitProjector projector(package_.model, nodes, rules_, shape, context_.stream(),
-                                     context_.engines());
+    explain::TileProjector projector(package_.model, nodes, rules_, shape,
+                                     {context_.stream(), context_.engines()});
+    pending_.resize(nodes.size());
     for (std::size_t l = 0; l < summary_.layers.size(); ++l) {
       const UnitsLayer& layer = summary_.layers[l];
       const explain::UnitFrame& frame = projector.frame(l);
@@ -127,29 +136,48 @@ class Units {
       project_image(store, projector, entry, tiles);
       progress.add(static_cast<std::int64_t>(tiles.size()));
     }
+    for (std::size_t l = 0; l < pending_.size(); ++l) flush(store, projector, l);
+    for (std::size_t l = 0; l < pending_.size(); ++l) {
+      summary_.layers[l].regional = projector.regional(l);
+    }
     summary_.projections = total;
   }
 
   void project_image(UnitStore& store,
-                     explain::UnitProjector& projector,
+                     explain::TileProjector& projector,
                      const ImageEntry& entry,
                      const std::vector<Wanted>& tiles) {
     const explain::Image photo = resize_and_crop(read_entry(entry), package_.preprocess);
-    Tensor input(kCpuDevice, DType::kF32,
-                 {1, package_.preprocess.channels(), photo.height, photo.width});
-    fill_input(photo, package_.preprocess, input.ref().out(), 0);
-    projector.set_image(input);
+    auto input = std::make_shared<Tensor>(
+        kCpuDevice, DType::kF32,
+        Shape{1, package_.preprocess.channels(), photo.height, photo.width});
+    fill_input(photo, package_.preprocess, input->ref().out(), 0);
     names_.emplace_back(tiles.front().where.image, entry.name);
     for (const Wanted& w : tiles) {
-      const UnitsLayer& layer = summary_.layers[w.layer];
-      const Executor::Unit unit{layer.maps[w.map_at], w.where.row, w.where.column, w.where.value};
-      UnitTile tile;
-      tile.projection = std::move(projector.project_units(w.layer, std::span(&unit, 1)).front());
       const explain::UnitFrame& frame = projector.frame(w.layer);
-      tile.patch = cut_patch(photo, frame, explain::frame_origin(frame, unit.row, unit.column));
-      store.write(w.layer, static_cast<std::int64_t>(w.map_at), static_cast<std::int64_t>(w.place),
-                  tile);
+      pending_[w.layer].push_back(
+          {input, w, cut_patch(photo, frame, explain::frame_origin(frame, w.where.row, w.where.column))});
+      if (pending_[w.layer].size() >= projector.batch(w.layer)) flush(store, projector, w.layer);
     }
+  }
+
+  /// Projects and stores what waits in one layer.
+  void flush(UnitStore& store, explain::TileProjector& projector, std::size_t l) {
+    const UnitsLayer& layer = summary_.layers[l];
+    std::vector<explain::TileProjector::Job> jobs;
+    for (const Pending& p : pending_[l]) {
+      const explain::Activation& at = p.wanted.where;
+      jobs.push_back({p.input.get(), at.image,
+                      {layer.maps[p.wanted.map_at], at.row, at.column, at.value}});
+    }
+    auto projections = projector.project(l, jobs);
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      Pending& p = pending_[l][i];
+      store.write(l, static_cast<std::int64_t>(p.wanted.map_at),
+                  static_cast<std::int64_t>(p.wanted.place),
+                  {std::move(projections[i]), std::move(p.patch)});
+    }
+    pending_[l].clear();
   }
 
   void draw(const UnitStore& store) {
@@ -243,7 +271,8 @@ class Units {
                             {"top", job_.top},
                             {"maps", layer.maps},
                             {"seed", std::string("the activation")},
-                            {"ties", std::string("lower image, row, column")}}});
+                            {"ties", std::string("lower image, row, column")},
+                            {"regional", layer.regional}}});
     }
     m.seed = context_.common.seed;
     m.device = to_string(device_of(context_.stream()));
@@ -262,6 +291,7 @@ class Units {
   const Context& context_;
   RuleSet rules_;
   UnitsSummary summary_;
+  std::vector<std::vector<Pending>> pending_;  // a layer
   std::vector<std::vector<std::string>> files_;
   std::vector<std::pair<std::int64_t, std::string>> names_;  // by image, ascending
 };

@@ -29,6 +29,7 @@ struct UnitsLayer {
   NodeId node{0};
   std::vector<std::int64_t> maps;  ///< those that were chosen
   explain::TopActivations best;
+  bool regional{false};  ///< projected inside receptive fields (explain::TileProjector)
 };
 
 struct UnitsSummary {

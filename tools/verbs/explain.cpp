@@ -20,6 +20,7 @@ struct Options {
   std::vector<std::string> methods, options;
   std::string unit, colormap{"turbo"};
   bool no_raw{false}, no_pictures{false}, no_report{false};
+  CropOptions crops;
   ExplainJob job;
 };
 
@@ -143,6 +144,7 @@ int explain_images(Options& o, const Context& context) {
   const std::string layer = job.layers.empty() ? "" : job.layers.front();
   job.methods = choose_methods(o.methods, options, package.model.graph, layer, job.left_out);
   for (MethodChoice& choice : job.methods) add_pixel_box(choice.name, package.preprocess, choice.options);
+  job.crops = choose_crops(o.crops, package.preprocess, package.model.graph.node(0).shape);
   for (const std::string& why : job.left_out) context.info("left out: " + why);
   const ExplainSummary summary = run_explain(job, package, context);
   print(summary, context);
@@ -186,6 +188,7 @@ void add_explain(CLI::App& program, Context& context) {
                    "deconvnet: CHANNEL or CHANNEL@ROW,COLUMN (default: the strongest)");
   verb->add_option("--option", o->options, "METHOD.NAME=VALUE");
   verb->add_option("--batch", o->job.batch, "pictures at a time")->check(CLI::Range(1, 1024));
+  add_crop_options(*verb, o->crops);
   verb->add_option("--colormap", o->colormap, "turbo, jet, viridis, gray")->capture_default_str();
   verb->add_option("--heat", o->job.paint.heat_weight, "weight of the heat in overlays")
       ->check(CLI::Range(0.0, 1.0));

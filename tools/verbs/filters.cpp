@@ -7,6 +7,7 @@
 #include "runtime/error.h"
 #include "tools/images/write_image.h"
 #include "tools/program/network.h"
+#include "tools/units/run.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -14,8 +15,33 @@ namespace {
 
 struct Options {
   std::string model, layer, out, scale{"each"};
+  std::vector<std::string> data;
   int magnify{6};
 };
+
+/// Filters whose rectified answer is 0 on all of the data (methods.md A.5); empty without data.
+std::vector<bool> silent_filters(const Options& o, NodeId conv, const weights::Package& package, const Context& context) {
+  if (o.data.empty()) return {};
+  const Graph& graph = package.model.graph;
+  NodeId node = conv;
+  const auto follow = [&](LayerKind kind) {
+    const auto& readers = graph.node(node).consumers;
+    if (readers.size() == 1 && graph.node(readers[0]).layer->kind() == kind) node = readers[0];
+  };
+  follow(LayerKind::kBatchNorm);
+  follow(LayerKind::kRelu);
+  UnitsJob job;
+  job.data = o.data;
+  job.layers = {graph.node(node).name};
+  job.top = 1;
+  const UnitSearch found = find_units(job, package, context);
+  std::vector<bool> silent;
+  for (std::int64_t k = 0; k < found.layers.front().best.maps(); ++k) {
+    const auto best = found.layers.front().best.of(k);
+    silent.push_back(best.empty() || !(best.front().value > 0.0f));
+  }
+  return silent;
+}
 
 int filters(const Options& o, const Context& context) {
   const weights::Package package = load_network(o.model);
@@ -29,7 +55,9 @@ int filters(const Options& o, const Context& context) {
       o.scale == "each" ? explain::FilterScale::kEach : explain::FilterScale::kGlobal;
   const bool bgr = package.preprocess.order == weights::ColorOrder::kBgr;
   if (!o.out.empty()) write_png(o.out, explain::draw_filters(weight, scale, o.magnify, bgr));
-  const auto reports = explain::report_filters(weight);
+  auto reports = explain::report_filters(weight);
+  const std::vector<bool> silent = silent_filters(o, node, package, context);
+  for (std::size_t i = 0; i < silent.size(); ++i) reports[i].dead = reports[i].dead || silent[i];
   std::array<double, 3> mean{};
   std::int64_t dead = 0;
   for (const auto& r : reports) {
@@ -39,8 +67,11 @@ int filters(const Options& o, const Context& context) {
   }
   if (context.common.json) {
     nlohmann::ordered_json rows = nlohmann::ordered_json::array();
-    for (const auto& r : reports)
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+      const auto& r = reports[i];
       rows.push_back({{"rms", r.rms}, {"dead", r.dead}, {"spectrum", r.spectrum}});
+      if (!silent.empty()) rows.back()["silent"] = static_cast<bool>(silent[i]);
+    }
     const nlohmann::ordered_json result{
         {"layer", graph.node(node).name}, {"dead", dead}, {"spectrum", mean}, {"filters", rows}};
     std::printf("%s\n", result.dump(2).c_str());
@@ -66,11 +97,12 @@ void add_filters(CLI::App& program, Context& context) {
   CLI::App* verb =
       program.add_subcommand("filters", "First-layer filters as a picture; dead ones, spectra");
   verb->footer(
-      "Dead: a root mean square below 5 % of the median.\nexample: cutaway filters googlenet.h5 "
-      "--out filters.png");
+      "Dead: a root mean square below 5 % of the median, or no answer above 0 on all of --data.\n"
+      "example: cutaway filters googlenet.h5 --out filters.png");
   verb->add_option("model", o->model, "a Cutaway package")->required();
   verb->add_option("--layer", o->layer, "convolution (default: the first that reads the pixels)");
   verb->add_option("--out", o->out, "PNG file");
+  verb->add_option("--data", o->data, "pictures to look for filters that never answer");
   verb->add_option("--scale", o->scale, "each: a filter's own scale; global: one for all")
       ->check(CLI::IsMember({"each", "global"}))
       ->capture_default_str();

@@ -6,6 +6,7 @@
 #include "runtime/error.h"
 #include "tools/graphs/evaluate_graph.h"
 #include "tools/graphs/graph_bench.h"
+#include "tools/graphs/judging_sheets.h"
 #include "tools/graphs/learn_graph.h"
 #include "tools/graphs/scene.h"
 #include "tools/graphs/show_graph.h"
@@ -20,7 +21,7 @@ struct LearnOptions {
   GraphLearnJob job;
   std::string preset{"default"}, strength;
   std::int64_t parents{0}, candidates{0}, iterations{0}, restarts{0};
-  double static_fraction{-1};
+  double static_fraction{-1}, range{0};
   bool flips{false};
 };
 
@@ -36,9 +37,11 @@ int learn(LearnOptions& o, const Context& context) {
   if (o.iterations > 0) c.iterations = o.iterations;
   if (o.restarts > 0) c.restarts = o.restarts;
   if (o.static_fraction >= 0) c.static_fraction = o.static_fraction;
+  if (o.range > 0) c.range = o.range;
   if (!o.strength.empty()) c.strength = explain::graph::parse_strength(o.strength);
   c.flips = o.flips;
   c.seed = context.common.seed;
+  o.job.query.seed = context.common.seed;
   const GraphLearnSummary s = learn_graph(o.job, context);
   Json layers = Json::array();
   std::int64_t nodes = 0;
@@ -84,6 +87,9 @@ void add_query(CLI::App* verb, ObjectQuery& q) {
   verb->add_option("--most", q.most, "at most so many objects")->check(CLI::NonNegativeNumber);
   verb->add_option("--min-area", q.min_area, "leave out smaller boxes, square pixels")
       ->capture_default_str();
+  verb->add_option("--jitter", q.jitter,
+                   "cut out a window of 1 - this of each box, at a random place in it")
+      ->check(CLI::Range(0.0, 0.9));
 }
 
 void add_features(CLI::App* verb, FeatureOptions& f, std::int64_t& batch) {
@@ -123,6 +129,8 @@ void add_learn(CLI::App& group, Context& context) {
   verb->add_option("--strength", o->strength, "geometric, penalty, one, released");
   verb->add_option("--static-fraction", o->static_fraction,
                    "share of unmoving nodes that are no parents (0)");
+  verb->add_option("--range", o->range,
+                   "how far a node is looked for, over half the side of its map (0.3)");
   verb->add_flag("--flips", o->flips, "choose the orientation of every picture");
   verb->add_option("--restarts", o->restarts, "with --flips: starts of the top layer (1)");
   verb->add_flag("--sigma-per-filter", o->job.sigma_per_filter, "scale filters, not units");
@@ -143,9 +151,20 @@ void add_scene(CLI::App* verb, SceneQuery& q) {
 
 Json json_of(const Interval& v) { return Json{v.value, v.low, v.high}; }
 
-int evaluate(const SceneQuery& query, GraphEvaluationOptions options, const Context& context) {
+int evaluate(SceneQuery& query,
+             GraphEvaluationOptions options,
+             const std::string& sheets,
+             const Context& context) {
+  query.objects.seed = context.common.seed;
   options.seed = context.common.seed;
   const Scene scene = open_scene(query, context);
+  if (!sheets.empty()) {
+    SheetOptions judged;
+    judged.folder = sheets;
+    judged.best = options.best;
+    judged.seed = options.seed;
+    write_sheets(scene, judged);
+  }
   const GraphEvaluation e = evaluate_graph(scene, options);
   if (!context.common.json) {
     std::printf("%s\n%lld pictures; features %.2f s, inference %.1f ms a picture\n",
@@ -163,6 +182,8 @@ int evaluate(const SceneQuery& query, GraphEvaluationOptions options, const Cont
                       {"random", json_of(r.random)},
                       {"still", json_of(r.still)},
                       {"ratio", json_of(r.ratio)},
+                      {"follow", json_of(e.follow[l].graph)},
+                      {"filters_follow", json_of(e.follow[l].filters)},
                       {"hit", json_of(h.hit)},
                       {"filter_hit", h.filters},
                       {"random_hit", h.random},
@@ -170,7 +191,10 @@ int evaluate(const SceneQuery& query, GraphEvaluationOptions options, const Cont
                       {"edges_same_part", h.same_part},
                       {"same_part_by_chance", h.same_by_chance},
                       {"edges_together", h.together},
-                      {"together_by_chance", h.by_chance}});
+                      {"together_by_chance", h.by_chance},
+                      {"best_edges", h.best_edges},
+                      {"best_edges_same_part", h.best_same_part},
+                      {"best_edges_together", h.best_together}});
   }
   Json shots = Json::array();
   for (const ShotRow& r : e.shots) {
@@ -200,6 +224,7 @@ int evaluate(const SceneQuery& query, GraphEvaluationOptions options, const Cont
 void add_evaluate_graph(CLI::App& group, Context& context) {
   auto q = std::make_shared<SceneQuery>();
   auto o = std::make_shared<GraphEvaluationOptions>();
+  auto sheets = std::make_shared<std::string>();
   CLI::App* verb = group.add_subcommand("evaluate", "Measure a graph against annotated parts");
   verb->footer(
       "Intervals: 95 %, bootstrap over the pictures.\n"
@@ -225,10 +250,12 @@ void add_evaluate_graph(CLI::App& group, Context& context) {
                    "a node this near a part's box is on it, over the side")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
+  verb->add_option("--sheets", *sheets,
+                   "folder for sheets on which a person judges nodes and raw filters");
   verb->add_flag("--choose-first", o->choose_first,
                  "pictures first, landmarks then, as the authors' program");
-  verb->callback([q, o, &context] {
-    context.action = [q, o, &context] { return evaluate(*q, *o, context); };
+  verb->callback([q, o, sheets, &context] {
+    context.action = [q, o, sheets, &context] { return evaluate(*q, *o, *sheets, context); };
   });
 }
 
@@ -244,7 +271,8 @@ void prepare_folder(const ShowOptions& o, const char* last_file) {
   if (error) throw Error(ErrorKind::kInput, "cannot make the folder: " + error.message()).at(o.out);
 }
 
-int infer(const SceneQuery& query, const ShowOptions& options, const Context& context) {
+int infer(SceneQuery& query, const ShowOptions& options, const Context& context) {
+  query.objects.seed = context.common.seed;
   prepare_folder(options, "/positions.json");
   const Scene scene = open_scene(query, context);
   write_positions(scene, options);
@@ -263,7 +291,8 @@ int infer(const SceneQuery& query, const ShowOptions& options, const Context& co
   return scene.features.failures.empty() ? kExitOk : kExitPartial;
 }
 
-int show(const SceneQuery& query, const ShowOptions& options, const Context& context) {
+int show(SceneQuery& query, const ShowOptions& options, const Context& context) {
+  query.objects.seed = context.common.seed;
   prepare_folder(options, "/graph.html");
   const Scene scene = open_scene(query, context);
   show_graph(scene, options, context);
@@ -334,9 +363,13 @@ void add_bench_graph(CLI::App& group, Context& context) {
              {"iterations", o->iterations},
              {"feature_seconds", r.feature_seconds},
              {"learn_seconds", r.learn_seconds},
+             {"learn_cpu_seconds", r.learn_cpu_seconds},
              {"pass_seconds", r.pass_seconds},
+             {"pass_cpu_seconds", r.pass_cpu_seconds},
              {"inference_ms", r.infer_ms},
-             {"inference_single_ms", r.infer_single_ms}});
+             {"inference_single_ms", r.infer_single_ms},
+             {"inference_single_cpu_ms", r.infer_single_cpu_ms},
+             {"peak_mib", r.peak_mib}});
       return kExitOk;
     };
   });

@@ -31,6 +31,7 @@ int train(CreatureTraining& o, const std::string& target, const Context& context
                                         {"localization", 100.0 * trained.localization},
                                         {"seconds", trained.seconds},
                                         {"updates", trained.updates},
+                                        {"renormalized_filters", trained.renormalized},
                                         {"weights_hash", weights::weights_hash(trained.package.model)}};
     std::printf("%s\n", result.dump(2).c_str());
   } else {
@@ -57,6 +58,9 @@ void add_train(CLI::App& program, Context& context) {
   verb->add_option("--batch", o->batch, "pictures an update")->check(CLI::Range(2, 4096))->capture_default_str();
   verb->add_option("--rate", o->rate, "greatest learning rate")->check(CLI::PositiveNumber)->capture_default_str();
   verb->add_option("--weight-decay", o->weight_decay, "L2 penalty")->check(CLI::NonNegativeNumber)->capture_default_str();
+  verb->add_option("--renormalize-filters", o->filter_radius,
+                   "after each update, scale filters of a greater root mean square back to this (Zeiler & Fergus: 0.1)")
+      ->check(CLI::PositiveNumber);
   verb->add_option("--smoothing", o->smoothing, "label smoothing")->check(CLI::Range(0.0, 0.9))->capture_default_str();
   verb->add_option("--checkpoints", o->checkpoints, "epochs after which the net is kept beside the target, e.g. 1,2,5,10")
       ->delimiter(',');

@@ -6,9 +6,11 @@ void add_verbs(CLI::App& program, Context& context) {
   add_info(program, context);
   add_classify(program, context);
   add_explain(program, context);
+  add_localize(program, context);
   add_visualize(program, context);
   add_units(program, context);
   add_filters(program, context);
+  add_study(program, context);
   add_convert(program, context);
   add_export(program, context);
   add_train(program, context);

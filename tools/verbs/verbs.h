@@ -8,9 +8,11 @@ namespace cutaway::tools {
 void add_info(CLI::App& program, Context& context);
 void add_classify(CLI::App& program, Context& context);
 void add_explain(CLI::App& program, Context& context);
+void add_localize(CLI::App& program, Context& context);
 void add_visualize(CLI::App& program, Context& context);
 void add_units(CLI::App& program, Context& context);
 void add_filters(CLI::App& program, Context& context);
+void add_study(CLI::App& program, Context& context);
 void add_convert(CLI::App& program, Context& context);
 void add_export(CLI::App& program, Context& context);
 void add_train(CLI::App& program, Context& context);

@@ -40,6 +40,10 @@ Json to_json(const Comparison& row) {
     json["problem"] = row.problem;
   }
   json["tolerance"] = row.tolerance;
+  if (row.decided) {
+    json["with_their_decisions"] = number(row.decided->relative);
+    json["by_rounding"] = row.by_rounding;
+  }
   return json;
 }
 
@@ -50,8 +54,13 @@ void print_row(const Comparison& row, int width) {
     std::printf("%s  FAILED\n", row.problem.c_str());
     return;
   }
-  std::printf("%10.3g  %10.3g  %10.3g  %11.8f  %s\n", row.distance.largest, row.distance.relative,
+  std::printf("%10.3g  %10.3g  %10.3g  %11.8f  %s", row.distance.largest, row.distance.relative,
               row.distance.rms, row.distance.cosine, row.ok ? "ok" : "FAILED");
+  if (row.decided) {
+    std::printf("%s (relative %.3g with the reference's decisions)",
+                row.by_rounding ? " but for rounding" : "", row.decided->relative);
+  }
+  std::printf("\n");
 }
 
 std::string verdict(const Verification& v) {
@@ -77,6 +86,7 @@ int verify_model(const Options& o, const Context& context) {
                 {"ok", v.ok()},
                 {"first", v.ok() ? Json(nullptr) : Json(v.rows[v.first].name)},
                 {"diagnosis", v.diagnosis.empty() ? Json(nullptr) : Json(v.diagnosis)},
+                {"rounding", v.rounding.empty() ? Json(nullptr) : Json(v.rounding)},
                 {"rows", std::move(rows)}};
     std::printf("%s\n", result.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
   } else {
@@ -86,7 +96,9 @@ int verify_model(const Options& o, const Context& context) {
                 "type", "shape", "max abs", "relative", "rms", "cosine");
     for (const Comparison& row : v.rows) print_row(row, width);
     std::printf("\n%s\n", verdict(v).c_str());
-    if (!v.diagnosis.empty()) std::printf("%s\n", v.diagnosis.c_str());
+    for (const std::string& why : {v.diagnosis, v.rounding}) {
+      if (!why.empty()) std::printf("%s\n", why.c_str());
+    }
   }
   return v.ok() ? kExitOk : kExitMismatch;
 }

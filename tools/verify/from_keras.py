@@ -57,26 +57,40 @@ def in_keras_order(layers):
     names = set()
     for layer in layers:
         kind = type(layer).__name__
-        before = layer.input._keras_history.operation.name if not isinstance(layer.input, (list, tuple)) else None
+        given = layer._inbound_nodes[-1].input_tensors
+        before = given[0]._keras_history.operation.name if len(given) == 1 else None
         if kind == "Flatten" or (kind in ELEMENTWISE and before in names):
             names.add(layer.name)
     return names
 
 
-def record(model, x, path):
-    layout = keras.config.image_data_format()
+def outputs_of(model, x, prefix=""):
+    """(id, name, name of its node, output) of every layer, those of models in the model among them; x is what the model is given."""
     layers = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
     flat = in_keras_order(layers)  # they are checked behind the next layer
-    layers = [layer for layer in layers if layer.name not in flat]
-    outputs = keras.Model(model.inputs, [layer.output for layer in layers])(x, training=False)
-    recorded = [(node_name(layer), keras.ops.convert_to_numpy(y)) for layer, y in zip(layers, outputs)]
-    targets = recorded[-1][1].argmax(1)
+    inner = [layer for layer in layers if isinstance(layer, keras.Model)]
+    given = [layer._inbound_nodes[-1].input_tensors[0] for layer in inner]  # a model's own .input is not what it is given
+    plain = [layer for layer in layers if layer not in inner and layer.name not in flat]
+    values = keras.Model(model.inputs, [layer.output for layer in plain] + given)(x, training=False)
+    for layer, y in zip(plain, values):
+        yield prefix + layer.name, layer.name, node_name(layer), keras.ops.convert_to_numpy(y)
+    for layer, y in zip(inner, values[len(plain):]):
+        yield from outputs_of(layer, y, prefix + layer.name + "/")
+
+
+def record(model, x, path):
+    layout = keras.config.image_data_format()
+    outputs = list(outputs_of(model, x))  # before scores_of(), which takes the last activation away
+    names = [name for _, name, _, _ in outputs]
     output, score = scores_of(model)
+    targets = keras.ops.convert_to_numpy(model(x, training=False)).argmax(1)
     gradient = input_gradient(keras.Model(model.inputs, output), x, targets)
     producer = f"Keras {keras.__version__} ({keras.backend.backend()})"
     with Bundle(path, channels_first(x, layout), producer, targets, score) as bundle:
-        for name, y in recorded:
-            bundle.activation(name, channels_first(y, layout))
+        for key, name, node, y in outputs:
+            # Two layers of one name are called by the models that they are in, too.
+            first = key if names.count(name) > 1 else name
+            bundle.activation(first + node[len(name):], channels_first(y, layout))
         bundle.gradient("input", channels_first(gradient, layout))
 
 

@@ -37,9 +37,10 @@ def record(model, x, path, rename=None, skip=(), also=()):
     with Bundle(path, x.detach().numpy(), f"PyTorch {torch.__version__}", targets.numpy()) as bundle:
         for name, values in outputs.items():
             target = rename(name) if rename else name
-            # A module that runs twice (a block's ReLU) has no output of its own.
-            if target is not None and len(values) == 1 and values[0].ndim in (2, 4):
-                bundle.activation(target, values[0])
+            # What runs several times is the ReLU of a residual block: relu1, relu2, and relu behind the sum.
+            for k, value in enumerate(values):
+                if target is not None and value.ndim in (2, 4):
+                    bundle.activation(target + (str(k + 1) if k + 1 < len(values) else ""), value)
         bundle.gradient("input", x.grad.numpy())
 
 

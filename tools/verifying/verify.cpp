@@ -8,6 +8,7 @@
 #include "explain/session.h"
 #include "runtime/error.h"
 #include "tools/images/preprocess.h"
+#include "tools/verifying/decisions.h"
 #include "tools/verifying/diagnosis.h"
 
 namespace cutaway::tools {
@@ -45,7 +46,12 @@ Comparison compare(ReferenceKind kind,
                    const Tensor& mine,
                    const Tensor& wanted,
                    double tolerance) {
-  Comparison row{kind, name, type, wanted.shape(), {}, tolerance, false, {}};
+  Comparison row;
+  row.kind = kind;
+  row.name = name;
+  row.type = type;
+  row.shape = wanted.shape();
+  row.tolerance = tolerance;
   if (!(mine.shape() == wanted.shape())) {
     row.problem =
         "shape " + to_string(mine.shape()) + ", the reference has " + to_string(wanted.shape());
@@ -121,29 +127,110 @@ class Verifier {
     const std::vector<Place> forward = places(graph_, reference_, ReferenceKind::kActivation);
     const std::vector<Place> backward = places(graph_, reference_, ReferenceKind::kGradient);
     if (forward.empty() && backward.empty()) return;
-    PlanRequest request;
+    RunRequest request;
     request.input = reference_.input().shape();
     request.engines = engines_;
     for (const Place& p : forward) request.taps.push_back(p.node);
-    if (!backward.empty()) {
-      BackwardRequest pass;
-      pass.from = score();
-      for (const Place& p : backward) pass.to.push_back(p.node);
-      request.backward.push_back(std::move(pass));
+    if (!backward.empty()) request.from = score();
+    for (const Place& p : backward) request.to.push_back(p.node);
+    const RunResult run =
+        run_model(package_.model, request, reference_.input(), reference_.targets(), stream_);
+    for (const Place& p : forward) add(p, run.values.at(p.node), tolerances_.activation);
+    const bool sound = std::all_of(result_.rows.begin(), result_.rows.end(),
+                                   [](const Comparison& row) { return row.ok; });
+    const std::size_t first = result_.rows.size();
+    for (const Place& p : backward) add(p, run.gradients.at(p.node), tolerances_.gradient);
+    const std::span<Comparison> gradients = std::span(result_.rows).subspan(first);
+    const bool agree = std::all_of(gradients.begin(), gradients.end(),
+                                   [](const Comparison& row) { return row.ok; });
+    // Where activations differ, so do gradients: that says nothing about rounding.
+    if (agree || !sound) return;
+    if (forward.empty()) {
+      result_.rounding =
+          "the bundle holds no activations, so it cannot be told whether rectifiers and pooling "
+          "windows that rounding decides make the difference";
+      return;
     }
-    Executor executor(package_.model, request, stream_);
-    executor.set_input(reference_.input());
-    executor.forward();
+    decide(request, forward, backward, gradients);
+  }
+
+  /// Gradients jump where a rectifier or a pooling window is decided by rounding. Whether that is
+  /// all that differs is found by taking the reference's activations for granted.
+  void decide(RunRequest request,
+              const std::vector<Place>& forward,
+              const std::vector<Place>& backward,
+              std::span<Comparison> gradients) {
+    const std::vector<NodeId> deciding = deciding_nodes(graph_, request.from);
+    request.taps.insert(request.taps.end(), deciding.begin(), deciding.end());
+    std::sort(request.taps.begin(), request.taps.end());
+    request.taps.erase(std::unique(request.taps.begin(), request.taps.end()), request.taps.end());
+    const RunResult own =
+        run_model(package_.model, request, reference_.input(), reference_.targets(), stream_);
+    PinnedValues theirs;
+    PinnedValues ours;
     for (const Place& p : forward) {
-      add(p, executor.read(executor.value(p.node)), tolerances_.activation);
+      if (p.node == 0) continue;
+      theirs.emplace(p.node, reference_.read(*p.item));
+      ours.emplace(p.node, own.values.at(p.node).clone());
     }
-    if (backward.empty()) return;
-    std::vector<Executor::Unit> units;
-    for (const std::int64_t target : reference_.targets()) units.push_back({target});
-    executor.seed_units(0, units);
-    executor.backward(0);
-    for (const Place& p : backward) {
-      add(p, executor.read(executor.gradient(0, p.node)), tolerances_.gradient);
+    const RunResult at_theirs = run_pinned(request, theirs, deciding);
+    // The same detour with our own values must change nothing, or it proves nothing.
+    const RunResult at_ours = run_pinned(request, ours, {});
+    const Decisions d = compare_decisions(graph_, own.values, at_theirs.values);
+    bool explained = true;
+    for (std::size_t i = 0; i < backward.size(); ++i) {
+      const NodeId node = backward[i].node;
+      Comparison& row = gradients[i];
+      row.decided =
+          distance(at_theirs.gradients.at(node).f32(), reference_.read(*backward[i].item).f32());
+      const Distance same =
+          distance(at_ours.gradients.at(node).f32(), own.gradients.at(node).f32());
+      if (row.ok) continue;
+      row.ok = d.rectifiers_differ + d.windows_differ > 0 && agrees(same, tolerances_.gradient) &&
+               agrees(*row.decided, tolerances_.gradient);
+      row.by_rounding = row.ok;
+      explained = explained && row.ok;
+    }
+    describe(d, explained);
+  }
+
+  /// Gradients (and outputs of `deciding`) at given activations, by the nodes of this model.
+  RunResult run_pinned(const RunRequest& request,
+                       const PinnedValues& values,
+                       const std::vector<NodeId>& deciding) const {
+    const PinnedModel pinned(package_.model, values, device_of(stream_));
+    RunRequest there = request;
+    there.from = pinned.seen(request.from);
+    there.to.clear();
+    there.taps.clear();
+    for (const NodeId node : request.to) there.to.push_back(pinned.seen(node));
+    for (const NodeId node : deciding) there.taps.push_back(pinned.seen(node));
+    RunResult found =
+        run_model(pinned.model(), there, reference_.input(), reference_.targets(), stream_);
+    RunResult result;
+    for (const NodeId node : request.to) {
+      result.gradients.emplace(node, found.gradients.at(pinned.seen(node)).clone());
+    }
+    for (const NodeId node : deciding) {
+      result.values.emplace(node, std::move(found.values.at(pinned.seen(node))));
+    }
+    return result;
+  }
+
+  void describe(const Decisions& d, bool explained) {
+    const auto share = [](std::int64_t part, std::int64_t all) {
+      return std::to_string(part) + " of " + std::to_string(all);
+    };
+    const std::string counts = share(d.rectifiers_differ, d.rectifiers) + " rectifiers and " +
+                               share(d.windows_differ, d.windows) + " pooling windows";
+    if (explained) {
+      result_.rounding = "gradients differ because rounding decides " + counts +
+                         " otherwise; with the reference's decisions they agree";
+    } else {
+      result_.rounding = counts +
+                         " are decided otherwise, but gradients still differ with the reference's "
+                         "recorded activations: either not all activations are recorded, or a "
+                         "gradient is wrong";
     }
   }
 

@@ -41,7 +41,7 @@ Source weights_source(const Candidate& c) {
   source.format = "caffe";
   source.files = {c.path};
   source.tensors = std::move(model.tensors);
-  source.read = tensor_reader(file, std::move(model.places));
+  read_from(source, std::move(file), std::move(model.places));
   return source;
 }
 

@@ -7,13 +7,14 @@
 #include <unordered_map>
 
 #include "runtime/error.h"
-#include "weights/xxh64.h"
 
 namespace cutaway::weights {
 namespace {
 
 // More lines than that help nobody.
 constexpr std::size_t kMostProblems = 60;
+// Elements read, looked at and written at a time: 1 MiB, which stays in a processor's cache.
+constexpr std::int64_t kPiece = std::int64_t{1} << 18;
 
 std::string target_name(const Graph& graph, NodeId node, const ParameterSpec& spec) {
   return graph.node(node).name + " " + spec.name;
@@ -28,6 +29,14 @@ std::string quoted_patterns(const std::vector<std::string>& sources) {
   return text;
 }
 
+void add_row(ImportRow row, const ValueSummary& summary, ImportReport& report, Problems& problems) {
+  if (!summary.finite) problems.add(row.source + " for " + row.target + " is not finite");
+  row.mean = summary.mean;
+  row.deviation = summary.deviation;
+  row.checksum = summary.checksum;
+  report.rows.push_back(std::move(row));
+}
+
 }  // namespace
 
 void Problems::stop(const std::string& where, const std::string& what) const {
@@ -39,28 +48,49 @@ void Problems::stop(const std::string& where, const std::string& what) const {
   throw Error(ErrorKind::kInput, all).at(where);
 }
 
-ValueSummary summarize(std::span<const float> values) {
-  // Four sums at a time: additions in double wait for each other otherwise.
-  constexpr std::size_t kLanes = 4;
-  const auto sum_of = [&](auto&& term) {
-    double lanes[kLanes] = {};
-    std::size_t i = 0;
-    for (; i + kLanes <= values.size(); i += kLanes) {
-      for (std::size_t l = 0; l < kLanes; ++l) lanes[l] += term(double{values[i + l]});
+void Summary::add(std::span<const float> values) {
+  if (values.empty()) return;
+  if (count_ == 0) origin_ = double{values[0]};
+  // Many sums at a time: additions in double wait for each other otherwise.
+  constexpr std::size_t kLanes = 32;
+  double sums[kLanes] = {};
+  double squares[kLanes] = {};
+  const double origin = origin_;
+  std::size_t i = 0;
+  for (; i + kLanes <= values.size(); i += kLanes) {
+    for (std::size_t l = 0; l < kLanes; ++l) {
+      const double d = double{values[i + l]} - origin;
+      sums[l] += d;
+      squares[l] += d * d;
     }
-    for (; i < values.size(); ++i) lanes[0] += term(double{values[i]});
-    return lanes[0] + lanes[1] + lanes[2] + lanes[3];
-  };
-  const double count = std::max<double>(1.0, static_cast<double>(values.size()));
+  }
+  for (; i < values.size(); ++i) {
+    const double d = double{values[i]} - origin;
+    sums[0] += d;
+    squares[0] += d * d;
+  }
+  for (std::size_t l = 0; l < kLanes; ++l) {
+    sum_ += sums[l];
+    squares_ += squares[l];
+  }
+  count_ += static_cast<double>(values.size());
+  hash_.update(std::as_bytes(values));
+}
+
+ValueSummary Summary::finish() const {
+  const double count = std::max(1.0, count_);
   ValueSummary s;
-  s.mean = sum_of([](double v) { return v; }) / count;
-  const double squares = sum_of([&](double v) { return (v - s.mean) * (v - s.mean); });
-  s.deviation = std::sqrt(squares / count);
-  s.finite = std::isfinite(squares);
-  Xxh64 hash;
-  hash.update(std::as_bytes(values));
-  s.checksum = hex(hash.digest());
+  s.mean = origin_ + sum_ / count;
+  s.deviation = std::sqrt(std::max(0.0, squares_ / count - (sum_ / count) * (sum_ / count)));
+  s.finite = std::isfinite(squares_) && std::isfinite(origin_);
+  s.checksum = hex(hash_.digest());
   return s;
+}
+
+ValueSummary summarize(std::span<const float> values) {
+  Summary summary;
+  summary.add(values);
+  return summary.finish();
 }
 
 /// The matching under way.
@@ -303,43 +333,100 @@ ImportPlan::ImportPlan(const Source& source,
   Matcher(source, graph, bindings, options, problems, *this).run();
 }
 
+ImportRow ImportPlan::row_of(const Entry& entry) const {
+  ImportRow row{"", "", "", "", entry.target, to_string(entry.spec.shape), 0, 0, ""};
+  if (entry.source == kNone) {
+    row.source = "(constant)";
+    row.rule = "all " + std::to_string(entry.constant);
+    return row;
+  }
+  const SourceTensor& tensor = source_->tensors[entry.source];
+  row.source = tensor.name;
+  row.source_extents = text_of(tensor.extents);
+  row.dtype = to_string(tensor.type);
+  row.rule = describe(entry.transform);
+  return row;
+}
+
+void ImportPlan::transformed(const Entry& entry, std::span<float> to) const {
+  // Extents of one are dropped or added freely by parameter_extents; the transform sees the
+  // source's.
+  const Extents& extents = source_->tensors[entry.source].extents;
+  const auto count = static_cast<std::int64_t>(to.size());
+  const std::int64_t row = extents.empty() || count == 0 ? count : count / extents[0];
+  const std::int64_t step =
+      std::min(count, std::max<std::int64_t>(1, kPiece / std::max<std::int64_t>(1, row)) * row);
+  std::vector<float> piece(static_cast<std::size_t>(step));
+  for (std::int64_t first = 0; first < count; first += step) {
+    const auto part =
+        std::span(piece).first(static_cast<std::size_t>(std::min(step, count - first)));
+    if (!source_->read_part || !source_->read_part(entry.source, first, part)) {
+      piece.resize(to.size());
+      source_->read(entry.source, piece);
+      apply(entry.transform, extents, piece, to);
+      return;
+    }
+    apply_part(entry.transform, extents, first, part, to);
+  }
+  apply_rest(entry.transform, extents, to);
+}
+
 void ImportPlan::read(std::size_t i,
                       std::span<float> to,
                       ImportReport& report,
                       Problems& problems) const {
   const Entry& entry = entries_[i];
-  const std::string extents = to_string(entry.spec.shape);
   if (entry.missing) {
     std::fill(to.begin(), to.end(), 0.0F);
     return;
   }
-  ImportRow row{"", "", "", "", entry.target, extents, 0, 0, ""};
   if (entry.source == kNone) {
     std::fill(to.begin(), to.end(), entry.constant);
-    row.source = "(constant)";
-    row.rule = "all " + std::to_string(entry.constant);
+  } else if (entry.transform.identity()) {
+    source_->read(entry.source, to);
   } else {
-    const SourceTensor& tensor = source_->tensors[entry.source];
-    if (entry.transform.identity()) {
-      source_->read(entry.source, to);
-    } else {
-      std::vector<float> values(to.size());
-      source_->read(entry.source, values);
-      // Extents of one are dropped or added freely by parameter_extents; the transform sees the
-      // source's.
-      apply(entry.transform, tensor.extents, values, to);
-    }
-    row.source = tensor.name;
-    row.source_extents = text_of(tensor.extents);
-    row.dtype = to_string(tensor.type);
-    row.rule = describe(entry.transform);
+    std::vector<float> values(to.size());
+    source_->read(entry.source, values);
+    apply(entry.transform, source_->tensors[entry.source].extents, values, to);
   }
-  const ValueSummary summary = summarize(to);
-  if (!summary.finite) problems.add(row.source + " for " + entry.target + " is not finite");
-  row.mean = summary.mean;
-  row.deviation = summary.deviation;
-  row.checksum = summary.checksum;
-  report.rows.push_back(std::move(row));
+  add_row(row_of(entry), summarize(to), report, problems);
+}
+
+void ImportPlan::stream(std::size_t i,
+                        const std::function<void(std::span<const float>)>& put,
+                        ImportReport& report,
+                        Problems& problems) const {
+  const Entry& entry = entries_[i];
+  const std::int64_t count = entry.spec.shape.count();
+  const bool constant = entry.missing || entry.source == kNone;
+  const bool part = !constant && entry.transform.identity() && source_->read_part;
+  std::vector<float> values(
+      static_cast<std::size_t>(constant || part ? std::min(count, kPiece) : count),
+      entry.missing ? 0.0F : entry.constant);
+  Summary summary;
+  const auto pass = [&](std::span<const float> piece) {
+    summary.add(piece);
+    put(piece);
+  };
+  if (!constant && !part) {
+    transformed(entry, values);
+    for (std::int64_t first = 0; first < count; first += kPiece) {
+      pass(std::span(values).subspan(static_cast<std::size_t>(first),
+                                     static_cast<std::size_t>(std::min(kPiece, count - first))));
+    }
+  }
+  for (std::int64_t first = 0; (constant || part) && first < count; first += kPiece) {
+    const auto piece =
+        std::span(values).first(static_cast<std::size_t>(std::min(kPiece, count - first)));
+    if (part && !source_->read_part(entry.source, first, piece)) {  // then the first time already
+      values.resize(static_cast<std::size_t>(count));
+      source_->read(entry.source, values);
+      pass(values);
+      break;
+    }
+    pass(piece);
+  }
+  if (!entry.missing) add_row(row_of(entry), summary.finish(), report, problems);
 }
 
 }  // namespace cutaway::weights

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "layers/graph.h"
 #include "weights/import/report.h"
 #include "weights/import/source.h"
+#include "weights/xxh64.h"
 
 namespace cutaway::weights {
 
@@ -59,6 +61,13 @@ class ImportPlan {
   /// Reads parameter i into `to` and adds its row to the report. A value that is not finite becomes
   /// a problem.
   void read(std::size_t i, std::span<float> to, ImportReport& report, Problems& problems) const;
+  /// The same in pieces that `put` gets in order, each gone when the next comes. What is taken as it
+  /// is needs memory for a piece only; what is transposed is put together first. The file's own
+  /// checksums are left to Source::check.
+  void stream(std::size_t i,
+              const std::function<void(std::span<const float>)>& put,
+              ImportReport& report,
+              Problems& problems) const;
 
   /// The report without rows and checksum of the files.
   [[nodiscard]] const ImportReport& report() const noexcept { return report_; }
@@ -76,6 +85,9 @@ class ImportPlan {
     bool missing{false};
   };
   friend class Matcher;
+  [[nodiscard]] ImportRow row_of(const Entry& entry) const;
+  /// The whole tensor, transformed, into `to`, read in pieces where that can be done.
+  void transformed(const Entry& entry, std::span<float> to) const;
 
   const Source* source_;
   std::vector<Entry> entries_;
@@ -89,5 +101,16 @@ struct ValueSummary {
   bool finite{true};
 };
 [[nodiscard]] ValueSummary summarize(std::span<const float> values);
+
+/// The same of values that come in pieces.
+class Summary {
+ public:
+  void add(std::span<const float> values);
+  [[nodiscard]] ValueSummary finish() const;
+
+ private:
+  double count_{0}, origin_{0}, sum_{0}, squares_{0};  // of differences from the first value
+  Xxh64 hash_;
+};
 
 }  // namespace cutaway::weights

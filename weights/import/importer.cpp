@@ -48,6 +48,7 @@ Imported import_weights(const Source& source,
   Problems problems;
   const ImportPlan plan(source, graph, bindings, options, problems);
   problems.stop(where(source));
+  if (source.check) source.check();
   ImportReport report = plan.report();
   // Allocated only now that every extent has been found behind real storage.
   Parameters parameters = Parameters::zeroed(graph);
@@ -72,13 +73,17 @@ ImportReport import_into_package(const Source& source,
   header.provenance.source_file = report.source_file;
   // Takes as long as reading and writing do, so it runs beside them.
   std::future<std::string> digest = std::async(std::launch::async, digest_of, source.files);
+  std::future<void> checked = std::async(std::launch::async, [&source] {
+    if (source.check) source.check();
+  });
   std::size_t next = 0;
-  save_streamed(header, path, [&](NodeId node, std::size_t parameter, std::span<float> to) {
+  save_streamed(header, path, [&](NodeId node, std::size_t parameter, const PutValues& put) {
     check(next < plan.size() && plan.node(next) == node && plan.parameter(next) == parameter,
           "parameters of a plan in another order");
-    plan.read(next++, to, report, problems);
+    plan.stream(next++, put, report, problems);
     problems.stop(where(source));
     if (next < plan.size()) return;
+    checked.get();
     report.source_sha256 = digest.get();
     header.provenance.source_sha256 = report.source_sha256;
   });
@@ -105,9 +110,9 @@ void apply_map(const std::string& path,
     Binding binding = binding_from(path, target, value);
     binding.node = graph.find(target.substr(0, space));
     const std::vector<ParameterSpec> specs = graph.parameters(binding.node);
-    const auto spec = std::find_if(specs.begin(), specs.end(), [&](const ParameterSpec& s) {
-      return s.name == target.substr(space + 1);
-    });
+    const std::string parameter = target.substr(space + 1);
+    const auto spec = std::find_if(specs.begin(), specs.end(),
+                                   [&](const ParameterSpec& s) { return s.name == parameter; });
     if (spec == specs.end()) {
       throw Error(ErrorKind::kInput, "the node has no such parameter").at(path + ":" + target);
     }

@@ -16,6 +16,8 @@ struct KerasWeight {
   NodeId node{0};
   std::size_t parameter{0};
   std::string layer;     ///< Keras' name of the layer: "block1_conv1"
+  std::string outer;     ///< the outermost model that it is in below this one, or its own name
+  std::vector<std::string> containers{};  ///< where Keras 3 stores it: "functional", "conv2d_1"
   std::string role;      ///< "kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"
   std::size_t place{0};  ///< index among the layer's variables
   Transform transform{};
@@ -27,16 +29,11 @@ struct KerasWeight {
 struct KerasGraph {
   Graph graph;
   std::vector<KerasWeight> weights;
-  /// Keras' layers in the order of the configuration, with the class in snake case ("conv2d",
-  /// "batch_normalization"): under which names Keras 3 stores their variables.
-  struct Named {
-    std::string name, snake_class;
-  };
-  std::vector<Named> layers;
 };
 
 /// Builds the graph of a Sequential or functional model from its configuration as Keras 1 to 3
-/// write it (attribute model_config, config.json). Kernels become O x I x H x W; the features of a
+/// write it (attribute model_config, config.json). Models in it are opened: their layers keep their
+/// names, or "<model>/<layer>" where two are called the same. Kernels become O x I x H x W; the features of a
 /// fully connected layer behind a Flatten are put into C, H, W order where Keras flattened H, W, C;
 /// an activation named inside a layer is a node
 /// "<layer>_<activation>"; "same" padding that differs between the sides becomes a padding layer.

@@ -52,47 +52,54 @@ Bindings empty_bindings() {
 
 // --- onto the graph that the file itself describes -----------------------------------------------
 
-using Names = std::map<std::pair<std::string, std::string>, std::string>;  // layer, role -> tensor
+/// Tensors by layer and role, and by the outermost model, layer and role.
+struct Names {
+  std::map<std::pair<std::string, std::string>, std::string> layers;
+  std::map<std::array<std::string, 3>, std::string> inner;
+};
 
 Names named_variables(const Source& source) {
   Names names;
+  std::map<std::pair<std::string, std::string>, int> uses;
   for (const SourceTensor& t : source.tensors) {
-    if (const auto v = keras_variable(t.name)) names[{v->layer, v->role}] = t.name;
+    const auto v = keras_variable(t.name);
+    if (!v) continue;
+    names.inner[{v->layer, v->inner, v->role}] = t.name;
+    names.layers[{v->layer, v->role}] = t.name;
+    ++uses[{v->inner, v->role}];
+  }
+  // Layers of a model in a model go by their own names too, where these are the only ones.
+  for (const auto& [key, tensor] : names.inner) {
+    if (uses[{key[1], key[2]}] == 1) names.layers.try_emplace({key[1], key[2]}, tensor);
   }
   return names;
 }
 
-std::vector<std::string> sources_of(const KerasWeight& w,
-                                    Layout layout,
-                                    const Names& names,
-                                    const std::map<std::string, std::string>& containers) {
+std::vector<std::string> sources_of(const KerasWeight& w, Layout layout, const Names& names) {
   if (layout == Layout::kNamed) {
     // Keras 3 calls depthwise kernels as any others.
     const std::string other = w.role == "depthwise_kernel" ? "kernel" : w.role;
     for (const std::string& role : {w.role, other}) {
-      const auto at = names.find({w.layer, role});
-      if (at != names.end()) return {at->second};
+      const auto within = names.inner.find({w.outer, w.layer, role});
+      if (within != names.inner.end()) return {within->second};
+      const auto at = names.layers.find({w.layer, role});
+      if (w.outer == w.layer && at != names.layers.end()) return {at->second};
     }
-    return {"/" + w.layer + "/" + w.role};
+    return {"/" + w.outer + "/" + w.layer + "/" + w.role};
   }
   const std::string end = "/vars/" + std::to_string(w.place);
   // Never by the layer's own name: another layer's container may be called that.
   std::vector<std::string> all;
-  const auto at = containers.find(w.layer);
-  if (at != containers.end()) {
-    all.push_back("/layers/" + at->second + end);
-    all.push_back("/_layer_checkpoint_dependencies/" + at->second + end);
+  for (const char* group : {"/layers/", "/_layer_checkpoint_dependencies/"}) {
+    std::string path;
+    for (const std::string& container : w.containers) path += group + container;
+    all.push_back(path + end);
   }
   return all;
 }
 
 Bindings bind_own(const KerasGraph& net, Layout layout, const Names& names) {
   Bindings bindings = empty_bindings();
-  std::vector<std::string> classes;
-  for (const KerasGraph::Named& l : net.layers) classes.push_back(l.snake_class);
-  const std::vector<std::string> counted = keras3_containers(classes);
-  std::map<std::string, std::string> containers;
-  for (std::size_t i = 0; i < counted.size(); ++i) containers[net.layers[i].name] = counted[i];
   for (const KerasWeight& w : net.weights) {
     Binding binding;
     binding.node = w.node;
@@ -102,7 +109,7 @@ Bindings bind_own(const KerasGraph& net, Layout layout, const Names& names) {
     if (w.constant) {
       binding.constant = w.constant;
     } else {
-      binding.sources = sources_of(w, layout, names, containers);
+      binding.sources = sources_of(w, layout, names);
     }
     bindings.list.push_back(std::move(binding));
   }
@@ -159,9 +166,9 @@ Bindings bind_by_name(const Graph& graph, const Names& names) {
       binding.transform = keras_transform(graph, id, spec);
       const std::string role = role_of(spec.name);
       for (const std::string& name : nodes[id]) {
-        const auto at = names.find({name, role});
-        binding.sources.push_back(at != names.end() ? at->second
-                                                    : "/" + name + "/" + name + "/" + role + ":0");
+        const auto at = names.layers.find({name, role});
+        binding.sources.push_back(
+            at != names.layers.end() ? at->second : "/" + name + "/" + name + "/" + role + ":0");
       }
       bindings.list.push_back(std::move(binding));
     }
@@ -290,26 +297,30 @@ bool detect_keras_zip(std::span<const Candidate> files) {
          files[0].head.find("config.json") != std::string::npos;
 }
 
-Source read_keras_zip(std::span<const Candidate> files) {
-  if (files.size() != 1) throw Error(ErrorKind::kUsage, "Keras' files").expected("one file");
-  const BinaryFile archive = BinaryFile::open(files[0].path);
+KerasArchive keras_archive(const BinaryFile& archive) {
   const std::map<std::string, ZipMember> members = zip_directory(archive);
   const auto member = [&](const char* name) -> const ZipMember& {
     const auto at = members.find(name);
     if (at == members.end()) {
       throw Error(ErrorKind::kInput, "no " + std::string(name) + " in the archive")
-          .at(files[0].path);
+          .at(archive.path());
     }
-    check_member(archive, name, at->second);
     return at->second;
   };
   const ZipMember& config = member("config.json");
   if (config.bytes > kMostConfig)
-    throw Error(ErrorKind::kInput, "the configuration is too long").at(files[0].path);
-  auto net = std::make_shared<const KerasGraph>(
-      keras_graph(archive.text_at(config.offset, config.bytes), files[0].path + ":config.json"));
-  const ZipMember& weights = member("model.weights.h5");
-  const TemporaryCopy copy(archive, weights.offset, weights.bytes);
+    throw Error(ErrorKind::kInput, "the configuration is too long").at(archive.path());
+  check_member(archive, "config.json", config);
+  return {
+      keras_graph(archive.text_at(config.offset, config.bytes), archive.path() + ":config.json"),
+      member("model.weights.h5")};
+}
+
+Source read_keras_zip(std::span<const Candidate> files) {
+  if (files.size() != 1) throw Error(ErrorKind::kUsage, "Keras' files").expected("one file");
+  const auto archive = std::make_shared<const BinaryFile>(BinaryFile::open(files[0].path));
+  KerasArchive parts = keras_archive(*archive);
+  const TemporaryCopy copy(*archive, parts.weights.offset, parts.weights.bytes);
   vet_hdf5(copy.path());
   auto file = std::make_shared<const Hdf5File>(Hdf5File::open(copy.path()));
   const std::optional<Layout> layout = layout_of(*file);
@@ -320,7 +331,10 @@ Source read_keras_zip(std::span<const Candidate> files) {
   Source source = hdf5_source(std::move(file), "keras");
   source.files = {files[0].path};
   source.producer = "Keras 3";
-  set_bind(source, *layout, std::move(net));
+  source.check = [archive, weights = parts.weights] {
+    check_member(*archive, "model.weights.h5", weights);
+  };
+  set_bind(source, *layout, std::make_shared<const KerasGraph>(std::move(parts.net)));
   return source;
 }
 

@@ -40,7 +40,7 @@ Same same_padding(std::int64_t extent,
   return {total / 2, total - total / 2, outputs};
 }
 
-std::string named(const KerasLayer& layer) { return layer.name + " (" + layer.type + ")"; }
+std::string named(const KerasLayer& layer) { return layer.node + " (" + layer.type + ")"; }
 
 }  // namespace
 
@@ -64,7 +64,7 @@ KerasGraph KerasBuilder::run() {
                 "a model that ends in flattened maps: their order is H, W, C")
         .at(file_);
   }
-  return {std::move(graph_), std::move(weights_), layers_.all};
+  return {std::move(graph_), std::move(weights_)};
 }
 
 void KerasBuilder::complain(const std::string& what) {
@@ -163,6 +163,8 @@ void KerasBuilder::take(
   weight.node = node;
   weight.parameter = parameter;
   weight.layer = current_->name;
+  weight.outer = current_->outer;
+  weight.containers = current_->containers;
   weight.role = role;
   weight.place = place;
   weight.transform = std::move(transform);
@@ -172,8 +174,13 @@ void KerasBuilder::take(
 void KerasBuilder::build(const KerasLayer& layer) {
   current_ = &layer;
   if (layer.type == "InputLayer") {
-    if (nodes_.size() != 0) throw Error(ErrorKind::kUnsupported, "several inputs").at(file_);
-    nodes_[layer.name] = 0;
+    if (nodes_.size() != 0) {
+      throw Error(ErrorKind::kUnsupported, "several inputs: '" + layer.node + "' is the second")
+          .at(file_)
+          .hint("save the part you want as a model of its own: keras.Model(model.inputs[0], "
+                "model.get_layer(NAME).output).save(FILE)");
+    }
+    nodes_[layer.id] = 0;
     const char* name = layer.config->contains("batch_shape") ? "batch_shape" : "batch_input_shape";
     const auto at = layer.config->find(name);
     std::vector<std::int64_t> e;
@@ -205,14 +212,14 @@ void KerasBuilder::build(const KerasLayer& layer) {
       break;
     }
     graph_ = Graph(last_ ? Shape{1, e[2], e[0], e[1]} : Shape{1, e[0], e[1], e[2]});
-    if (layer.name != "input") graph_.alias(layer.name, 0);
+    if (layer.node != "input") graph_.alias(layer.node, 0);
     return;
   }
   std::vector<NodeId> in;
   for (const std::string& input : layer.inputs) in.push_back(nodes_.at(input));
   if (in.empty())
-    throw Error(ErrorKind::kInput, "layer '" + layer.name + "' has no input").at(file_);
-  nodes_[layer.name] = build_one(layer, in);
+    throw Error(ErrorKind::kInput, "layer '" + layer.node + "' has no input").at(file_);
+  nodes_[layer.id] = build_one(layer, in);
 }
 
 NodeId KerasBuilder::build_one(const KerasLayer& layer, const std::vector<NodeId>& in) {
@@ -227,16 +234,16 @@ NodeId KerasBuilder::build_one(const KerasLayer& layer, const std::vector<NodeId
   if (type == "Flatten") return flatten(layer, in[0]);
   if (type == "ReLU" || type == "LeakyReLU") return relu(layer, in[0]);
   if (type == "Add" || type == "Concatenate") return join(layer, in);
-  if (type == "Activation") return activation(layer, layer.name, in[0], true);
-  if (type == "Softmax") return add(layer.name, std::make_shared<Softmax>(), {in[0]});
+  if (type == "Activation") return activation(layer, layer.node, in[0], true);
+  if (type == "Softmax") return add(layer.node, std::make_shared<Softmax>(), {in[0]});
   if (type == "GlobalAveragePooling2D")
-    return add(layer.name, std::make_shared<GlobalAveragePool>(), {in[0]});
+    return add(layer.node, std::make_shared<GlobalAveragePool>(), {in[0]});
   if (type == "GlobalMaxPooling2D")
-    return add(layer.name, std::make_shared<GlobalMaxPool>(), {in[0]});
+    return add(layer.node, std::make_shared<GlobalMaxPool>(), {in[0]});
   if (type == "Dropout" || type == "SpatialDropout2D") {
     const double rate = number(layer.config->contains("p") ? "p" : "rate", 0.5);
     const NodeId node =
-        add(layer.name, std::make_shared<Dropout>(static_cast<float>(rate)), {in[0]});
+        add(layer.node, std::make_shared<Dropout>(static_cast<float>(rate)), {in[0]});
     if (hwc_.contains(in[0])) hwc_[node] = hwc_[in[0]];
     return node;
   }
@@ -259,7 +266,7 @@ NodeId KerasBuilder::activation(const KerasLayer& layer,
     if (kind != "linear") complain("activation " + kind);
     return in;
   }
-  const NodeId node = add(own_node ? name : layer.name + "_" + kind, std::move(made), {in});
+  const NodeId node = add(own_node ? name : layer.node + "_" + kind, std::move(made), {in});
   if (hwc_.contains(in)) hwc_[node] = hwc_[in];
   return node;
 }
@@ -292,7 +299,7 @@ NodeId KerasBuilder::conv(const KerasLayer& layer, NodeId in, bool depthwise) {
       pad_h = static_cast<std::int32_t>(rows.before);
       pad_w = static_cast<std::int32_t>(columns.before);
     } else {
-      in = add(layer.name + "_pad",
+      in = add(layer.node + "_pad",
                std::make_shared<Pad>(rows.before, rows.after, columns.before, columns.after,
                                      kernels::PadMode::kZero),
                {in});
@@ -303,14 +310,14 @@ NodeId KerasBuilder::conv(const KerasLayer& layer, NodeId in, bool depthwise) {
   const kernels::ConvGeometry g{kernel.first, kernel.second, stride_h,
                                 stride_w,     pad_h,         pad_w,
                                 dilation_h,   dilation_w,    static_cast<std::int32_t>(groups)};
-  const NodeId node = add(layer.name, std::make_shared<Conv>(channels, g, bias), {in});
+  const NodeId node = add(layer.node, std::make_shared<Conv>(channels, g, bias), {in});
   // H x W x I x O, and for depthwise kernels H x W x I x multiplier.
   Transform t;
   t.axes = depthwise ? std::vector<std::size_t>{2, 3, 0, 1} : std::vector<std::size_t>{3, 2, 0, 1};
   take(node, 0, depthwise ? "depthwise_kernel" : "kernel", 0, t);
   if (depthwise) weights_.back().also = {{x.c, multiplier, kernel.first, kernel.second}};
   if (bias) take(node, 1, "bias", 1);
-  return activation(layer, layer.name, node, false);
+  return activation(layer, layer.node, node, false);
 }
 
 NodeId KerasBuilder::dense(const KerasLayer& layer, NodeId in) {
@@ -322,13 +329,13 @@ NodeId KerasBuilder::dense(const KerasLayer& layer, NodeId in) {
   const bool old = layer.config->contains("output_dim");
   const std::int64_t units = integer(old ? "output_dim" : "units", 1, 1, 1 << 24);
   const bool bias = flag(old ? "bias" : "use_bias", true);
-  const NodeId node = add(layer.name, std::make_shared<Dense>(units, bias), {in});
+  const NodeId node = add(layer.node, std::make_shared<Dense>(units, bias), {in});
   Transform t;
   t.axes = {1, 0};
   if (hwc_.contains(in)) t.hwc = hwc_[in];
   take(node, 0, "kernel", 0, t);
   if (bias) take(node, 1, "bias", 1);
-  return activation(layer, layer.name, node, false);
+  return activation(layer, layer.node, node, false);
 }
 
 NodeId KerasBuilder::batch_norm(const KerasLayer& layer, NodeId in) {
@@ -343,7 +350,7 @@ NodeId KerasBuilder::batch_norm(const KerasLayer& layer, NodeId in) {
   }
   const bool scale = flag("scale", true);
   const bool center = flag("center", true);
-  const NodeId node = add(layer.name, std::make_shared<BatchNorm>(number("epsilon", 1e-3)), {in});
+  const NodeId node = add(layer.node, std::make_shared<BatchNorm>(number("epsilon", 1e-3)), {in});
   Transform t;
   if (hwc_.contains(in)) t.hwc = hwc_[in];
   std::size_t place = 0;
@@ -378,7 +385,7 @@ NodeId KerasBuilder::pool(const KerasLayer& layer, NodeId in, bool maximum) {
     if (maximum) return std::make_shared<MaxPool>(g, ceil_mode);
     return std::make_shared<AveragePool>(g, ceil_mode, false);  // TensorFlow counts no padding
   };
-  if (padding == "valid") return add(layer.name, make(false), {in});
+  if (padding == "valid") return add(layer.node, make(false), {in});
   if (padding != "same") complain("padding " + padding);
   const Same rows = same_padding(x.h, kernel_h, stride_h, 1);
   const Same columns = same_padding(x.w, kernel_w, stride_w, 1);
@@ -389,7 +396,7 @@ NodeId KerasBuilder::pool(const KerasLayer& layer, NodeId in, bool maximum) {
   for (const bool ceil_mode : {false, true}) {
     const Shape y = pooled_shape(x, g, ceil_mode);
     if (y.h == rows.outputs && y.w == columns.outputs)
-      return add(layer.name, make(ceil_mode), {in});
+      return add(layer.node, make(ceil_mode), {in});
   }
   complain("\"same\" pooling of these extents");
   return in;
@@ -418,7 +425,7 @@ NodeId KerasBuilder::zero_padding(const KerasLayer& layer, NodeId in) {
     complain("padding of this form");
     return in;
   }
-  return add(layer.name,
+  return add(layer.node,
              std::make_shared<Pad>(sides[0], sides[1], sides[2], sides[3], kernels::PadMode::kZero),
              {in});
 }
@@ -428,7 +435,7 @@ NodeId KerasBuilder::flatten(const KerasLayer& layer, NodeId in) {
   // Keras flattens H, W, C: where the data are so, and also where they are not, if the layer knows
   // of it.
   const bool told = layer.config->contains("data_format") && !channels_last(layer);
-  const NodeId node = add(layer.name, std::make_shared<Flatten>(), {in});
+  const NodeId node = add(layer.node, std::make_shared<Flatten>(), {in});
   if ((last_ || told) && x.plane() > 1 && x.c > 1) hwc_[node] = {x.h, x.w, x.c};
   return node;
 }
@@ -447,7 +454,7 @@ NodeId KerasBuilder::relu(const KerasLayer& layer, NodeId in) {
   } else if (most > 0 && std::isfinite(most)) {
     made = std::make_shared<Clip>(0.0, most);
   }
-  const NodeId node = add(layer.name, std::move(made), {in});
+  const NodeId node = add(layer.node, std::move(made), {in});
   if (hwc_.contains(in)) hwc_[node] = hwc_[in];
   return node;
 }
@@ -456,13 +463,13 @@ NodeId KerasBuilder::join(const KerasLayer& layer, const std::vector<NodeId>& in
   for (const NodeId input : in) {
     if (hwc_.contains(input)) complain("joining of flattened maps");
   }
-  if (layer.type == "Add") return add(layer.name, std::make_shared<Add>(), in);
+  if (layer.type == "Add") return add(layer.node, std::make_shared<Add>(), in);
   const std::int64_t axis = integer("axis", -1, -8, 8);
   const bool vector = graph_.node(in[0]).shape.plane() == 1;
   const bool channels = (axis == -1 && (last_ || vector)) ||
                         (last_ ? axis == 3 : axis == 1 || axis == -3) || (vector && axis == 1);
   if (!channels) complain("concatenation along another axis than the channels");
-  return add(layer.name, std::make_shared<Concat>(), in);
+  return add(layer.node, std::make_shared<Concat>(), in);
 }
 
 }  // namespace cutaway::weights

@@ -48,9 +48,13 @@ std::optional<KerasVariable> keras_variable(const std::string& dataset) {
   const std::size_t last = path.rfind('/');
   if (first == std::string::npos || first == 0) return std::nullopt;
   const std::string leaf = stem(path.substr(last + 1));
+  const std::size_t group = path.rfind('/', last - 1);
+  const std::string inner = path.substr(group == std::string::npos ? 0 : group + 1,
+                                        last - (group == std::string::npos ? 0 : group + 1));
   for (const auto& [end, role] : kRoles) {
     const std::string e = end;
-    if (leaf == e || leaf.ends_with("_" + e)) return KerasVariable{path.substr(0, first), role};
+    if (leaf == e || leaf.ends_with("_" + e))
+      return KerasVariable{path.substr(0, first), role, inner};
   }
   return std::nullopt;
 }

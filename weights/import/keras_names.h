@@ -10,6 +10,7 @@ namespace cutaway::weights {
 struct KerasVariable {
   std::string layer;  ///< "block1_conv1"
   std::string role;   ///< "kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"
+  std::string inner;  ///< the group that holds the variable: of a model in a model, the layer in it
 };
 
 /// "/model_weights/block1_conv1/block1_conv1/kernel:0", "/block1_conv1/block1_conv1_W_1:0" and

@@ -270,10 +270,11 @@ void convert(std::uint32_t type, std::span<const std::byte> from, std::span<floa
 std::int64_t MatValue::count() const { return count_of(extents); }
 
 void MatValue::read(std::span<float> to) const {
-  if (kind != Kind::kNumbers || data == nullptr ||
+  if (kind != Kind::kNumbers || (data == nullptr && !reader) ||
       static_cast<std::int64_t>(to.size()) != count()) {
     throw Error(ErrorKind::kInput, "numbers expected").at(name);
   }
+  if (reader) return reader(to);
   const std::size_t width = width_of(type);
   std::vector<std::byte> piece(std::min(kPiece, to.size() * width));
   for (std::size_t done = 0; done < to.size();) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,6 +27,7 @@ struct MatValue {
   std::uint64_t offset{0}, bytes{0};
   std::uint8_t type{0};  ///< of the stored numbers (MAT-file format, table 1-1)
   std::shared_ptr<const BinaryFile> data;
+  std::function<void(std::span<float>)> reader{};  ///< kNumbers that lie elsewhere: reads them
 
   [[nodiscard]] std::int64_t count() const;
   /// The numbers as float32, in the stored order (first index fastest). Throws kInput for anything

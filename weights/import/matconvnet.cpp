@@ -1,323 +1,280 @@
 #include <algorithm>
 #include <map>
+#include <set>
 
-#include "layers/average_pool.h"
-#include "layers/conv.h"
-#include "layers/dropout.h"
-#include "layers/leaky_relu.h"
-#include "layers/lrn.h"
-#include "layers/max_pool.h"
-#include "layers/pad.h"
-#include "layers/relu.h"
-#include "layers/softmax.h"
 #include "runtime/error.h"
 #include "weights/import/import_plan.h"
 #include "weights/import/mat_file.h"
+#include "weights/import/mat_hdf5.h"
+#include "weights/import/matconvnet_layers.h"
 #include "weights/import/readers.h"
 
 namespace cutaway::weights {
 namespace {
 
-constexpr std::int64_t kMostWindow = 1024;
 constexpr std::size_t kMostLabels = 1'000'000;
+constexpr std::size_t kMostLayers = 20'000;
 
-/// A parameter and the value that it is.
-struct Tap {
-  NodeId node{0};
-  std::size_t parameter{0};
-  std::string tensor;
-  bool filters{false};
+// --- what surrounds the net
+// ------------------------------------------------------------------------
+
+const MatValue* normalization(const MatValue& meta) {
+  const MatValue* n = meta.field("normalization");
+  return n != nullptr ? n : (meta.field("imageSize") != nullptr ? &meta : nullptr);
+}
+
+Shape input_shape(const MatValue& meta, const std::string& file) {
+  const MatValue* n = normalization(meta);
+  const MatValue* size = n == nullptr ? nullptr : n->field("imageSize");
+  const auto wrong = [&](const char* what) {
+    return Error(ErrorKind::kInput, what).at(file).expected("meta.normalization.imageSize");
+  };
+  if (size == nullptr) throw wrong("the file does not say how large the input is");
+  const std::vector<float> v = size->numbers(8);
+  if (v.size() < 2) throw wrong("imageSize");
+  for (const float x : v) {
+    if (!(x >= 1 && x <= 1 << 20)) throw wrong("imageSize");
+  }
+  return {1, v.size() > 2 ? static_cast<std::int64_t>(v[2]) : 3, static_cast<std::int64_t>(v[0]),
+          static_cast<std::int64_t>(v[1])};
+}
+
+std::optional<Preprocess> preprocess(const MatValue& meta, const Graph& graph) {
+  const MatValue* n = normalization(meta);
+  const MatValue* mean = n == nullptr ? nullptr : n->field("averageImage");
+  const Shape s = graph.node(0).shape;
+  if (mean == nullptr || mean->kind != MatValue::Kind::kNumbers || (s.c != 3 && s.c != 1))
+    return std::nullopt;
+  Preprocess p;
+  p.order = s.c == 1 ? ColorOrder::kGray : ColorOrder::kRgb;
+  const std::vector<float> values = mean->numbers(std::size_t{1} << 24);
+  const auto channels = static_cast<std::size_t>(s.c);
+  if (values.empty() || values.size() % channels != 0) return std::nullopt;
+  const std::size_t plane = values.size() / channels;
+  for (std::size_t c = 0; c < channels; ++c) {
+    double sum = 0;
+    for (std::size_t i = 0; i < plane; ++i) sum += double{values[c * plane + i]};
+    p.mean[c] = static_cast<float>(sum / static_cast<double>(plane));
+  }
+  p.resize = ResizeRule::kWarp;
+  p.width = static_cast<std::int32_t>(s.w);
+  p.height = static_cast<std::int32_t>(s.h);
+  p.interpolation = mat_text(*n, "interpolation") == "bicubic" ? Interpolation::kCubicMatlab
+                                                               : Interpolation::kBilinearMatlab;
+  return p;
+}
+
+std::vector<std::string> labels(const MatValue& meta, const Graph& graph) {
+  const MatValue* classes = meta.field("classes");
+  const MatValue* texts = classes == nullptr ? nullptr : classes->field("description");
+  std::vector<std::string> all;
+  if (texts == nullptr || texts->kind != MatValue::Kind::kCell || texts->cells.size() > kMostLabels)
+    return all;
+  for (const MatValue& t : texts->cells) all.push_back(t.text);
+  if (static_cast<std::int64_t>(all.size()) != graph.node(graph.last()).shape.c) all.clear();
+  return all;
+}
+
+// --- SimpleNN: a chain of layers as vl_simplenn runs it
+// -----------------------------------------------
+
+NodeId simple_layer(MatBuilder& b, NodeId in, const MatValue& layer) {
+  const std::string type = mat_text(layer, "type");
+  const std::string given = mat_text(layer, "name");
+  const std::string name = given.empty() ? "layer" + std::to_string(b.graph().size()) : given;
+  b.begin(name, type, layer);
+  // `weights`, or the `filters` and `biases` of older files.
+  const MatValue* weights = layer.field("weights");
+  const auto weight = [&](std::size_t i) -> const MatValue* {
+    if (weights == nullptr || weights->kind != MatValue::Kind::kCell) return nullptr;
+    return i < weights->cells.size() ? &weights->cells[i] : nullptr;
+  };
+  if (type == "conv") {
+    const bool cell = weight(0) != nullptr;
+    return b.conv(in, {cell ? weight(0) : layer.field("filters"), name + "/filters"},
+                  {cell ? weight(1) : layer.field("biases"), name + "/biases"});
+  }
+  if (type == "bnorm") {
+    return b.batch_norm(in, {weight(0), name + "/gains"}, {weight(1), name + "/biases"},
+                        {weight(2), name + "/moments"});
+  }
+  if (type == "pool") return b.pool(in, "pool");
+  if (type == "relu") return b.relu(in);
+  if (type == "normalize" || type == "lrn") return b.lrn(in);
+  if (type == "softmax" || type == "softmaxloss") return b.softmax(in);
+  if (type == "dropout") return b.dropout(in);
+  b.complain("this type of layer is not supported");
+  return in;
+}
+
+// --- DagNN: layers that name their inputs, outputs and parameters
+// -------------------------------------
+
+using Fields = std::map<std::string, MatValue>;
+
+const MatValue* field_of(const Fields& fields, const char* name) {
+  const auto at = fields.find(name);
+  return at == fields.end() ? nullptr : &at->second;
+}
+
+std::string text_of(const Fields& fields, const char* name) {
+  const MatValue* v = field_of(fields, name);
+  return v != nullptr && v->kind == MatValue::Kind::kText ? v->text : std::string();
+}
+
+/// A cell array of texts, or one text.
+std::vector<std::string> texts_of(const Fields& fields, const char* name) {
+  const MatValue* v = field_of(fields, name);
+  std::vector<std::string> all;
+  if (v != nullptr && v->kind == MatValue::Kind::kText) all.push_back(v->text);
+  if (v != nullptr && v->kind == MatValue::Kind::kCell) {
+    for (const MatValue& cell : v->cells) all.push_back(cell.text);
+  }
+  return all;
+}
+
+struct DagLayer {
+  std::string name, type;
+  std::vector<std::string> inputs, outputs, parameters;
+  const MatValue* block{};
 };
 
-/// A chain of layers as vl_simplenn runs it.
-class Chain {
+class Dag {
  public:
-  Chain(const MatValue& layers, const MatValue* meta, const std::string& file)
-      : layers_(layers), meta_(meta), file_(file), graph_(input_shape()) {}
-
-  void build(Source& source) {
-    for (const MatValue& layer : layers_.cells) add(layer);
-    if (!complaints_.empty()) {
-      std::string all =
-          std::to_string(complaints_.size()) + " thing(s) in this net that are not supported:";
-      for (const std::string& line : complaints_) all += "\n  " + line;
-      throw Error(ErrorKind::kUnsupported, all).at(file_);
+  Dag(const MatValue& layers, const MatValue* parameters, const std::string& file) : file_(file) {
+    nothing_.kind = MatValue::Kind::kStruct;
+    if (layers.structs.empty() || layers.structs.size() > kMostLayers) fail("number of layers");
+    for (const Fields& fields : layers.structs) {
+      DagLayer layer{text_of(fields, "name"),    text_of(fields, "type"),
+                     texts_of(fields, "inputs"), texts_of(fields, "outputs"),
+                     texts_of(fields, "params"), field_of(fields, "block")};
+      if (layer.type.starts_with("dagnn.")) layer.type = layer.type.substr(6);
+      if (layer.block == nullptr || layer.block->kind != MatValue::Kind::kStruct)
+        layer.block = &nothing_;
+      layers_.push_back(std::move(layer));
     }
-    if (graph_.size() < 2) throw Error(ErrorKind::kInput, "the net has no layers").at(file_);
-    source.graph = graph_;
-    source.preprocess = preprocess();
-    source.labels = labels();
-    source.tensors = std::move(tensors_);
-    source.read = [values = std::move(values_)](std::size_t i, std::span<float> to) {
-      values[i].read(to);
-    };
-    source.bind = [taps = std::move(taps_)](const Graph& graph, const std::string&) {
-      Bindings bindings;
-      for (const Tap& tap : taps) {
-        if (tap.node >= graph.size()) continue;
-        Binding binding;
-        binding.node = tap.node;
-        binding.parameter = tap.parameter;
-        binding.sources = {tap.tensor};
-        // MATLAB's H x W x C x K is K x C x W x H when the last index runs fastest.
-        if (tap.filters) binding.transform.axes = {0, 1, 3, 2};
-        bindings.list.push_back(std::move(binding));
-      }
-      return bindings;
-    };
+    if (parameters == nullptr || parameters->kind != MatValue::Kind::kStruct) return;
+    for (const Fields& fields : parameters->structs) {
+      const MatValue* value = field_of(fields, "value");
+      if (value != nullptr) values_[text_of(fields, "name")] = value;
+    }
+  }
+
+  void build(MatBuilder& b, Source& source) {
+    const std::vector<std::size_t> order = needed();
+    std::map<std::string, NodeId> variables{{input_, 0}};
+    for (const std::size_t i : order) {
+      const DagLayer& layer = layers_[i];
+      std::vector<NodeId> in;
+      for (const std::string& name : layer.inputs) in.push_back(variables.at(name));
+      b.begin(layer.name, layer.type, *layer.block);
+      variables[layer.outputs[0]] = node_of(b, layer, in);
+    }
+    b.stop();
+    // Parameters of losses and of other heads are named as such; what nothing names is an error.
+    std::vector<Exemption> unused;
+    const std::set<std::size_t> built(order.begin(), order.end());
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (built.contains(i)) continue;
+      for (const std::string& name : layers_[i].parameters)
+        unused.push_back({name, "of " + layers_[i].name + ", which the output does not need"});
+    }
+    for (const auto& [name, value] : values_) {
+      if (!b.took(name) && value->kind == MatValue::Kind::kNumbers) b.add_unused({value, name});
+    }
+    b.finish(source, std::move(unused));
   }
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
     throw Error(ErrorKind::kInput, what).at(file_);
   }
-  void complain(const std::string& what) {
-    complaints_.push_back(name_ + " (" + type_ + "): " + what);
+
+  static bool is_loss(const DagLayer& layer) {
+    return layer.type == "Loss" || layer.type.ends_with("Loss");
   }
 
-  const MatValue* normalization() const {
-    if (meta_ == nullptr) return nullptr;
-    const MatValue* n = meta_->field("normalization");
-    return n != nullptr ? n : (meta_->field("imageSize") != nullptr ? meta_ : nullptr);
-  }
-
-  Shape input_shape() const {
-    const MatValue* n = normalization();
-    const MatValue* size = n == nullptr ? nullptr : n->field("imageSize");
-    if (size == nullptr) {
-      throw Error(ErrorKind::kInput, "the file does not say how large the input is")
-          .at(file_)
-          .expected("meta.normalization.imageSize");
+  /// The layers that the output depends on, inputs first. The output is what the last layer that is
+  /// no loss makes; the input the one variable that no layer makes.
+  std::vector<std::size_t> needed() {
+    std::map<std::string, std::size_t> makers;
+    std::size_t last = layers_.size();
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (is_loss(layers_[i])) continue;
+      if (layers_[i].outputs.size() != 1 || layers_[i].inputs.empty())
+        fail("layer '" + layers_[i].name + "' without inputs, or not with one output");
+      if (!makers.emplace(layers_[i].outputs[0], i).second)
+        fail("two layers make '" + layers_[i].outputs[0] + "'");
+      last = i;
     }
-    const std::vector<float> v = size->numbers(8);
-    if (v.size() < 2) fail("imageSize");
-    for (const float x : v) {
-      if (!(x >= 1 && x <= 1 << 20)) fail("imageSize");
-    }
-    return {1, v.size() > 2 ? static_cast<std::int64_t>(v[2]) : 3, static_cast<std::int64_t>(v[0]),
-            static_cast<std::int64_t>(v[1])};
-  }
-
-  static std::string text_of(const MatValue& layer, const char* name) {
-    const MatValue* v = layer.field(name);
-    return v != nullptr && v->kind == MatValue::Kind::kText ? v->text : std::string();
-  }
-
-  /// A setting of one, two or four numbers, spread over `count`.
-  std::vector<std::int64_t> spread(const MatValue& layer,
-                                   const char* name,
-                                   std::size_t count,
-                                   std::int64_t otherwise,
-                                   std::int64_t least) {
-    const MatValue* v = layer.field(name);
-    std::vector<std::int64_t> all;
-    if (v != nullptr && v->kind == MatValue::Kind::kNumbers) {
-      for (const float x : v->numbers(8)) {
-        if (!(x >= static_cast<float>(least) && x <= kMostWindow)) {
-          complain(std::string(name) + " out of range");
-          return std::vector<std::int64_t>(count, otherwise);
+    if (last == layers_.size()) fail("a net of losses only");
+    enum class State : std::uint8_t { kNew, kOpen, kDone };
+    std::vector<State> states(layers_.size(), State::kNew);
+    std::vector<std::size_t> order, stack{last};
+    while (!stack.empty()) {
+      const std::size_t i = stack.back();
+      if (states[i] == State::kNew) {
+        states[i] = State::kOpen;
+        for (auto name = layers_[i].inputs.rbegin(); name != layers_[i].inputs.rend(); ++name) {
+          const auto maker = makers.find(*name);
+          if (maker == makers.end()) {
+            take_input(*name);
+          } else if (states[maker->second] == State::kOpen) {
+            fail("the layers form a circle at '" + *name + "'");
+          } else if (states[maker->second] == State::kNew) {
+            stack.push_back(maker->second);
+          }
         }
-        all.push_back(static_cast<std::int64_t>(x));
+        continue;
       }
+      stack.pop_back();
+      if (states[i] == State::kOpen) order.push_back(i);
+      states[i] = State::kDone;
     }
-    if (all.empty()) all = {otherwise};
-    if (all.size() == 1) all.assign(count, all[0]);
-    if (all.size() == 2 && count == 4) all = {all[0], all[0], all[1], all[1]};
-    if (all.size() != count) {
-      complain(std::string(name) + " with " + std::to_string(all.size()) + " numbers");
-      all.assign(count, otherwise);
+    if (input_.empty()) fail("a net without input");
+    return order;
+  }
+
+  void take_input(const std::string& name) {
+    if (input_.empty() || input_ == name) {
+      input_ = name;
+      return;
     }
-    return all;
+    throw Error(ErrorKind::kUnsupported, "several inputs: '" + input_ + "' and '" + name + "'")
+        .at(file_)
+        .expected("one");
   }
 
-  void add(const MatValue& layer) {
-    type_ = text_of(layer, "type");
-    name_ = text_of(layer, "name");
-    if (name_.empty()) name_ = "layer" + std::to_string(graph_.size());
-    if (type_ == "conv") return conv(layer);
-    if (type_ == "pool") return pool(layer);
-    if (type_ == "relu") return relu(layer);
-    if (type_ == "normalize" || type_ == "lrn") return lrn(layer);
-    if (type_ == "softmax" || type_ == "softmaxloss") return append(std::make_shared<Softmax>());
-    if (type_ == "dropout") {
-      const MatValue* rate = layer.field("rate");
-      const float r =
-          rate != nullptr && rate->kind == MatValue::Kind::kNumbers && rate->count() == 1
-              ? rate->numbers(1)[0]
-              : 0.5f;
-      return append(std::make_shared<Dropout>(r));
+  MatParameter parameter(const DagLayer& layer, std::size_t i) const {
+    if (i >= layer.parameters.size()) return {};
+    const auto at = values_.find(layer.parameters[i]);
+    return {at == values_.end() ? nullptr : at->second, layer.parameters[i]};
+  }
+
+  NodeId node_of(MatBuilder& b, const DagLayer& layer, const std::vector<NodeId>& in) const {
+    if (layer.type == "Conv") return b.conv(in[0], parameter(layer, 0), parameter(layer, 1));
+    if (layer.type == "BatchNorm") {
+      return b.batch_norm(in[0], parameter(layer, 0), parameter(layer, 1), parameter(layer, 2));
     }
-    complain("this type of layer is not supported");
+    if (layer.type == "Pooling") return b.pool(in[0], "poolSize");
+    if (layer.type == "ReLU") return b.relu(in[0]);
+    if (layer.type == "LRN") return b.lrn(in[0]);
+    if (layer.type == "DropOut") return b.dropout(in[0]);
+    if (layer.type == "SoftMax") return b.softmax(in[0]);
+    if (layer.type == "Sum") return b.sum(in);
+    if (layer.type == "Concat") return b.concat(in);
+    b.complain("this type of layer is not supported");
+    return in[0];
   }
 
-  void append(LayerPtr layer) {
-    try {
-      graph_.add(name_, std::move(layer));
-    } catch (const Error& error) {
-      throw error.located(file_);
-    }
-  }
-
-  /// `weights`, or the `filters` and `biases` of older files.
-  std::pair<const MatValue*, const MatValue*> weights_of(const MatValue& layer) const {
-    const MatValue* weights = layer.field("weights");
-    if (weights != nullptr && weights->kind == MatValue::Kind::kCell && !weights->cells.empty()) {
-      return {weights->cells.data(), weights->cells.size() > 1 ? &weights->cells[1] : nullptr};
-    }
-    return {layer.field("filters"), layer.field("biases")};
-  }
-
-  void take(const MatValue& value, std::size_t parameter, const char* role, Extents extents) {
-    const std::string tensor = name_ + "/" + role;
-    tensors_.push_back(
-        {tensor, std::move(extents), value.type == 9 ? ElementType::kF64 : ElementType::kF32});
-    values_.push_back(value);
-    taps_.push_back({graph_.last(), parameter, tensor, parameter == 0});
-  }
-
-  void conv(const MatValue& layer) {
-    const auto [filters, biases] = weights_of(layer);
-    if (filters == nullptr || filters->kind != MatValue::Kind::kNumbers ||
-        filters->extents.size() > 4) {
-      return complain("a convolution without filters");
-    }
-    Extents e = filters->extents;  // H W C K; MATLAB drops trailing ones
-    e.resize(4, 1);
-    const Shape x = graph_.node(graph_.last()).shape;
-    if (e[2] < 1 || x.c % e[2] != 0 || e[0] > kMostWindow || e[1] > kMostWindow || e[0] < 1 ||
-        e[1] < 1 || e[3] < 1) {
-      return complain("filters that do not fit " + std::to_string(x.c) + " channels");
-    }
-    const bool bias =
-        biases != nullptr && biases->kind == MatValue::Kind::kNumbers && biases->count() > 0;
-    if (bias && biases->count() != e[3]) return complain("number of biases");
-    const auto stride = spread(layer, "stride", 2, 1, 1);
-    auto pad = spread(layer, "pad", 4, 0, 0);
-    const auto dilate = spread(layer, "dilate", 2, 1, 1);
-    if (pad[0] != pad[1] || pad[2] != pad[3]) {
-      const std::string own = name_;
-      name_ += "_pad";
-      append(std::make_shared<Pad>(pad[0], pad[1], pad[2], pad[3], kernels::PadMode::kZero));
-      name_ = own;
-      pad = {0, 0, 0, 0};
-    }
-    const auto n = [](std::int64_t v) { return static_cast<std::int32_t>(v); };
-    append(std::make_shared<Conv>(
-        e[3],
-        kernels::ConvGeometry{n(e[0]), n(e[1]), n(stride[0]), n(stride[1]), n(pad[0]), n(pad[2]),
-                              n(dilate[0]), n(dilate[1]), n(x.c / e[2])},
-        bias));
-    take(*filters, 0, "filters", {e[3], e[2], e[1], e[0]});
-    if (bias) take(*biases, 1, "biases", {e[3]});
-  }
-
-  void pool(const MatValue& layer) {
-    const Shape x = graph_.node(graph_.last()).shape;
-    const auto size = spread(layer, "pool", 2, 1, 1);
-    const auto stride = spread(layer, "stride", 2, 1, 1);
-    const auto pad = spread(layer, "pad", 4, 0, 0);
-    const std::string method = text_of(layer, "method");
-    if (!method.empty() && method != "max" && method != "avg")
-      return complain("pooling by " + method);
-    const auto n = [](std::int64_t v) { return static_cast<std::int32_t>(v); };
-    const kernels::PoolGeometry g{n(size[0]),   n(size[1]), n(stride[0]),
-                                  n(stride[1]), n(pad[0]),  n(pad[2])};
-    const std::int64_t rows = (x.h + pad[0] + pad[1] - size[0]) / stride[0] + 1;
-    const std::int64_t columns = (x.w + pad[2] + pad[3] - size[1]) / stride[1] + 1;
-    // Padding takes no part in pooling here, so its far side only decides how many windows there
-    // are.
-    for (const bool ceil_mode : {false, true}) {
-      const Shape y = pooled_shape(x, g, ceil_mode);
-      if (y.h != rows || y.w != columns) continue;
-      if (method == "avg") return append(std::make_shared<AveragePool>(g, ceil_mode, false));
-      return append(std::make_shared<MaxPool>(g, ceil_mode));
-    }
-    complain("pooling with this padding");
-  }
-
-  void relu(const MatValue& layer) {
-    const MatValue* leak = layer.field("leak");
-    const bool given =
-        leak != nullptr && leak->kind == MatValue::Kind::kNumbers && leak->count() == 1;
-    const double slope = given ? double{leak->numbers(1)[0]} : 0.0;
-    if (slope > 0 && slope <= 1) return append(std::make_shared<LeakyRelu>(slope));
-    if (slope != 0) return complain("a leak outside 0 to 1");
-    append(std::make_shared<Relu>());
-  }
-
-  void lrn(const MatValue& layer) {
-    const MatValue* param = layer.field("param");
-    const std::vector<float> p =
-        param != nullptr && param->kind == MatValue::Kind::kNumbers && param->count() == 4
-            ? param->numbers(4)
-            : std::vector<float>{};
-    if (p.size() != 4 || !(p[0] >= 1 && p[0] <= 255)) return complain("param");
-    // Their alpha stands before the sum, ours is divided by the number of channels in it.
-    append(std::make_shared<Lrn>(
-        kernels::LrnParameters{static_cast<std::int32_t>(p[0]), p[2] * p[0], p[3], p[1]}));
-  }
-
-  std::optional<Preprocess> preprocess() const {
-    const MatValue* n = normalization();
-    const MatValue* mean = n == nullptr ? nullptr : n->field("averageImage");
-    const Shape s = graph_.node(0).shape;
-    if (mean == nullptr || mean->kind != MatValue::Kind::kNumbers || (s.c != 3 && s.c != 1))
-      return std::nullopt;
-    Preprocess p;
-    p.order = s.c == 1 ? ColorOrder::kGray : ColorOrder::kRgb;
-    const std::vector<float> values = mean->numbers(std::size_t{1} << 24);
-    const auto channels = static_cast<std::size_t>(s.c);
-    if (values.empty() || values.size() % channels != 0) return std::nullopt;
-    const std::size_t plane = values.size() / channels;
-    for (std::size_t c = 0; c < channels; ++c) {
-      double sum = 0;
-      for (std::size_t i = 0; i < plane; ++i) sum += double{values[c * plane + i]};
-      p.mean[c] = static_cast<float>(sum / static_cast<double>(plane));
-    }
-    p.resize = ResizeRule::kWarp;
-    p.width = static_cast<std::int32_t>(s.w);
-    p.height = static_cast<std::int32_t>(s.h);
-    p.interpolation = text_of(*n, "interpolation") == "bicubic" ? Interpolation::kCubicMatlab
-                                                                : Interpolation::kBilinearMatlab;
-    return p;
-  }
-
-  std::vector<std::string> labels() const {
-    const MatValue* classes = meta_ == nullptr ? nullptr : meta_->field("classes");
-    const MatValue* texts = classes == nullptr ? nullptr : classes->field("description");
-    std::vector<std::string> all;
-    if (texts == nullptr || texts->kind != MatValue::Kind::kCell ||
-        texts->cells.size() > kMostLabels)
-      return all;
-    for (const MatValue& t : texts->cells) all.push_back(t.text);
-    if (static_cast<std::int64_t>(all.size()) != graph_.node(graph_.last()).shape.c) all.clear();
-    return all;
-  }
-
-  const MatValue& layers_;
-  const MatValue* meta_;
   const std::string& file_;
-  Graph graph_;
-  std::string name_, type_;
-  std::vector<std::string> complaints_;
-  std::vector<SourceTensor> tensors_;
-  std::vector<MatValue> values_;
-  std::vector<Tap> taps_;
+  MatValue nothing_;  // a struct without fields
+  std::vector<DagLayer> layers_;
+  std::map<std::string, const MatValue*> values_;
+  std::string input_;
 };
 
-}  // namespace
-
-bool detect_matconvnet(std::span<const Candidate> files) {
-  return files.size() == 1 && !files[0].hdf5 && is_mat_file(files[0].head);
-}
-
-Source read_matconvnet(std::span<const Candidate> files) {
-  if (files.size() != 1) throw Error(ErrorKind::kUsage, "MatConvNet's files").expected("one file");
-  return matconvnet_source(std::make_shared<const BinaryFile>(BinaryFile::open(files[0].path)));
-}
-
-Source matconvnet_source(std::shared_ptr<const BinaryFile> file) {
-  const std::vector<MatValue> variables = read_mat_file(file);
+Source source_of(const std::vector<MatValue>& variables, const std::string& path) {
   const auto find = [&](const char* name) -> const MatValue* {
     for (const MatValue& v : variables) {
       if (v.name == name) return &v;
@@ -328,15 +285,11 @@ Source matconvnet_source(std::shared_ptr<const BinaryFile> file) {
     return nullptr;
   };
   const MatValue* layers = find("layers");
-  if (layers != nullptr && layers->kind == MatValue::Kind::kStruct) {
-    throw Error(ErrorKind::kUnsupported, "a DagNN net")
-        .at(file->path())
-        .expected("a SimpleNN net: a cell array 'layers'");
-  }
-  if (layers == nullptr || layers->kind != MatValue::Kind::kCell) {
+  const bool dag = layers != nullptr && layers->kind == MatValue::Kind::kStruct;
+  if (!dag && (layers == nullptr || layers->kind != MatValue::Kind::kCell)) {
     throw Error(ErrorKind::kInput, "no MatConvNet net")
-        .at(file->path())
-        .expected("a cell array 'layers'");
+        .at(path)
+        .expected("a cell array 'layers' (SimpleNN) or a struct array (DagNN)");
   }
   const MatValue* meta = find("meta");
   MatValue old;
@@ -350,11 +303,37 @@ Source matconvnet_source(std::shared_ptr<const BinaryFile> file) {
   }
   Source source;
   source.format = "matconvnet";
-  source.files = {file->path()};
+  source.files = {path};
   source.rgb = true;
-  const std::string path = file->path();
-  Chain(*layers, meta, path).build(source);
+  MatBuilder builder(input_shape(*meta, path), path);
+  if (dag) {
+    Dag(*layers, find("params"), path).build(builder, source);
+  } else {
+    NodeId at = 0;
+    for (const MatValue& layer : layers->cells) at = simple_layer(builder, at, layer);
+    builder.stop();
+    builder.finish(source, {});
+  }
+  source.preprocess = preprocess(*meta, *source.graph);
+  source.labels = labels(*meta, *source.graph);
   return source;
+}
+
+}  // namespace
+
+bool detect_matconvnet(std::span<const Candidate> files) {
+  return files.size() == 1 && (is_mat_file(files[0].head) || is_mat_hdf5(files[0].head));
+}
+
+Source read_matconvnet(std::span<const Candidate> files) {
+  if (files.size() != 1) throw Error(ErrorKind::kUsage, "MatConvNet's files").expected("one file");
+  if (is_mat_hdf5(files[0].head)) return source_of(read_mat_hdf5(files[0].path), files[0].path);
+  return matconvnet_source(std::make_shared<const BinaryFile>(BinaryFile::open(files[0].path)));
+}
+
+Source matconvnet_source(std::shared_ptr<const BinaryFile> file) {
+  const std::string path = file->path();
+  return source_of(read_mat_file(std::move(file)), path);
 }
 
 }  // namespace cutaway::weights

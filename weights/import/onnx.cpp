@@ -3,6 +3,7 @@
 #include "runtime/error.h"
 #include "weights/import/onnx_graph.h"
 #include "weights/import/readers.h"
+#include "weights/import/tensor_file.h"
 #include "weights/labels.h"
 #include "weights/preprocess_json.h"
 
@@ -37,8 +38,18 @@ Source onnx_source(std::shared_ptr<const BinaryFile> file) {
   if (const auto found = model.metadata.find("cutaway.labels"); found != model.metadata.end()) {
     source.labels = split_labels(found->second);
   }
-  source.read = [tensors = std::move(converted.tensors)](std::size_t i, std::span<float> to) {
-    onnx::read_floats(tensors.at(i), to);
+  const auto tensors =
+      std::make_shared<const std::vector<onnx::Tensor>>(std::move(converted.tensors));
+  source.read = [tensors](std::size_t i, std::span<float> to) {
+    onnx::read_floats(tensors->at(i), to);
+  };
+  source.read_part = [tensors](std::size_t i, std::int64_t first, std::span<float> to) {
+    const onnx::Tensor& t = tensors->at(i);
+    if (t.chunks.size() != 1 ||
+        t.chunks[0].size() != static_cast<std::uint64_t>(count_of(t.extents)) * size_of(t.type))
+      return false;
+    read_tensor(*t.file, later({t.chunks[0].begin, t.type}, first), to);
+    return true;
   };
   source.bind = [bindings = std::move(converted.bindings), path = file->path()](
                     const Graph&, const std::string& architecture) {

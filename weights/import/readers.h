@@ -5,6 +5,8 @@
 
 #include "weights/import/binary_file.h"
 #include "weights/import/formats.h"
+#include "weights/import/keras_config.h"
+#include "weights/import/zip_directory.h"
 
 /// The readers behind formats(), one format a file; private to weights/import.
 namespace cutaway::weights {
@@ -20,6 +22,12 @@ bool detect_keras_hdf5(std::span<const Candidate> files);
 Source read_keras_hdf5(std::span<const Candidate> files);
 bool detect_keras_zip(std::span<const Candidate> files);
 Source read_keras_zip(std::span<const Candidate> files);
+/// What an archive of Keras 3 holds beside the weights, and where these are.
+struct KerasArchive {
+  KerasGraph net;
+  ZipMember weights;
+};
+[[nodiscard]] KerasArchive keras_archive(const BinaryFile& archive);
 
 bool detect_matconvnet(std::span<const Candidate> files);
 Source read_matconvnet(std::span<const Candidate> files);

@@ -139,7 +139,7 @@ Source safetensors_source(std::shared_ptr<const BinaryFile> file) {
     places.push_back({8 + length + e.begin, e.tensor.type});
     source.tensors.push_back(std::move(e.tensor));
   }
-  source.read = tensor_reader(std::move(file), std::move(places));
+  read_from(source, std::move(file), std::move(places));
   bind_torch_names(source);
   return source;
 }

@@ -26,10 +26,20 @@ void read_tensor(const BinaryFile& file, const TensorPlace& place, std::span<flo
   }
 }
 
-std::function<void(std::size_t, std::span<float>)> tensor_reader(
-    std::shared_ptr<const BinaryFile> file, std::vector<TensorPlace> places) {
-  return [file = std::move(file), places = std::move(places)](std::size_t i, std::span<float> to) {
-    read_tensor(*file, places.at(i), to);
+TensorPlace later(const TensorPlace& place, std::int64_t first) {
+  return {place.offset + static_cast<std::uint64_t>(first) * size_of(place.type), place.type};
+}
+
+void read_from(Source& source,
+               std::shared_ptr<const BinaryFile> file,
+               std::vector<TensorPlace> places) {
+  const auto shared = std::make_shared<const std::vector<TensorPlace>>(std::move(places));
+  source.read = [file, shared](std::size_t i, std::span<float> to) {
+    read_tensor(*file, shared->at(i), to);
+  };
+  source.read_part = [file, shared](std::size_t i, std::int64_t first, std::span<float> to) {
+    read_tensor(*file, later(shared->at(i), first), to);
+    return true;
   };
 }
 

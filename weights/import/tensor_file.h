@@ -21,8 +21,12 @@ struct TensorPlace {
 /// float32 already. Throws kInput when they do not lie inside the file or cannot be converted.
 void read_tensor(const BinaryFile& file, const TensorPlace& place, std::span<float> to);
 
-/// A Source::read for tensors that lie in one file.
-[[nodiscard]] std::function<void(std::size_t, std::span<float>)> tensor_reader(
-    std::shared_ptr<const BinaryFile> file, std::vector<TensorPlace> places);
+/// The place of the element that comes `first` elements later.
+[[nodiscard]] TensorPlace later(const TensorPlace& place, std::int64_t first);
+
+/// Sets Source::read and Source::read_part for tensors that lie in one file.
+void read_from(Source& source,
+               std::shared_ptr<const BinaryFile> file,
+               std::vector<TensorPlace> places);
 
 }  // namespace cutaway::weights

@@ -171,15 +171,22 @@ Source source_of(const std::shared_ptr<const BinaryFile>& file,
                                            (first + static_cast<std::uint64_t>(t.offset)) * size,
                                        t.storage.type});
   }
-  source.read = [file, places = std::move(places), verify = std::move(verify)](
-                    std::size_t i, std::span<float> to) {
-    const auto& [tensor, place] = places.at(i);
+  using Places = std::vector<std::pair<pickle::Tensor, TensorPlace>>;
+  const auto shared = std::make_shared<const Places>(std::move(places));
+  source.read = [file, shared, verify = std::move(verify)](std::size_t i, std::span<float> to) {
+    const auto& [tensor, place] = shared->at(i);
     verify(tensor.storage.key);
     if (contiguous(tensor) || to.empty()) {
       read_tensor(*file, place, to);
     } else {
       gather(*file, place, tensor, to);
     }
+  };
+  source.read_part = [file, shared](std::size_t i, std::int64_t first, std::span<float> to) {
+    const auto& [tensor, place] = shared->at(i);
+    if (!contiguous(tensor)) return false;
+    read_tensor(*file, later(place, first), to);
+    return true;
   };
   const std::string wrapper = wrapper_of(walker, heap, root);
   bind_torch_names(source, wrapper, outside(walker, wrapper));
@@ -230,19 +237,24 @@ Source torch_zip_source(std::shared_ptr<const BinaryFile> file) {
   Heap heap;
   const pickle::Result read = pickle::read(*file, data.offset, data.offset + data.bytes, heap);
   StoragePlaces storages;
-  auto unchecked = std::make_shared<std::map<std::string, ZipMember>>();
+  const auto unchecked = std::make_shared<std::map<std::string, ZipMember>>();
   for (const auto& [name, member] : members) {
     if (!name.starts_with(top + "data/")) continue;
     storages[name.substr(top.size() + 5)] = {member.offset, member.bytes};
     unchecked->emplace(name.substr(top.size() + 5), member);
   }
-  return source_of(file, "pytorch", heap, read.root, storages,
-                   [file, unchecked](const std::string& key) {
-                     const auto found = unchecked->find(key);
-                     if (found == unchecked->end()) return;
-                     check_member(*file, key, found->second);
-                     unchecked->erase(found);
-                   });
+  const auto storages_of_file = *unchecked;
+  Source source = source_of(file, "pytorch", heap, read.root, storages,
+                            [file, unchecked](const std::string& key) {
+                              const auto found = unchecked->find(key);
+                              if (found == unchecked->end()) return;
+                              check_member(*file, key, found->second);
+                              unchecked->erase(found);
+                            });
+  source.check = [file, storages_of_file] {
+    for (const auto& [key, member] : storages_of_file) check_member(*file, key, member);
+  };
+  return source;
 }
 
 bool detect_torch_legacy(std::span<const Candidate> files) {

@@ -27,27 +27,65 @@ Extents permuted(const std::vector<std::size_t>& axes, const Extents& extents) {
   return result;
 }
 
-// The position in the source of every element of the result is a sum over axes; walked row by row.
+// The part [begin, end) of the source's first axis, which `from` holds. The position in the source
+// of every element of the result is a sum over axes; walked row by row of the result.
 void permute(const std::vector<std::size_t>& axes,
              const Extents& extents,
+             std::int64_t begin,
+             std::int64_t end,
              std::span<const float> from,
              std::span<float> to) {
   const std::size_t rank = extents.size();
   Extents strides(rank, 1);
   for (std::size_t i = rank - 1; i > 0; --i) strides[i - 1] = strides[i] * extents[i];
   const Extents result = permuted(axes, extents);
-  Extents index(rank, 0);
-  const std::int64_t row = result.back();
-  const std::int64_t step = strides[axes.back()];
-  for (std::size_t at = 0; at < to.size(); at += static_cast<std::size_t>(row)) {
-    std::int64_t start = 0;
-    for (std::size_t i = 0; i + 1 < rank; ++i) start += index[i] * strides[axes[i]];
-    for (std::int64_t j = 0; j < row; ++j) {
-      to[at + static_cast<std::size_t>(j)] = from[static_cast<std::size_t>(start + j * step)];
+  Extents steps(rank, 1);  // of the result
+  for (std::size_t i = rank - 1; i > 0; --i) steps[i - 1] = steps[i] * result[i];
+  // Along axis i of the result from low[i] to high[i]: all of it but for the source's first axis.
+  Extents low(rank, 0);
+  Extents high = result;
+  for (std::size_t i = 0; i < rank; ++i) {
+    if (axes[i] == 0) {
+      low[i] = begin;
+      high[i] = end;
     }
-    for (std::size_t i = rank - 1; i > 0; --i) {
-      if (++index[i - 1] < result[i - 1]) break;
-      index[i - 1] = 0;
+  }
+  Extents index = low;
+  const std::int64_t step = strides[axes.back()];
+  while (true) {
+    std::int64_t source = -begin * strides[0];
+    std::int64_t at = 0;
+    for (std::size_t i = 0; i + 1 < rank; ++i) {
+      source += index[i] * strides[axes[i]];
+      at += index[i] * steps[i];
+    }
+    for (std::int64_t j = low.back(); j < high.back(); ++j) {
+      to[static_cast<std::size_t>(at + j)] = from[static_cast<std::size_t>(source + j * step)];
+    }
+    std::size_t i = rank - 1;
+    for (; i > 0; --i) {
+      if (++index[i - 1] < high[i - 1]) break;
+      index[i - 1] = low[i - 1];
+    }
+    if (i == 0) return;
+  }
+}
+
+// The commonest of all, a matrix: columns by the cache line, which each hold kLine of them.
+void transpose(const Extents& extents,
+               std::int64_t begin,
+               std::int64_t end,
+               std::span<const float> from,
+               std::span<float> to) {
+  constexpr std::int64_t kLine = 16;
+  const std::int64_t rows = extents[0];
+  const std::int64_t columns = extents[1];
+  for (std::int64_t first = 0; first < columns; first += kLine) {
+    const std::int64_t last = std::min(columns, first + kLine);
+    for (std::int64_t row = begin; row < end; ++row) {
+      const float* line = from.data() + (row - begin) * columns;
+      for (std::int64_t column = first; column < last; ++column)
+        to[static_cast<std::size_t>(column * rows + row)] = line[column];
     }
   }
 }
@@ -148,11 +186,31 @@ void apply(const Transform& t,
            std::span<float> to) {
   check(from.size() == to.size() && count_of(extents) == static_cast<std::int64_t>(from.size()),
         "a transform of another size");
+  apply_part(t, extents, 0, from, to);
+  apply_rest(t, extents, to);
+}
+
+void apply_part(const Transform& t,
+                const Extents& extents,
+                std::int64_t first,
+                std::span<const float> from,
+                std::span<float> to) {
   if (t.axes.empty() || from.empty()) {
-    std::copy(from.begin(), from.end(), to.begin());
-  } else {
-    permute(t.axes, extents, from, to);
+    std::copy(from.begin(), from.end(), to.begin() + static_cast<std::ptrdiff_t>(first));
+    return;
   }
+  (void)permuted(t.axes, extents);  // checks that they fit
+  const std::int64_t row = static_cast<std::int64_t>(to.size()) / extents[0];
+  const auto count = static_cast<std::int64_t>(from.size());
+  check(first % row == 0 && count % row == 0, "a piece of a tensor that ends within a row");
+  if (extents.size() == 2 && t.axes[0] == 1) {
+    transpose(extents, first / row, (first + count) / row, from, to);
+    return;
+  }
+  permute(t.axes, extents, first / row, (first + count) / row, from, to);
+}
+
+void apply_rest(const Transform& t, const Extents& extents, std::span<float> to) {
   const Extents result = permuted(t.axes, extents);
   if (t.flip && result.size() >= 2) {
     const std::int64_t plane = result[result.size() - 1] * result[result.size() - 2];

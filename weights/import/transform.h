@@ -54,6 +54,16 @@ void apply(const Transform& t,
            std::span<const float> from,
            std::span<float> to);
 
+/// The same piece by piece: `from` is the `from.size()` elements from `first` on of the source, whole
+/// rows of its first axis. Each goes where the axes' permutation puts it; apply_rest(), once all
+/// pieces are there, does what remains, in place.
+void apply_part(const Transform& t,
+                const Extents& extents,
+                std::int64_t first,
+                std::span<const float> from,
+                std::span<float> to);
+void apply_rest(const Transform& t, const Extents& extents, std::span<float> to);
+
 /// The extents under which a parameter may arrive (after the axes were permuted), the usual one
 /// first: vectors C, 1xC, 1x1x1xC, 1xCx1x1; fully connected OxI, 1x1xOxI, OxIx1x1; convolutions
 /// OxIxkhxkw.

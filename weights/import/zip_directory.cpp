@@ -1,7 +1,8 @@
 #include "weights/import/zip_directory.h"
 
+#include <zlib.h>
+
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "runtime/error.h"
@@ -135,34 +136,6 @@ ZipMember locate(const BinaryFile& file, const Directory& d, const Entry& e) {
   return {begin, e.packed, e.crc};
 }
 
-std::array<std::array<std::uint32_t, 256>, 8> crc_tables() {
-  std::array<std::array<std::uint32_t, 256>, 8> t{};
-  for (std::uint32_t i = 0; i < 256; ++i) {
-    std::uint32_t c = i;
-    for (int k = 0; k < 8; ++k) c = (c & 1U) != 0 ? 0xedb88320U ^ (c >> 1) : c >> 1;
-    t[0][i] = c;
-  }
-  for (std::size_t s = 1; s < 8; ++s) {
-    for (std::size_t i = 0; i < 256; ++i) t[s][i] = (t[s - 1][i] >> 8) ^ t[0][t[s - 1][i] & 0xffU];
-  }
-  return t;
-}
-
-// Eight bytes at a time ("slicing by 8", Kounavis & Berry 2005).
-std::uint32_t crc32(std::uint32_t crc, std::span<const std::byte> bytes) {
-  static const std::array<std::array<std::uint32_t, 256>, 8> kTables = crc_tables();
-  const auto at = [&](std::size_t i) { return static_cast<std::uint32_t>(bytes[i]); };
-  std::size_t i = 0;
-  for (; i + 8 <= bytes.size(); i += 8) {
-    const std::uint32_t low = crc ^ (at(i) | at(i + 1) << 8 | at(i + 2) << 16 | at(i + 3) << 24);
-    crc = kTables[7][low & 0xff] ^ kTables[6][low >> 8 & 0xff] ^ kTables[5][low >> 16 & 0xff] ^
-          kTables[4][low >> 24] ^ kTables[3][at(i + 4)] ^ kTables[2][at(i + 5)] ^
-          kTables[1][at(i + 6)] ^ kTables[0][at(i + 7)];
-  }
-  for (; i < bytes.size(); ++i) crc = crc >> 8 ^ kTables[0][(crc ^ at(i)) & 0xff];
-  return crc;
-}
-
 }  // namespace
 
 std::map<std::string, ZipMember> zip_directory(const BinaryFile& file) {
@@ -213,14 +186,14 @@ void check_member(const BinaryFile& file, const std::string& name, const ZipMemb
   if (member.crc == 0) return;
   std::vector<std::byte> bytes(
       static_cast<std::size_t>(std::min<std::uint64_t>(member.bytes, 1 << 18)));
-  std::uint32_t crc = 0xffffffff;
+  uLong crc = crc32(0, nullptr, 0);
   for (std::uint64_t at = 0; at < member.bytes; at += bytes.size()) {
     const auto part = std::span(bytes).first(
         static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), member.bytes - at)));
     file.read_at(member.offset + at, part);
-    crc = crc32(crc, part);
+    crc = crc32(crc, reinterpret_cast<const Bytef*>(part.data()), static_cast<uInt>(part.size()));
   }
-  if (~crc != member.crc)
+  if (crc != member.crc)
     throw broken(file, "member " + name + " is damaged: its checksum does not match");
 }
 

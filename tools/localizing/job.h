@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "explain/localization/box_rule.h"
+#include "explain/render/resample.h"
+#include "tools/explaining/explainers.h"
+#include "tools/images/source.h"
+#include "tools/localizing/scoreboard.h"
+#include "tools/program/crops.h"
+
+namespace cutaway::tools {
+
+/// A rule for boxes under the name it was asked for by.
+struct RuleChoice {
+  std::string name;  ///< "threshold:0.15"
+  explain::BoxRule rule;
+  explain::BoxOptions options;
+};
+
+/// What `cutaway localize` is to do.
+struct LocalizeJob {
+  std::string model_path, out,
+      truth;  ///< truth: a file, see tools/localizing/truth.h; may be empty
+  std::vector<std::string> inputs;
+  SourceOptions source;
+  std::vector<MethodChoice> methods;
+  std::string layer;
+  std::vector<RuleChoice> rules;
+  std::optional<TenCrops> crops;
+  explain::Resample resample{explain::Resample::kBilinear};  ///< of a map to the working picture
+  std::int64_t top{5};                                       ///< classes a picture
+  std::int64_t batch{4};
+  std::int64_t work_side{
+      512};                    ///< boxes are looked for on pictures of at most this side; 0: of any
+  std::int64_t pictures{50};   ///< drawn, and in the report
+  std::int64_t samples{1000};  ///< of the bootstrap
+  double tau_step{0.001};      ///< of MaxBoxAcc's thresholds
+  bool curves{true};           ///< MaxBoxAcc
+  std::int64_t jpeg{0};        ///< quality; 0: grey levels go straight to the rules
+  bool overwrite{false};
+};
+
+/// What came of it.
+struct LocalizeSummary {
+  std::int64_t images{0}, failed{0};
+  std::int64_t labelled{0}, top1{0}, topk{0};  ///< pictures of known class, and those right
+  std::vector<std::pair<std::string, std::string>> failures;  ///< file, why: the first thousand
+  LocalizationTable table;                                    ///< of the pictures with a known box
+  std::string layer, layer_why, report, manifest;
+  double explain_seconds{0}, box_seconds{0};
+};
+
+}  // namespace cutaway::tools

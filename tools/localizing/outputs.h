@@ -1,0 +1,50 @@
+#pragma once
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "tools/explaining/output_names.h"
+#include "tools/localizing/finder.h"
+#include "tools/report/report.h"
+
+namespace cutaway::tools {
+
+/// Names of a table's rows and of its curves.
+struct RowNames {
+  std::vector<std::pair<std::string, std::string>>
+      rows;                       ///< method, rule; the last two know nothing of the picture
+  std::vector<std::string> maps;  ///< methods; the last knows nothing either
+};
+[[nodiscard]] RowNames row_names(const LocalizeJob& job);
+
+/// Writes what a run of `localize` leaves behind, except for its manifest.
+class LocalizeOutputs {
+ public:
+  /// Makes the folder. Throws kUsage when it holds a finished run.
+  LocalizeOutputs(const LocalizeJob& job, const weights::Package& package);
+
+  /// Picture n, in order.
+  void add(std::int64_t n, const Located& picture);
+  /// The table as JSON.
+  void write_results(const LocalizeSummary& summary) const;
+  /// Closes boxes.csv, writes the report; its path.
+  std::string finish(ReportHead head);
+
+ private:
+  void write_lines(const Located& picture);
+  void draw(const Located& picture, const std::string& stem) const;
+  [[nodiscard]] ReportRow report_row(const Located& picture) const;
+
+  const LocalizeJob& job_;
+  const weights::Package& package_;
+  RowNames names_;
+  OutputNames files_;
+  std::ofstream lines_;
+  std::vector<ReportRow> report_;
+};
+
+/// The table for machines.
+[[nodiscard]] std::string results_json(const LocalizeJob& job, const LocalizeSummary& summary);
+
+}  // namespace cutaway::tools

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "explain/units/top_activations.h"
+#include "tools/images/source.h"
+#include "tools/program/context.h"
+#include "tools/units/run.h"
+#include "weights/package.h"
+
+namespace cutaway::tools {
+
+/// A picture of the data that a map answers strongly.
+struct ElsewhereImage {
+  std::string name;
+  explain::Activation where;
+  explain::Image seen;
+  Tensor input;
+};
+
+/// The strongest units of a layer's maps over other data (panel (c) of methods.md A.7).
+class Elsewhere {
+ public:
+  /// `data` may be empty; not standard input, for it is gone through again.
+  Elsewhere(std::vector<std::string> data,
+            const SourceOptions& source,
+            const weights::Package& package,
+            const Context& context);
+
+  /// Goes through the data once; keeps `most` units a map.
+  void search(NodeId layer, std::int64_t most);
+  /// The strongest of a map, at most `count`, without the picture `but` (by its file, or name). Empty without a search.
+  [[nodiscard]] std::vector<ElsewhereImage> best_of(std::int64_t map, const ImageEntry& but, std::int64_t count) const;
+
+ private:
+  UnitsJob job_;
+  const weights::Package& package_;
+  const Context& context_;
+  std::vector<UnitsLayer> found_;
+};
+
+}  // namespace cutaway::tools
