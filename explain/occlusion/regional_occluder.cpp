@@ -62,7 +62,7 @@ RegionalOccluder::RegionalOccluder(const Model& model,
       shape_(model.graph.node(0).shape),
       engines_(resources.engines) {
   check(!regions_.empty(), "an occluder without regions");
-  make_groups(regions_);
+  make_groups();
   make_workers(resources);
   PlanRequest full;
   full.output = output_;
@@ -76,17 +76,17 @@ RegionalOccluder::RegionalOccluder(const Model& model,
   full_ = std::make_unique<Executor>(model_, full, resources.stream);
 }
 
-void RegionalOccluder::make_groups(std::span<const Region> regions) {
+void RegionalOccluder::make_groups() {
   // A region in the middle reaches everything above a few layers, one in a corner a quarter of that. More rings than
   // this make batches small.
-  const std::int64_t rings = regions.size() >= 400 ? 7 : regions.size() >= 200 ? 4 : regions.size() >= 50 ? 2 : 1;
+  const std::int64_t rings = regions_.size() >= 400 ? 7 : regions_.size() >= 200 ? 4 : regions_.size() >= 50 ? 2 : 1;
   const auto ring = [&](const Span& span, std::int64_t extent) {
     const std::int64_t from_border = std::min(span.first, extent - 1 - span.last);
     return std::clamp<std::int64_t>(2 * rings * from_border / extent, 0, rings - 1);
   };
   std::map<std::pair<std::int64_t, std::int64_t>, Group> by_ring;
-  for (std::size_t i = 0; i < regions.size(); ++i) {
-    const Region& r = regions[i];
+  for (std::size_t i = 0; i < regions_.size(); ++i) {
+    const Region& r = regions_[i];
     by_ring[{ring(r.rows, shape_.h), ring(r.columns, shape_.w)}].members.push_back(i);
   }
   for (auto& [key, group] : by_ring) {
@@ -118,7 +118,7 @@ void RegionalOccluder::make_workers(const Evaluator::Resources& resources) {
                  static_cast<double>(members.size()) / static_cast<double>(regions_.size());
       }
     }
-    std::vector<Plan> made = plans(worker, stream);
+    std::vector<Plan> made = plans(worker, stream, resources.budget / workers_.size());
     std::size_t bytes = 0;
     for (const Plan& plan : made) bytes = std::max(bytes, plan.arena_bytes());
     const auto arena = std::make_shared<Buffer>(device_of(stream), bytes);
@@ -130,7 +130,10 @@ void RegionalOccluder::make_workers(const Evaluator::Resources& resources) {
   }
 }
 
-std::vector<Plan> RegionalOccluder::plans(const Worker& worker, const Stream& stream) const {
+/// A plan a group, of as many patches at a time as `budget` bytes hold.
+std::vector<Plan> RegionalOccluder::plans(const Worker& worker,
+                                          const Stream& stream,
+                                          std::size_t budget) const {
   std::vector<Plan> made;
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     const Graph& graph = worker.lanes[g].regional->model().graph;
@@ -140,9 +143,14 @@ std::vector<Plan> RegionalOccluder::plans(const Worker& worker, const Stream& st
     request.input = graph.node(0).shape;
     // Equal batches: what is missing to the last one is computed for nothing.
     const auto members = static_cast<std::int64_t>(groups_[g].members.size());
-    const std::int64_t batches = (members + most_ - 1) / most_;
-    request.input.n = (members + batches - 1) / batches;
-    made.push_back(Plan::build(graph, request, device_of(stream), threads_of(stream)));
+    for (std::int64_t most = most_;; most = std::max<std::int64_t>(1, request.input.n / 2)) {
+      const std::int64_t batches = (members + most - 1) / most;
+      request.input.n = (members + batches - 1) / batches;
+      Plan plan = Plan::build(graph, request, device_of(stream), threads_of(stream));
+      if (plan.arena_bytes() > budget && request.input.n > 1) continue;
+      made.push_back(std::move(plan));
+      break;
+    }
   }
   return made;
 }

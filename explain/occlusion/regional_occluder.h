@@ -47,15 +47,15 @@ class RegionalOccluder {
     Tensor input;
   };
   struct Worker {
-    std::vector<Lane> lanes;  ///< one a group
+    std::vector<Lane> lanes;  ///< one a group; all in one arena
   };
   struct Job {
     std::size_t group, first, count;  ///< of order_
   };
 
-  void make_groups(std::span<const Region> regions);
+  void make_groups();
   void make_workers(const Evaluator::Resources& resources);
-  [[nodiscard]] std::vector<Plan> plans(const Worker& worker, const Stream& stream) const;
+  [[nodiscard]] std::vector<Plan> plans(const Worker& worker, const Stream& stream, std::size_t budget) const;
   void run_job(Worker& worker, const Job& job, const Store& store);
 
   const Model& model_;
