@@ -7,6 +7,7 @@
 
 #include "runtime/config.h"
 #include "runtime/error.h"
+#include "tools/program/run_manifest.h"
 #include "tools/explaining/cells.h"
 #include "tools/explaining/gauge.h"
 #include "tools/explaining/report_pages.h"
@@ -348,27 +349,13 @@ class Run {
   }
 
   [[nodiscard]] Manifest manifest() const {
-    Manifest m;
-    m.tool_version = CUTAWAY_VERSION;
-    m.argv = {"cutaway"};
-    m.argv.insert(m.argv.end(), context_.argv.begin(), context_.argv.end());
-    m.model = {job_.model_path,
-               std::filesystem::path(job_.model_path).stem().string(),
-               package_.provenance.source_sha256,
-               {{"weights_hash", hash_},
-                {"weights_hash_after", weights::weights_hash(package_.model)},
-                {"parameters", package_.model.graph.parameter_count()},
-                {"source", package_.provenance.source_file}}};
-    m.preprocessing = fields_of(package_.preprocess);
+    Manifest m = start_manifest(job_.model_path, hash_, package_, context_);
+    m.model.details.push_back({"weights_hash_after", weights::weights_hash(package_.model)});
     std::string targets;
     for (const TargetRule& rule : rules_) targets += (targets.empty() ? "" : ",") + rule.text();
     for (const MethodRecords::Entry& e : records_.entries()) {
       m.methods.push_back({e.method, e.layer, layer_reason(e.layer), targets, e.fields()});
     }
-    m.seed = context_.common.seed;
-    m.device = to_string(device_of(context_.stream()));
-    m.precision = context_.common.precision;
-    m.threads = CpuStream(context_.common.threads).threads();
     m.counts = {next(), tally_.images, tally_.failed, tally_.maps};
     m.timings = {{"forward", summary_.forward_seconds, tally_.images},
                  {"explain", summary_.explain_seconds, tally_.maps},

@@ -5,6 +5,7 @@
 
 #include "runtime/config.h"
 #include "runtime/error.h"
+#include "tools/program/run_manifest.h"
 #include "tools/localizing/outputs.h"
 #include "tools/program/progress.h"
 #include "tools/report/manifest.h"
@@ -166,17 +167,7 @@ class Localize {
   }
 
   [[nodiscard]] Manifest manifest() const {
-    Manifest m;
-    m.tool_version = CUTAWAY_VERSION;
-    m.argv = {"cutaway"};
-    m.argv.insert(m.argv.end(), context_.argv.begin(), context_.argv.end());
-    m.model = {job_.model_path,
-               std::filesystem::path(job_.model_path).stem().string(),
-               package_.provenance.source_sha256,
-               {{"weights_hash", hash_},
-                {"parameters", package_.model.graph.parameter_count()},
-                {"source", package_.provenance.source_file}}};
-    m.preprocessing = fields_of(package_.preprocess);
+    Manifest m = start_manifest(job_.model_path, hash_, package_, context_);
     for (const explain::Explanation& e : finder_.first_maps()) {
       Fields fields{{"rules", e.rules}};
       for (const auto& [name, value] : e.options.values()) {
@@ -185,10 +176,6 @@ class Localize {
       m.methods.push_back(
           {e.method, e.layer, summary_.layer_why, "top" + std::to_string(job_.top), fields});
     }
-    m.seed = context_.common.seed;
-    m.device = to_string(device_of(context_.stream()));
-    m.precision = context_.common.precision;
-    m.threads = CpuStream(context_.common.threads).threads();
     m.counts = {summary_.images + summary_.failed, summary_.images, summary_.failed,
                 static_cast<std::int64_t>(scores_.size())};
     m.timings = {{"explain", summary_.explain_seconds, summary_.images},

@@ -9,6 +9,7 @@
 #include "explain/network.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
+#include "tools/program/run_manifest.h"
 #include "tools/explaining/output_names.h"
 #include "tools/images/atomic_file.h"
 #include "tools/images/preprocess.h"
@@ -151,25 +152,11 @@ void StudyFrame::finish(const StudyPage& page,
                         std::int64_t images,
                         StudySummary& summary) const {
   if (images == 0) throw Error(ErrorKind::kInput, "none of the pictures could be used").at(job_.inputs.front());
-  Manifest m;
-  m.tool_version = CUTAWAY_VERSION;
-  m.argv = {"cutaway"};
-  m.argv.insert(m.argv.end(), context_.argv.begin(), context_.argv.end());
-  m.model = {job_.model_path,
-             fs::path(job_.model_path).stem().string(),
-             package_.provenance.source_sha256,
-             {{"weights_hash", weights::weights_hash(package_.model)},
-              {"parameters", graph().parameter_count()},
-              {"source", package_.provenance.source_file}}};
-  m.preprocessing = fields_of(package_.preprocess);
+  Manifest m = start_manifest(job_.model_path, weights::weights_hash(package_.model), package_, context_);
   method.parameters.push_back({"fill", job_.fill});
   method.parameters.push_back({"fill_values", std::vector<double>(fill_.begin(), fill_.end())});
   method.target = rule_ ? rule_->text() : "label where there is one, else top1";
   m.methods = {method};
-  m.seed = context_.common.seed;
-  m.device = to_string(device_of(context_.stream()));
-  m.precision = context_.common.precision;
-  m.threads = CpuStream(context_.common.threads).threads();
   const auto failed = static_cast<std::int64_t>(failures_.size());
   m.counts = {images + failed, images, failed, images};
   m.failures = failures_;

@@ -12,6 +12,7 @@
 #include "explain/units/tile_projector.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
+#include "tools/program/run_manifest.h"
 #include "tools/explaining/output_names.h"
 #include "tools/images/atomic_file.h"
 #include "tools/images/preprocess.h"
@@ -251,17 +252,7 @@ class Units {
   }
 
   void write_manifest_file() {
-    Manifest m;
-    m.tool_version = CUTAWAY_VERSION;
-    m.argv = {"cutaway"};
-    m.argv.insert(m.argv.end(), context_.argv.begin(), context_.argv.end());
-    m.model = {job_.model_path,
-               fs::path(job_.model_path).stem().string(),
-               package_.provenance.source_sha256,
-               {{"weights_hash", weights::weights_hash(package_.model)},
-                {"parameters", package_.model.graph.parameter_count()},
-                {"source", package_.provenance.source_file}}};
-    m.preprocessing = fields_of(package_.preprocess);
+    Manifest m = start_manifest(job_.model_path, weights::weights_hash(package_.model), package_, context_);
     for (const UnitsLayer& layer : summary_.layers) {
       m.methods.push_back({"units",
                            layer.name,
@@ -274,10 +265,6 @@ class Units {
                             {"ties", std::string("lower image, row, column")},
                             {"regional", layer.regional}}});
     }
-    m.seed = context_.common.seed;
-    m.device = to_string(device_of(context_.stream()));
-    m.precision = context_.common.precision;
-    m.threads = CpuStream(context_.common.threads).threads();
     m.counts = {summary_.images + summary_.failed, summary_.images, summary_.failed,
                 summary_.projections};
     m.timings = {{"search", summary_.search_seconds, summary_.images},

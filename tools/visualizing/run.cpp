@@ -12,6 +12,7 @@
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "runtime/philox.h"
+#include "tools/program/run_manifest.h"
 #include "tools/explaining/targets.h"
 #include "tools/files/npy.h"
 #include "tools/images/gif_write.h"
@@ -308,17 +309,7 @@ class Run {
   }
 
   void write_manifest() {
-    Manifest m;
-    m.tool_version = CUTAWAY_VERSION;
-    m.argv = {"cutaway"};
-    m.argv.insert(m.argv.end(), context_.argv.begin(), context_.argv.end());
-    m.model = {job_.model_path,
-               std::filesystem::path(job_.model_path).stem().string(),
-               package_.provenance.source_sha256,
-               {{"weights_hash", weights::weights_hash(package_.model)},
-                {"parameters", graph().parameter_count()},
-                {"source", package_.provenance.source_file}}};
-    m.preprocessing = tools::fields_of(package_.preprocess);
+    Manifest m = start_manifest(job_.model_path, weights::weights_hash(package_.model), package_, context_);
     for (const auto& p : summary_.pictures) {
       Fields parameters = fields_of(job_.settings);
       parameters.push_back({"objective_first", p.first});
@@ -330,10 +321,6 @@ class Run {
       m.methods.push_back({std::string("visualize ") + mode_name(job_.settings.mode), job_.layer,
                            job_.layer.empty() ? "class scores" : "given", p.name, parameters});
     }
-    m.seed = context_.common.seed;
-    m.device = to_string(device_of(context_.stream()));
-    m.precision = context_.common.precision;
-    m.threads = CpuStream(context_.common.threads).threads();
     const auto count = static_cast<std::int64_t>(summary_.pictures.size());
     m.counts = {count, count, 0, count};
     m.timings = {{"ascent", summary_.seconds, count}};
