@@ -54,10 +54,7 @@ class CorrespondenceRun {
  private:
   [[nodiscard]] std::vector<explain::LayerChoice> chosen_layers() const {
     const Graph& graph = frame_.graph();
-    std::vector<explain::LayerChoice> all;
-    for (const std::string& name : job_.layers) all.push_back({graph.find(name), "chosen by the user"});
-    if (all.empty()) all = {explain::default_layer(graph), explain::last_features(graph)};
-    return all;
+    return frame_.layers(job_.layers, {explain::default_layer(graph), explain::last_features(graph)});
   }
 
   [[nodiscard]] std::vector<NodeId> nodes() const {

@@ -143,6 +143,14 @@ void StudyFrame::write_json(const std::string& file, const nlohmann::ordered_jso
   write_file_atomically(path(file), value.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
+std::vector<explain::LayerChoice> StudyFrame::layers(const std::vector<std::string>& names,
+                                                     std::vector<explain::LayerChoice> otherwise) const {
+  if (names.empty()) return otherwise;
+  std::vector<explain::LayerChoice> all;
+  for (const std::string& name : names) all.push_back({graph().find(name), "chosen by the user"});
+  return all;
+}
+
 void StudyFrame::write_text(const std::string& file, const std::string& text) const {
   write_file_atomically(path(file), text);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "explain/evaluator.h"
+#include "explain/network.h"
 #include "explain/render/image.h"
 #include "tools/explaining/targets.h"
 #include "tools/report/manifest.h"
@@ -32,6 +33,9 @@ class StudyFrame {
   [[nodiscard]] const weights::Package& package() const noexcept { return package_; }
   [[nodiscard]] const Graph& graph() const noexcept { return package_.model.graph; }
   [[nodiscard]] explain::Evaluator::Resources resources() const;
+  /// The layers of these names, or `otherwise` where there are none. Throws kUsage for a name the net does not have.
+  [[nodiscard]] std::vector<explain::LayerChoice> layers(const std::vector<std::string>& names,
+                                                         std::vector<explain::LayerChoice> otherwise) const;
   /// What hides or surrounds, a value a channel of the net's input; and the colour that a picture shows for it.
   [[nodiscard]] const std::vector<float>& fill() const noexcept { return fill_; }
   [[nodiscard]] explain::Rgb fill_color() const;

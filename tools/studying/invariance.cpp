@@ -72,10 +72,7 @@ class InvarianceRun {
  private:
   [[nodiscard]] std::vector<explain::LayerChoice> chosen_layers() const {
     const Graph& graph = frame_.graph();
-    std::vector<explain::LayerChoice> all;
-    for (const std::string& name : job_.layers) all.push_back({graph.find(name), "chosen by the user"});
-    if (all.empty()) all = {explain::first_features(graph), explain::last_features(graph)};
-    return all;
+    return frame_.layers(job_.layers, {explain::first_features(graph), explain::last_features(graph)});
   }
 
   [[nodiscard]] std::vector<NodeId> nodes() const {
