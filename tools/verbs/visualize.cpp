@@ -64,9 +64,12 @@ int visualize(Options& o, const Context& context) {
     throw Error(ErrorKind::kUsage, "mode dream and --dream belong together");
   }
   Attributes options;
-  if (!o.job.invert.empty() && how == AscentMode::kPenalized) {
-    // A loss of at most 1 against penalties of about 1: found with GoogLeNet.
-    options = {{"objective_weight", 300.0}, {"rate", 12.0}, {"variation_weight", 30.0}};
+  if (how == AscentMode::kPenalized) {
+    // Found with GoogLeNet: the loss of an inversion is at most 1, a class score some hundreds.
+    options =
+        o.job.invert.empty()
+            ? Attributes{{"variation_weight", 30.0}, {"jitter", std::int64_t{8}}}
+            : Attributes{{"objective_weight", 300.0}, {"rate", 12.0}, {"variation_weight", 30.0}};
   }
   for (const std::string& text : o.options) {
     auto [name, value] = parse_assignment(text, "--option");
