@@ -186,7 +186,13 @@ Hdf5File Hdf5File::create(const std::string& path, std::size_t user_block) {
   if (!layout || H5Pset_userblock(layout.get(), user_block) < 0) {
     throw Error(ErrorKind::kInternal, "HDF5 user block").at(path);
   }
-  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, layout.get(), H5P_DEFAULT);
+  // Each dataset's elements behind those of the one before, small ones too, which HDF5 would gather
+  // in blocks: who writes them in order then writes the file in order.
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  if (!access || H5Pset_small_data_block_size(access.get(), 0) < 0) {
+    throw Error(ErrorKind::kInternal, "HDF5 small data").at(path);
+  }
+  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, layout.get(), access.get());
   if (id < 0) throw failure(path, "", "the file cannot be created");
   return {path, id};
 }
@@ -353,7 +359,7 @@ std::string Hdf5File::read_text(const std::string& dataset, std::size_t most) co
   return text;
 }
 
-void Hdf5File::write_text(const std::string& dataset, const std::string& text) {
+std::uint64_t Hdf5File::write_text(const std::string& dataset, const std::string& text) {
   const Session session;
   const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
@@ -371,6 +377,7 @@ void Hdf5File::write_text(const std::string& dataset, const std::string& text) {
   if (!set || H5Dwrite(set.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, text.c_str()) < 0) {
     throw failure(path_, dataset, "the text cannot be written");
   }
+  return H5Dget_offset(set.get());
 }
 
 }  // namespace cutaway::weights

@@ -51,7 +51,8 @@ class Hdf5File {
   /// Opens for reading. Throws kInput when the file is missing, unreadable or not HDF5.
   static Hdf5File open(const std::string& path);
   /// Creates or truncates. user_block: bytes left free at the start, 0 or a power of two from 512.
-  /// Equal contents written in equal order give equal bytes: no times are stored.
+  /// Equal contents written in equal order give equal bytes: no times are stored. Elements of
+  /// datasets without compression lie in the order in which these are created.
   static Hdf5File create(const std::string& path, std::size_t user_block = 0);
 
   Hdf5File() = default;
@@ -114,7 +115,8 @@ class Hdf5File {
 
   /// A dataset of one string (fixed length, of at most `most` bytes), as write_text makes it.
   [[nodiscard]] std::string read_text(const std::string& dataset, std::size_t most) const;
-  void write_text(const std::string& dataset, const std::string& text);
+  /// Creates a dataset of one string. The result says where its bytes lie in the file.
+  std::uint64_t write_text(const std::string& dataset, const std::string& text);
 
   // --- attributes
   // ---------------------------------------------------------------------------------
