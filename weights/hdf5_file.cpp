@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "weights/hdf5_handle.h"
+#include "weights/hdf5_window.h"
 
 namespace cutaway::weights {
 
@@ -168,16 +169,19 @@ Handle intermediate_groups() {
 
 }  // namespace
 
-Hdf5File Hdf5File::open(const std::string& path) {
+Hdf5File Hdf5File::open(const std::string& path, const FilePart& part) {
   const Session session;
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
 #if H5_VERSION_GE(1, 10, 7)
   // A read-only directory or a network file system may refuse locks; reading needs none.
   if (access) H5Pset_file_locking(access.get(), false, true);
 #endif
+  if (part.bytes > 0 && (!access || !hdf5::set_window(access.get(), part.offset, part.bytes))) {
+    throw failure(path, "", "HDF5 cannot read a part of a file");
+  }
   const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access ? access.get() : H5P_DEFAULT);
   if (id < 0) throw failure(path, "", "not a readable HDF5 file");
-  return {path, id};
+  return {path, id, part.offset};
 }
 
 Hdf5File Hdf5File::create(const std::string& path, std::size_t user_block) {
@@ -204,11 +208,12 @@ Hdf5File::~Hdf5File() {
 }
 
 Hdf5File::Hdf5File(Hdf5File&& other) noexcept
-    : path_(std::move(other.path_)), id_(std::exchange(other.id_, -1)) {}
+    : path_(std::move(other.path_)), id_(std::exchange(other.id_, -1)), begin_(other.begin_) {}
 
 Hdf5File& Hdf5File::operator=(Hdf5File&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(id_, other.id_);
+  std::swap(begin_, other.begin_);
   return *this;
 }
 
@@ -223,7 +228,9 @@ void Hdf5File::close() {
 Hdf5Dataset Hdf5File::describe(const std::string& dataset) const {
   const Session session;
   const OpenDataset d = open_dataset(path_, id_, dataset);
-  return describe_open(path_, dataset, d);
+  Hdf5Dataset info = describe_open(path_, dataset, d);
+  if (info.offset) *info.offset += begin_;
+  return info;
 }
 
 std::vector<float> Hdf5File::read_f32(const std::string& dataset, std::size_t most) const {

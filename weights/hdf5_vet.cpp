@@ -25,9 +25,9 @@ constexpr std::size_t kMostElements = std::size_t{1} << 30;
 constexpr char kSurvived = 's';
 
 // In the child: what is wrong with the file is for the parent to find; here only survival counts.
-void read_everything(const std::string& path) {
+void read_everything(const std::string& path, const FilePart& part) {
   try {
-    const Hdf5File file = Hdf5File::open(path);
+    const Hdf5File file = Hdf5File::open(path, part);
     for (const std::string& dataset : file.datasets("/")) {
       try {
         // What lies in one piece is read by plain offsets: only chunks have structures to follow.
@@ -42,7 +42,10 @@ void read_everything(const std::string& path) {
   }
 }
 
-[[noreturn]] void run_child(const std::string& path, int report, std::uint64_t file_bytes) {
+[[noreturn]] void run_child(const std::string& path,
+                            const FilePart& part,
+                            int report,
+                            std::uint64_t file_bytes) {
   // A crash here is an answer, not an accident: no handlers of the host program, no core file.
   for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU}) {
     (void)::signal(signal, SIG_DFL);
@@ -52,14 +55,14 @@ void read_everything(const std::string& path) {
   const rlim_t seconds = 20 + file_bytes / 20'000'000;
   const rlimit time{seconds, seconds};
   (void)::setrlimit(RLIMIT_CPU, &time);
-  read_everything(path);
+  read_everything(path, part);
   (void)!::write(report, &kSurvived, 1);
   ::_exit(0);
 }
 
 }  // namespace
 
-void vet_hdf5(const std::string& path) {
+void vet_hdf5(const std::string& path, const FilePart& part) {
   std::error_code failed;
   const std::uint64_t bytes =
       std::filesystem::file_size(path, failed);  // fails on pipes and directories
@@ -72,7 +75,7 @@ void vet_hdf5(const std::string& path) {
   std::unique_lock lock(hdf5::library_mutex());
   const pid_t child = ::fork();
   lock.unlock();  // in both processes
-  if (child == 0) run_child(path, report[1], bytes);
+  if (child == 0) run_child(path, part, report[1], bytes);
   ::close(report[1]);
   char answer = 0;
   ssize_t got = 0;
