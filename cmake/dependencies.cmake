@@ -49,7 +49,7 @@ endif()
 # --- files and pictures ---------------------------------------------------------------------------
 if(CUTAWAY_PROGRAM)
   set(HDF5_PREFER_PARALLEL OFF)
-  find_package(HDF5 REQUIRED COMPONENTS C)
+  find_package(HDF5 1.10.5 REQUIRED COMPONENTS C)
   find_package(JPEG REQUIRED)
   find_package(PNG REQUIRED)
   find_package(ZLIB REQUIRED)

@@ -9,8 +9,9 @@
 
 namespace cutaway::weights {
 
-/// What a link in an HDF5 group leads to. Soft and external links are kLink and are never followed.
-enum class Hdf5Kind : std::uint8_t { kGroup, kDataset, kLink, kOther };
+/// What a link in an HDF5 group leads to. Soft and external links are kLink and are never followed;
+/// what HDF5 cannot open is kDamaged.
+enum class Hdf5Kind : std::uint8_t { kGroup, kDataset, kLink, kOther, kDamaged };
 
 struct Hdf5Child {
   std::string name;
@@ -43,8 +44,8 @@ struct FilePart {
 /// Made for files nobody vouches for. Only hard links are followed, so a file cannot name other
 /// files; external and virtual storage is refused; only the filters deflate, shuffle and fletcher32
 /// are run, so no plug-in is ever loaded; extents are held against the storage behind them before
-/// anything is allocated; lists and nesting are bounded. Damage inside HDF5's own structures can
-/// still crash the HDF5 library: packages carry a checksum that is verified before it sees them,
+/// anything is allocated, and chunks are unpacked here (weights/hdf5_chunks.h); lists and nesting are
+/// bounded. Damage inside HDF5's own structures can still crash the HDF5 library: packages carry a checksum that is verified before it sees them,
 /// importers call vet_hdf5 (weights/hdf5_vet.h) first.
 class Hdf5File {
  public:
@@ -99,6 +100,9 @@ class Hdf5File {
   [[nodiscard]] std::vector<float> read_f32(const std::string& dataset, std::size_t most) const;
   /// The same into memory of exactly the dataset's element count.
   void read_f32_into(const std::string& dataset, std::span<float> to) const;
+  /// Reads all elements, whatever their type, and keeps none; throws where reading them would. For
+  /// vet_hdf5.
+  void check_elements(const std::string& dataset) const;
   /// The addresses of the objects that a dataset of object references points to (address()), in C
   /// order. Nothing is followed. Throws kInput for other types and more than `most` elements.
   [[nodiscard]] std::vector<std::uint64_t> read_references(const std::string& dataset,
