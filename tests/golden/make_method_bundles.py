@@ -46,7 +46,7 @@ NETS = {
                  "fusion": ("layer2.1.relu", "layer3.1.relu", "layer4.1.relu")},
 }
 COUNT = 3  # images
-STEPS = 25
+STEPS = 50
 SAMPLES, NOISE, SEED = 10, 0.15, 3
 # Side of the occluder and its stride, so that the last window ends at the border: Captum and we then agree on windows.
 WINDOW = {224: (32, 16), 227: (35, 16)}

@@ -125,7 +125,9 @@ void add_visualize(CLI::App& program, Context& context) {
   verb->add_option("--mode", o->mode, "lucid, simonyan, yosinski, penalized, dream");
   verb->add_option("--steps", o->steps, "steps of the ascent (default: the mode's)")
       ->check(CLI::Range(1, 1000000));
-  verb->add_option("--size", o->job.size, "side of the picture; dreams: limit of the longer side")
+  verb->add_option("--size", o->job.size,
+                   "side of the picture (default: the net's; lucid: 128 where the layers take it); "
+                   "dreams: limit of the longer side")
       ->check(CLI::Range(8, 4096));
   verb->add_option("--option", o->options, "NAME=VALUE of the mode");
   verb->add_option("--frames", o->job.frame_every, "keep every so many-th step as a picture")
