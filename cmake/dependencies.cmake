@@ -49,10 +49,13 @@ endif()
 # --- files and pictures ---------------------------------------------------------------------------
 if(CUTAWAY_PROGRAM)
   set(HDF5_PREFER_PARALLEL OFF)
-  find_package(HDF5 REQUIRED COMPONENTS C)
+  find_package(HDF5 1.10.5 REQUIRED COMPONENTS C)
   find_package(JPEG REQUIRED)
   find_package(PNG REQUIRED)
   find_package(ZLIB REQUIRED)
+  # Its CRC-32 is as fast as memory, ten times zlib's; its CMake files are in newer versions only.
+  find_path(CUTAWAY_DEFLATE_INCLUDE libdeflate.h REQUIRED)
+  find_library(CUTAWAY_DEFLATE_LIBRARY deflate REQUIRED)
   find_package(nlohmann_json REQUIRED)
   find_package(CLI11 REQUIRED)
   # OpenCV's own config needs the whole of OpenCV; core and imgproc are enough.

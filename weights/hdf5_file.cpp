@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "weights/hdf5_chunks.h"
 #include "weights/hdf5_handle.h"
+#include "weights/hdf5_window.h"
 
 namespace cutaway::weights {
 
@@ -115,19 +117,21 @@ Hdf5Dataset describe_open(const std::string& file, const std::string& name, cons
   return info;
 }
 
+std::int64_t file_bytes(const std::string& file, const std::string& name, const OpenDataset& d) {
+  hsize_t bytes = 0;
+  const Handle owner(H5Iget_file_id(d.set.get()), H5Fclose);
+  if (!owner || H5Fget_filesize(owner.get(), &bytes) < 0)
+    throw failure(file, name, "the file has no size");
+  return static_cast<std::int64_t>(bytes);
+}
+
 // An extent costs a file nothing; storage does.
 void check_behind(const std::string& file,
                   const std::string& name,
                   const OpenDataset& d,
                   const Hdf5Dataset& info) {
   check_chunks(file, name, d, info);
-  hsize_t file_bytes = 0;
-  const Handle owner(H5Iget_file_id(d.set.get()), H5Fclose);
-  if (!owner || H5Fget_filesize(owner.get(), &file_bytes) < 0) {
-    throw failure(file, name, "the file has no size");
-  }
-  const std::int64_t storage =
-      std::min<std::int64_t>(info.storage_bytes, static_cast<std::int64_t>(file_bytes));
+  const std::int64_t storage = std::min(info.storage_bytes, file_bytes(file, name, d));
   const std::int64_t factor = info.filtered ? Hdf5File::kMostCompression : 1;
   if (!(storage >= 0 && info.element_bytes >= 1 &&
         info.count <= storage * factor / info.element_bytes)) {
@@ -138,13 +142,29 @@ void check_behind(const std::string& file,
   }
 }
 
+// All elements, after check_behind(), as `memory`, of `memory_bytes` bytes each.
+void read_elements(const std::string& file,
+                   const std::string& name,
+                   const OpenDataset& d,
+                   const Hdf5Dataset& info,
+                   hid_t memory,
+                   std::size_t memory_bytes,
+                   void* to) {
+  if (info.chunked) {
+    hdf5::read_chunks({file, name, d.set.get(), d.type.get(), d.plist.get(), info.dims,
+                       file_bytes(file, name, d)},
+                      memory, memory_bytes, static_cast<std::byte*>(to));
+  } else if (H5Dread(d.set.get(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, to) < 0) {
+    throw failure(file, name, "the data cannot be read");
+  }
+}
+
 void read_numbers(const std::string& file,
                   const std::string& name,
                   const OpenDataset& d,
+                  const Hdf5Dataset& info,
                   float* to) {
-  if (H5Dread(d.set.get(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, to) < 0) {
-    throw failure(file, name, "the data cannot be read");
-  }
+  read_elements(file, name, d, info, H5T_NATIVE_FLOAT, sizeof(float), to);
 }
 
 Hdf5Dataset describe_numbers(const std::string& file,
@@ -168,16 +188,19 @@ Handle intermediate_groups() {
 
 }  // namespace
 
-Hdf5File Hdf5File::open(const std::string& path) {
+Hdf5File Hdf5File::open(const std::string& path, const FilePart& part) {
   const Session session;
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
 #if H5_VERSION_GE(1, 10, 7)
   // A read-only directory or a network file system may refuse locks; reading needs none.
   if (access) H5Pset_file_locking(access.get(), false, true);
 #endif
+  if (part.bytes > 0 && (!access || !hdf5::set_window(access.get(), part.offset, part.bytes))) {
+    throw failure(path, "", "HDF5 cannot read a part of a file");
+  }
   const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access ? access.get() : H5P_DEFAULT);
   if (id < 0) throw failure(path, "", "not a readable HDF5 file");
-  return {path, id};
+  return {path, id, part.offset};
 }
 
 Hdf5File Hdf5File::create(const std::string& path, std::size_t user_block) {
@@ -186,7 +209,13 @@ Hdf5File Hdf5File::create(const std::string& path, std::size_t user_block) {
   if (!layout || H5Pset_userblock(layout.get(), user_block) < 0) {
     throw Error(ErrorKind::kInternal, "HDF5 user block").at(path);
   }
-  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, layout.get(), H5P_DEFAULT);
+  // Each dataset's elements behind those of the one before, small ones too, which HDF5 would gather
+  // in blocks: who writes them in order then writes the file in order.
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  if (!access || H5Pset_small_data_block_size(access.get(), 0) < 0) {
+    throw Error(ErrorKind::kInternal, "HDF5 small data").at(path);
+  }
+  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, layout.get(), access.get());
   if (id < 0) throw failure(path, "", "the file cannot be created");
   return {path, id};
 }
@@ -198,11 +227,12 @@ Hdf5File::~Hdf5File() {
 }
 
 Hdf5File::Hdf5File(Hdf5File&& other) noexcept
-    : path_(std::move(other.path_)), id_(std::exchange(other.id_, -1)) {}
+    : path_(std::move(other.path_)), id_(std::exchange(other.id_, -1)), begin_(other.begin_) {}
 
 Hdf5File& Hdf5File::operator=(Hdf5File&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(id_, other.id_);
+  std::swap(begin_, other.begin_);
   return *this;
 }
 
@@ -217,7 +247,9 @@ void Hdf5File::close() {
 Hdf5Dataset Hdf5File::describe(const std::string& dataset) const {
   const Session session;
   const OpenDataset d = open_dataset(path_, id_, dataset);
-  return describe_open(path_, dataset, d);
+  Hdf5Dataset info = describe_open(path_, dataset, d);
+  if (info.offset) *info.offset += begin_;
+  return info;
 }
 
 std::vector<float> Hdf5File::read_f32(const std::string& dataset, std::size_t most) const {
@@ -230,8 +262,19 @@ std::vector<float> Hdf5File::read_f32(const std::string& dataset, std::size_t mo
         .got(std::to_string(info.count));
   }
   std::vector<float> values(static_cast<std::size_t>(info.count));
-  if (!values.empty()) read_numbers(path_, dataset, d, values.data());
+  if (!values.empty()) read_numbers(path_, dataset, d, info, values.data());
   return values;
+}
+
+void Hdf5File::check_elements(const std::string& dataset) const {
+  const Session session;
+  const OpenDataset d = open_dataset(path_, id_, dataset);
+  const Hdf5Dataset info = describe_open(path_, dataset, d);
+  check_behind(path_, dataset, d, info);
+  if (!info.chunked) return;
+  hdf5::read_chunks({path_, dataset, d.set.get(), d.type.get(), d.plist.get(), info.dims,
+                     file_bytes(path_, dataset, d)},
+                    d.type.get(), static_cast<std::size_t>(info.element_bytes), nullptr);
 }
 
 std::vector<std::uint64_t> Hdf5File::read_references(const std::string& dataset,
@@ -244,9 +287,8 @@ std::vector<std::uint64_t> Hdf5File::read_references(const std::string& dataset,
   }
   check_behind(path_, dataset, d, info);
   std::vector<hobj_ref_t> values(static_cast<std::size_t>(info.count));
-  if (!values.empty() && H5Dread(d.set.get(), H5T_STD_REF_OBJ, H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                                 values.data()) < 0) {
-    throw failure(path_, dataset, "the references cannot be read");
+  if (!values.empty()) {
+    read_elements(path_, dataset, d, info, H5T_STD_REF_OBJ, sizeof(hobj_ref_t), values.data());
   }
   return {values.begin(), values.end()};
 }
@@ -268,7 +310,7 @@ void Hdf5File::read_f32_into(const std::string& dataset, std::span<float> to) co
         .expected(std::to_string(to.size()))
         .got(std::to_string(info.count));
   }
-  if (!to.empty()) read_numbers(path_, dataset, d, to.data());
+  if (!to.empty()) read_numbers(path_, dataset, d, info, to.data());
 }
 
 std::uint64_t Hdf5File::reserve_f32(const std::string& dataset,
@@ -346,14 +388,12 @@ std::string Hdf5File::read_text(const std::string& dataset, std::size_t most) co
   }
   check_behind(path_, dataset, d, info);
   std::string text(static_cast<std::size_t>(info.element_bytes), '\0');
-  if (H5Dread(d.set.get(), d.type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, text.data()) < 0) {
-    throw failure(path_, dataset, "the text cannot be read");
-  }
+  read_elements(path_, dataset, d, info, d.type.get(), text.size(), text.data());
   text.resize(std::min(text.find('\0'), text.size()));
   return text;
 }
 
-void Hdf5File::write_text(const std::string& dataset, const std::string& text) {
+std::uint64_t Hdf5File::write_text(const std::string& dataset, const std::string& text) {
   const Session session;
   const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
@@ -371,6 +411,7 @@ void Hdf5File::write_text(const std::string& dataset, const std::string& text) {
   if (!set || H5Dwrite(set.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, text.c_str()) < 0) {
     throw failure(path_, dataset, "the text cannot be written");
   }
+  return H5Dget_offset(set.get());
 }
 
 }  // namespace cutaway::weights

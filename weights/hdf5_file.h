@@ -9,8 +9,9 @@
 
 namespace cutaway::weights {
 
-/// What a link in an HDF5 group leads to. Soft and external links are kLink and are never followed.
-enum class Hdf5Kind : std::uint8_t { kGroup, kDataset, kLink, kOther };
+/// What a link in an HDF5 group leads to. Soft and external links are kLink and are never followed;
+/// what HDF5 cannot open is kDamaged.
+enum class Hdf5Kind : std::uint8_t { kGroup, kDataset, kLink, kOther, kDamaged };
 
 struct Hdf5Child {
   std::string name;
@@ -30,6 +31,11 @@ struct Hdf5Dataset {
   std::optional<std::uint64_t> offset{};
 };
 
+/// `bytes` bytes of a file from `offset` on; the whole file while `bytes` is 0.
+struct FilePart {
+  std::uint64_t offset{0}, bytes{0};
+};
+
 /// An HDF5 file. Wraps the C API: closes what it opens, never prints, and turns every failure into
 /// Error kInput naming the file and the object. The HDF5 library of distributions is not
 /// thread-safe, so one lock inside serialises all calls; objects of this class may be used from
@@ -38,8 +44,8 @@ struct Hdf5Dataset {
 /// Made for files nobody vouches for. Only hard links are followed, so a file cannot name other
 /// files; external and virtual storage is refused; only the filters deflate, shuffle and fletcher32
 /// are run, so no plug-in is ever loaded; extents are held against the storage behind them before
-/// anything is allocated; lists and nesting are bounded. Damage inside HDF5's own structures can
-/// still crash the HDF5 library: packages carry a checksum that is verified before it sees them,
+/// anything is allocated, and chunks are unpacked here (weights/hdf5_chunks.h); lists and nesting are
+/// bounded. Damage inside HDF5's own structures can still crash the HDF5 library: packages carry a checksum that is verified before it sees them,
 /// importers call vet_hdf5 (weights/hdf5_vet.h) first.
 class Hdf5File {
  public:
@@ -49,9 +55,12 @@ class Hdf5File {
   static constexpr std::int64_t kMostCompression = 1032;
 
   /// Opens for reading. Throws kInput when the file is missing, unreadable or not HDF5.
-  static Hdf5File open(const std::string& path);
+  static Hdf5File open(const std::string& path) { return open(path, {}); }
+  /// The same of an HDF5 file that is a part of another, as in an archive.
+  static Hdf5File open(const std::string& path, const FilePart& part);
   /// Creates or truncates. user_block: bytes left free at the start, 0 or a power of two from 512.
-  /// Equal contents written in equal order give equal bytes: no times are stored.
+  /// Equal contents written in equal order give equal bytes: no times are stored. Elements of
+  /// datasets without compression lie in the order in which these are created.
   static Hdf5File create(const std::string& path, std::size_t user_block = 0);
 
   Hdf5File() = default;
@@ -91,6 +100,9 @@ class Hdf5File {
   [[nodiscard]] std::vector<float> read_f32(const std::string& dataset, std::size_t most) const;
   /// The same into memory of exactly the dataset's element count.
   void read_f32_into(const std::string& dataset, std::span<float> to) const;
+  /// Reads all elements, whatever their type, and keeps none; throws where reading them would. For
+  /// vet_hdf5.
+  void check_elements(const std::string& dataset) const;
   /// The addresses of the objects that a dataset of object references points to (address()), in C
   /// order. Nothing is followed. Throws kInput for other types and more than `most` elements.
   [[nodiscard]] std::vector<std::uint64_t> read_references(const std::string& dataset,
@@ -114,7 +126,8 @@ class Hdf5File {
 
   /// A dataset of one string (fixed length, of at most `most` bytes), as write_text makes it.
   [[nodiscard]] std::string read_text(const std::string& dataset, std::size_t most) const;
-  void write_text(const std::string& dataset, const std::string& text);
+  /// Creates a dataset of one string. The result says where its bytes lie in the file.
+  std::uint64_t write_text(const std::string& dataset, const std::string& text);
 
   // --- attributes
   // ---------------------------------------------------------------------------------
@@ -139,7 +152,8 @@ class Hdf5File {
                        const std::vector<std::string>& texts);
 
  private:
-  Hdf5File(std::string path, std::int64_t id) : path_(std::move(path)), id_(id) {}
+  Hdf5File(std::string path, std::int64_t id, std::uint64_t begin = 0)
+      : path_(std::move(path)), id_(id), begin_(begin) {}
   void list(const std::string& group,
             int depth,
             std::size_t most,
@@ -147,7 +161,8 @@ class Hdf5File {
             std::size_t& seen) const;
 
   std::string path_;
-  std::int64_t id_{-1};  // hid_t
+  std::int64_t id_{-1};     // hid_t
+  std::uint64_t begin_{0};  // where it begins in the file called path_
 };
 
 }  // namespace cutaway::weights

@@ -40,7 +40,7 @@ herr_t collect(hid_t, const char* name, const H5L_info_t* link, void* data) {
 
 Hdf5Kind kind_of(hid_t group, const std::string& name) {
   const Handle object(H5Oopen(group, name.c_str(), H5P_DEFAULT), H5Oclose);
-  if (!object) return Hdf5Kind::kOther;
+  if (!object) return Hdf5Kind::kDamaged;
   switch (H5Iget_type(object.get())) {
     case H5I_GROUP:
       return Hdf5Kind::kGroup;
@@ -161,8 +161,9 @@ void Hdf5File::list(const std::string& group,
             .at(path_ + ":" + name)
             .hint("links are not followed; copy the file with h5repack or h5py");
       case Hdf5Kind::kOther:
-        throw Error(ErrorKind::kInput, "neither a group nor a dataset, or damaged")
-            .at(path_ + ":" + name);
+        throw Error(ErrorKind::kInput, "neither a group nor a dataset").at(path_ + ":" + name);
+      case Hdf5Kind::kDamaged:
+        throw Error(ErrorKind::kInput, "a damaged object").at(path_ + ":" + name);
     }
   }
 }

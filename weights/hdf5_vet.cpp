@@ -11,7 +11,9 @@
 #include <cstdint>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
+#include <string>
 
 #include "runtime/error.h"
 #include "weights/hdf5_file.h"
@@ -20,29 +22,75 @@
 namespace cutaway::weights {
 namespace {
 
-// Datasets beyond 4 GiB are left to the reader's own limits.
-constexpr std::size_t kMostElements = std::size_t{1} << 30;
-constexpr char kSurvived = 's';
+constexpr char kSurvived = 's', kDamaged = 'd';
+constexpr std::size_t kMostObjects = Hdf5File::kMostChildren;
+constexpr std::size_t kMostText = 1000;
+/// What HDF5 may allocate beside twice the file, which is far more than it needs.
+constexpr std::uint64_t kMostMemory = std::uint64_t{2} << 30;
 
-// In the child: what is wrong with the file is for the parent to find; here only survival counts.
-void read_everything(const std::string& path) {
-  try {
-    const Hdf5File file = Hdf5File::open(path);
-    for (const std::string& dataset : file.datasets("/")) {
-      try {
-        // What lies in one piece is read by plain offsets: only chunks have structures to follow.
-        if (file.describe(dataset).offset) continue;
-        (void)file.read_f32(dataset, kMostElements);
-      } catch (const std::exception&) {
-        continue;
-      }
+/// Opens and reads all that hard links lead to; what HDF5 opens but nobody here reads is passed
+/// over.
+class Walk {
+ public:
+  Walk(const std::string& path, const FilePart& part) : file_(Hdf5File::open(path, part)) {}
+
+  /// The first object that HDF5 cannot open; empty if there is none.
+  std::string damaged() {
+    group("", 0);
+    return damaged_;
+  }
+
+ private:
+  void group(const std::string& name, int depth) {
+    if (depth > Hdf5File::kMostDepth) return;
+    for (const Hdf5Child& child : file_.children(name.empty() ? "/" : name)) {
+      const std::string path = name + "/" + child.name;
+      if (!damaged_.empty() || ++seen_ > kMostObjects) return;
+      if (child.kind == Hdf5Kind::kDamaged) damaged_ = path;
+      if (child.kind == Hdf5Kind::kGroup) group(path, depth + 1);
+      if (child.kind == Hdf5Kind::kDataset) dataset(path);
     }
-  } catch (const std::exception&) {
-    return;
+  }
+
+  void dataset(const std::string& path) const {
+    try {
+      // What lies in one piece is read by plain offsets: only chunks have structures to follow.
+      if (file_.describe(path).chunked) file_.check_elements(path);
+    } catch (const std::exception&) {
+      return;  // the reader finds the same, if it wants the dataset
+    }
+  }
+
+  Hdf5File file_;
+  std::size_t seen_{0};
+  std::string damaged_;
+};
+
+/// What is to be told of the file; empty if it can be read. Other faults are for the reader to
+/// find.
+std::string read_everything(const std::string& path, const FilePart& part) {
+  try {
+    const std::string damaged = Walk(path, part).damaged();
+    return damaged.empty() ? damaged : "a damaged object: " + damaged;
+  } catch (const std::exception& error) {
+    const std::string text = error.what();
+    return text.starts_with(path + ": ") ? text.substr(path.size() + 2) : text;
   }
 }
 
-[[noreturn]] void run_child(const std::string& path, int report, std::uint64_t file_bytes) {
+void limit_memory(std::uint64_t file_bytes) {
+  std::uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlim_t most =
+      pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) + 2 * file_bytes + kMostMemory;
+  const rlimit memory{most, most};
+  if (pages > 0) (void)::setrlimit(RLIMIT_AS, &memory);
+}
+
+[[noreturn]] void run_child(const std::string& path,
+                            const FilePart& part,
+                            int report,
+                            std::uint64_t file_bytes) {
   // A crash here is an answer, not an accident: no handlers of the host program, no core file.
   for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU}) {
     (void)::signal(signal, SIG_DFL);
@@ -52,14 +100,30 @@ void read_everything(const std::string& path) {
   const rlim_t seconds = 20 + file_bytes / 20'000'000;
   const rlimit time{seconds, seconds};
   (void)::setrlimit(RLIMIT_CPU, &time);
-  read_everything(path);
-  (void)!::write(report, &kSurvived, 1);
+  limit_memory(file_bytes);
+  const std::string wrong = read_everything(path, part);
+  // Less than a pipe holds, so it does not wait for the parent.
+  const std::string answer = (wrong.empty() ? kSurvived : kDamaged) + wrong.substr(0, kMostText);
+  (void)!::write(report, answer.data(), answer.size());
   ::_exit(0);
+}
+
+/// What the child writes before it ends.
+std::string all_of(int descriptor) {
+  std::string all(1 + kMostText, '\0');
+  std::size_t count = 0;
+  for (ssize_t got = 1; got != 0 && count < all.size();) {
+    got = ::read(descriptor, all.data() + count, all.size() - count);
+    if (got < 0 && errno != EINTR) break;
+    if (got > 0) count += static_cast<std::size_t>(got);
+  }
+  all.resize(count);
+  return all;
 }
 
 }  // namespace
 
-void vet_hdf5(const std::string& path) {
+void vet_hdf5(const std::string& path, const FilePart& part) {
   std::error_code failed;
   const std::uint64_t bytes =
       std::filesystem::file_size(path, failed);  // fails on pipes and directories
@@ -72,19 +136,18 @@ void vet_hdf5(const std::string& path) {
   std::unique_lock lock(hdf5::library_mutex());
   const pid_t child = ::fork();
   lock.unlock();  // in both processes
-  if (child == 0) run_child(path, report[1], bytes);
+  if (child == 0) run_child(path, part, report[1], bytes);
   ::close(report[1]);
-  char answer = 0;
-  ssize_t got = 0;
-  do {
-    got = child > 0 ? ::read(report[0], &answer, 1) : 0;
-  } while (got < 0 && errno == EINTR);
+  const std::string answer = child > 0 ? all_of(report[0]) : std::string();
   ::close(report[0]);
   if (child < 0) throw Error(ErrorKind::kInput, "no process to check the file with").at(path);
   // The host may reap its children itself; the pipe has already told what happened.
   while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
-  if (answer != kSurvived) {
+  if (answer.starts_with(kDamaged)) {
+    throw Error(ErrorKind::kInput, "HDF5 cannot read the file: " + answer.substr(1)).at(path);
+  }
+  if (!answer.starts_with(kSurvived)) {
     throw Error(ErrorKind::kInput,
                 "the file is damaged so that it crashes or stalls the HDF5 library")
         .at(path)

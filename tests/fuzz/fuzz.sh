@@ -5,7 +5,8 @@
 #
 # The parsers are compiled for it (into $FUZZ_BUILD, default build-fuzz); the rest comes from the libraries in $BUILD
 # (default build), built before. It starts from the files in seeds/TARGET, $SEEDS and CORPUS, and keeps what it finds
-# interesting in CORPUS. Exit status 0: no finding. Findings stay in the current folder (crash-*, timeout-*, oom-*).
+# interesting in CORPUS. Exit status 0: no finding. Findings stay in the current folder (crash-*, timeout-*, oom-*). An input
+# may take $TIMEOUT seconds (default 10) by the clock: give more on a machine that is shared or stops at times.
 set -euo pipefail
 
 target=$1
@@ -44,5 +45,5 @@ seeds=()
 for folder in "$here/seeds/$target" ${SEEDS:-}; do
   if [ -d "$folder" ]; then seeds+=("$folder"); fi
 done
-"$objects/fuzz_$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=512 -max_len=65536 \
+"$objects/fuzz_$target" -max_total_time="$seconds" -timeout="${TIMEOUT:-10}" -rss_limit_mb=1024 -malloc_limit_mb=512 -max_len=65536 \
   -print_final_stats=1 "$corpus" "${seeds[@]}"

@@ -273,6 +273,7 @@ TEST_CASE("DagNN nets that are refused") {
   };
   CHECK(has(refused(dag_of(dag_layer("dagnn.ReLU", {"x"}, {"x"}))), "circle"));
   CHECK(has(refused(dag_of(dag_layer("dagnn.Sum", {"a", "b"}, {"y"}))), "several inputs"));
+  CHECK(has(refused(dag_of(dag_layer("dagnn.Sum", {"", "b"}, {"y"}))), "an input without a name"));
   CHECK(has(refused(dag_of(dag_layer("dagnn.ReLU", {"x"}, {"y", "z"}))), "one output"));
   CHECK(has(refused(dag_of(dag_layer("dagnn.Loss", {"x"}, {"y"}))), "losses only"));
   CHECK(has(refused(dag_of(dag_layer("dagnn.ConvTranspose", {"x"}, {"y"}))),

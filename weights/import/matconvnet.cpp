@@ -236,6 +236,7 @@ class Dag {
   }
 
   void take_input(const std::string& name) {
+    if (name.empty()) fail("an input without a name");
     if (input_.empty() || input_ == name) {
       input_ = name;
       return;
