@@ -137,6 +137,9 @@ class Hdf5File {
   [[nodiscard]] std::string read_attribute_text(const std::string& object,
                                                 const std::string& name,
                                                 std::size_t most) const;
+  /// Reads all attributes of an object, whatever their type, and keeps none. For vet_hdf5: texts of
+  /// variable length stand in a heap whose entries HDF5 1.10.8 takes at their word.
+  void check_attributes(const std::string& object) const;
   /// A scalar integer.
   [[nodiscard]] std::int64_t read_attribute_integer(const std::string& object,
                                                     const std::string& name) const;

@@ -216,6 +216,28 @@ std::string Hdf5File::read_attribute_text(const std::string& object,
   return bounded(path_, where, std::move(text), most);
 }
 
+void Hdf5File::check_attributes(const std::string& object) const {
+  const Session session;
+  const Handle owner = open_object(path_, id_, object);
+  H5O_info_t info{};
+  if (H5Oget_info(owner.get(), &info) < 0) throw failure(path_, object, "the object is damaged");
+  for (hsize_t i = 0; i < info.num_attrs; ++i) {
+    const Handle attribute(H5Aopen_by_idx(owner.get(), ".", H5_INDEX_NAME, H5_ITER_NATIVE, i,
+                                          H5P_DEFAULT, H5P_DEFAULT),
+                           H5Aclose);
+    const Handle type(attribute ? H5Aget_type(attribute.get()) : -1, H5Tclose);
+    const Handle space(attribute ? H5Aget_space(attribute.get()) : -1, H5Sclose);
+    const hssize_t count = space ? H5Sget_simple_extent_npoints(space.get()) : -1;
+    const hsize_t stored = attribute ? H5Aget_storage_size(attribute.get()) : 0;
+    const std::size_t size = type ? H5Tget_size(type.get()) : 0;
+    if (count < 1 || size < 1 || static_cast<hsize_t>(count) > stored / size) continue;
+    // A variable text has a pointer here, smaller than what stands for it in the file.
+    std::vector<char> values(static_cast<std::size_t>(count) * size);
+    if (H5Aread(attribute.get(), type.get(), values.data()) < 0) continue;
+    (void)H5Dvlen_reclaim(type.get(), space.get(), H5P_DEFAULT, values.data());
+  }
+}
+
 std::int64_t Hdf5File::read_attribute_integer(const std::string& object,
                                               const std::string& name) const {
   const Session session;

@@ -43,12 +43,23 @@ class Walk {
  private:
   void group(const std::string& name, int depth) {
     if (depth > Hdf5File::kMostDepth) return;
+    attributes(name.empty() ? "/" : name);
     for (const Hdf5Child& child : file_.children(name.empty() ? "/" : name)) {
       const std::string path = name + "/" + child.name;
       if (!damaged_.empty() || ++seen_ > kMostObjects) return;
       if (child.kind == Hdf5Kind::kDamaged) damaged_ = path;
       if (child.kind == Hdf5Kind::kGroup) group(path, depth + 1);
-      if (child.kind == Hdf5Kind::kDataset) dataset(path);
+      if (child.kind != Hdf5Kind::kDataset) continue;
+      attributes(path);
+      dataset(path);
+    }
+  }
+
+  void attributes(const std::string& object) const {
+    try {
+      file_.check_attributes(object);
+    } catch (const std::exception&) {
+      return;  // as below
     }
   }
 
