@@ -137,7 +137,7 @@ ReportRow LocalizeOutputs::report_row(const Located& p) const {
     cell.method = names_.rows[r].first + " " + names_.rows[r].second;
     cell.target = label_name(package_, p.classes[0].label);
     cell.picture = found.drawn;
-    cell.over_photo = false;
+    cell.over_photo = cell.scaled = false;
     if (found.fallback) cell.warning = "nothing was found";
     if (!p.truth.empty()) {
       cell.parameters = "IoU " + number(explain::best_overlap(found.boxes.at(0), p.truth), 2);

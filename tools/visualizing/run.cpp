@@ -250,6 +250,13 @@ class Run {
     save(subject, result);
   }
 
+  /// Weight of the mean over pairs, in an objective summed over the pictures: Lucid sums over
+  /// ordered pairs, divides by the pictures, and sets that against the objective's mean over them.
+  [[nodiscard]] double diversity_of_pairs() const {
+    const auto n = static_cast<double>(job_.variants);
+    return job_.diversity * n * (n - 1.0);
+  }
+
   [[nodiscard]] explain::Ascended climb(const Subject& subject, const explain::Watch& watch) {
     const AscentSettings& s = job_.settings;
     if (s.mode == AscentMode::kDream) return climb_dream(subject, watch);
@@ -258,7 +265,7 @@ class Run {
     if (job_.variants > 1) {
       objective = explain::sum_objective(
           {{objective, 1.0f},
-           {explain::diversity_objective(), static_cast<float>(job_.diversity)}});
+           {explain::diversity_objective(), static_cast<float>(diversity_of_pairs())}});
     }
     explain::LayerScore score(package_.model, subject.node, shape, context_.stream(),
                               context_.engines());
@@ -359,7 +366,10 @@ class Run {
       parameters.push_back({"objective_first", p.first});
       parameters.push_back({"objective_last", p.last});
       parameters.push_back({"file", p.file});
-      if (job_.variants > 1) parameters.push_back({"diversity", job_.diversity});
+      if (job_.variants > 1) {
+        parameters.push_back({"diversity", job_.diversity});
+        parameters.push_back({"diversity_of_pairs", diversity_of_pairs()});
+      }
       if (job_.zoom_frames > 0) parameters.push_back({"zoom_share", job_.zoom_share});
       if (!p.notes.empty()) parameters.push_back({"notes", p.notes});
       m.methods.push_back({std::string("visualize ") + mode_name(job_.settings.mode), job_.layer,

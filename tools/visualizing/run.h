@@ -27,7 +27,7 @@ struct VisualizeJob {
   /// take it; for dreams the photograph's.
   std::int64_t size{0};
   std::int64_t variants{1};     ///< pictures that are to differ (diversity objective)
-  double diversity{1.0};        ///< its weight
+  double diversity{100.0};      ///< its weight, as in Lucid's notebook (Olah et al. 2017)
   std::int64_t zoom_frames{0};  ///< dreams: frames of an endless zoom
   double zoom_share{0.05};
   std::int64_t frame_every{0};  ///< 0: no frames
