@@ -285,13 +285,16 @@ std::int64_t area_of(const PoolGeometry& g) {
   return static_cast<std::int64_t>(g.kernel_h) * g.kernel_w;
 }
 
+// Max pooling without switches, for which the devices have code of their own.
+void max_values(CUTAWAY_STREAM& s, const MaxPool& k);
+
 }  // namespace
 
 void run(CUTAWAY_STREAM& s, const MaxPool& k) {
   if (k.pick.data != nullptr) {
     for_each_site(s, SiteSpace::of(k.y), MaxPoolAt<true>{k}, area_of(k.g));
   } else {
-    for_each_site(s, SiteSpace::of(k.y), MaxPoolAt<false>{k}, area_of(k.g));
+    max_values(s, k);
   }
 }
 

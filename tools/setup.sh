@@ -14,7 +14,7 @@ packages=(
   libdnnl-dev                                  # convolutions and matrix products on the CPU
   libhdf5-dev nlohmann-json3-dev               # model packages
   libjpeg62-turbo-dev libpng-dev               # pictures
-  zlib1g-dev                                   # compressed MAT-files
+  zlib1g-dev libdeflate-dev                    # compressed MAT-files, checksums of archives
   libopencv-core-dev libopencv-imgproc-dev     # drawing
   libcli11-dev                                 # command line
   doctest-dev                                  # tests

@@ -1,6 +1,7 @@
 #include "weights/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,33 +15,29 @@ namespace cutaway::weights {
 namespace {
 
 constexpr int kMostAttempts = 1000;
+// Fewer at a time cost more calls than they save waiting, more leave the disk idle at first.
+constexpr std::uint64_t kHintBytes = std::uint64_t{8} << 20;
 
 Error failed(const std::string& path, const char* what) {
   return Error(ErrorKind::kInput, what).at(path).hint(std::strerror(errno));
 }
 
-/// A file descriptor.
-class Descriptor {
- public:
-  Descriptor(const std::string& path, int flags)
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
-
-void to_disk(const std::string& path, int flags) {
-  const Descriptor file(path, flags);
-  if (file.get() < 0) throw failed(path, "cannot be opened");
+void to_disk(const std::string& path, int descriptor) {
   // Some file systems cannot sync directories and say EINVAL; the rename is as safe as it gets
   // there.
-  if (::fsync(file.get()) != 0 && errno != EINVAL) throw failed(path, "cannot be written to disk");
+  if (::fsync(descriptor) != 0 && errno != EINVAL) throw failed(path, "cannot be written to disk");
+}
+
+void directory_to_disk(const std::string& path) {
+  const int directory = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) throw failed(path, "cannot be opened");
+  try {
+    to_disk(path, directory);
+  } catch (...) {
+    ::close(directory);
+    throw;
+  }
+  ::close(directory);
 }
 
 }  // namespace
@@ -49,8 +46,8 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   const std::string stem = path_ + "." + std::to_string(::getpid()) + ".";
   for (int i = 0; i < kMostAttempts; ++i) {
     temporary_ = stem + std::to_string(i) + ".tmp";
-    const Descriptor file(temporary_, O_WRONLY | O_CREAT | O_EXCL);
-    if (file.get() >= 0) return;
+    descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor_ >= 0) return;
     if (errno != EEXIST) break;
   }
   throw failed(path_, "the file cannot be created");
@@ -58,33 +55,50 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
 
 AtomicFile::~AtomicFile() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-void AtomicFile::write_at(std::size_t offset, std::span<const std::byte> bytes) {
-  const Descriptor file(temporary_, O_WRONLY);
-  if (file.get() < 0) throw failed(path_, "the file cannot be written");
+void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
   for (std::size_t done = 0; done < bytes.size();) {  // a system writes at most 2 GB at a time
-    const ssize_t written = ::pwrite(file.get(), bytes.data() + done, bytes.size() - done,
-                                     static_cast<off_t>(offset + done));
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) throw failed(path_, "the file cannot be written");
-    done += static_cast<std::size_t>(written);
+    const ssize_t count = ::pwrite(descriptor_, bytes.data() + done, bytes.size() - done,
+                                   static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) throw failed(path_, "the file cannot be written");
+    done += static_cast<std::size_t>(count);
   }
+  if (offset != written_) begun_ = offset;
+  written_ = offset + bytes.size();
 #if defined(__linux__)
-  // Only a hint: what goes wrong on the way to the disk is told by flush() and commit().
-  (void)::sync_file_range(file.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes.size()),
-                          SYNC_FILE_RANGE_WRITE);
+  // Only a hint: what goes wrong on the way to the disk is told by commit().
+  if (written_ - begun_ < kHintBytes) return;
+  (void)::sync_file_range(descriptor_, static_cast<off_t>(begun_),
+                          static_cast<off_t>(written_ - begun_), SYNC_FILE_RANGE_WRITE);
+  begun_ = written_;
 #endif
 }
 
-void AtomicFile::flush() { to_disk(temporary_, O_RDONLY); }
+void AtomicFile::read_at(std::uint64_t offset, std::span<std::byte> to) const {
+  for (std::size_t done = 0; done < to.size();) {
+    const ssize_t count = ::pread(descriptor_, to.data() + done, to.size() - done,
+                                  static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) throw failed(path_, "the file cannot be read back");
+    done += static_cast<std::size_t>(count);
+  }
+}
+
+std::uint64_t AtomicFile::size() const {
+  struct stat info {};
+  if (::fstat(descriptor_, &info) != 0) throw failed(path_, "the file cannot be read back");
+  return static_cast<std::uint64_t>(info.st_size);
+}
 
 void AtomicFile::commit() {
-  to_disk(temporary_, O_RDONLY);
+  to_disk(path_, descriptor_);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw failed(path_, "cannot be renamed to");
   temporary_.clear();
   const std::filesystem::path parent = std::filesystem::path(path_).parent_path();
-  to_disk(parent.empty() ? "." : parent.string(), O_RDONLY | O_DIRECTORY);
+  directory_to_disk(parent.empty() ? "." : parent.string());
 }
 
 }  // namespace cutaway::weights

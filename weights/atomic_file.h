@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -17,15 +18,20 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   [[nodiscard]] const std::string& temporary() const noexcept { return temporary_; }
-  /// Writes bytes into the temporary file, and has the system begin to bring them to the disk.
-  void write_at(std::size_t offset, std::span<const std::byte> bytes);
-  /// Forces what was written to disk; commit() then has less to wait for.
-  void flush();
+  /// Writes bytes into the temporary file. Once some MiB in a row have been written, the system is
+  /// asked to begin to bring them to the disk.
+  void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
+  /// Reads bytes of the temporary file; throws kInput where it does not have them.
+  void read_at(std::uint64_t offset, std::span<std::byte> to) const;
+  /// Bytes of the temporary file.
+  [[nodiscard]] std::uint64_t size() const;
   /// Forces the contents to disk, renames, and forces the directory entry to disk.
   void commit();
 
  private:
   std::string path_, temporary_;
+  int descriptor_{-1};
+  std::uint64_t begun_{0}, written_{0};  // what is not yet on its way to the disk
 };
 
 }  // namespace cutaway::weights

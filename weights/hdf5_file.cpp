@@ -5,6 +5,7 @@
 
 #include "weights/hdf5_chunks.h"
 #include "weights/hdf5_handle.h"
+#include "weights/hdf5_window.h"
 
 namespace cutaway::weights {
 
@@ -187,16 +188,19 @@ Handle intermediate_groups() {
 
 }  // namespace
 
-Hdf5File Hdf5File::open(const std::string& path) {
+Hdf5File Hdf5File::open(const std::string& path, const FilePart& part) {
   const Session session;
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
 #if H5_VERSION_GE(1, 10, 7)
   // A read-only directory or a network file system may refuse locks; reading needs none.
   if (access) H5Pset_file_locking(access.get(), false, true);
 #endif
+  if (part.bytes > 0 && (!access || !hdf5::set_window(access.get(), part.offset, part.bytes))) {
+    throw failure(path, "", "HDF5 cannot read a part of a file");
+  }
   const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access ? access.get() : H5P_DEFAULT);
   if (id < 0) throw failure(path, "", "not a readable HDF5 file");
-  return {path, id};
+  return {path, id, part.offset};
 }
 
 Hdf5File Hdf5File::create(const std::string& path, std::size_t user_block) {
@@ -205,7 +209,13 @@ Hdf5File Hdf5File::create(const std::string& path, std::size_t user_block) {
   if (!layout || H5Pset_userblock(layout.get(), user_block) < 0) {
     throw Error(ErrorKind::kInternal, "HDF5 user block").at(path);
   }
-  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, layout.get(), H5P_DEFAULT);
+  // Each dataset's elements behind those of the one before, small ones too, which HDF5 would gather
+  // in blocks: who writes them in order then writes the file in order.
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  if (!access || H5Pset_small_data_block_size(access.get(), 0) < 0) {
+    throw Error(ErrorKind::kInternal, "HDF5 small data").at(path);
+  }
+  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, layout.get(), access.get());
   if (id < 0) throw failure(path, "", "the file cannot be created");
   return {path, id};
 }
@@ -217,11 +227,12 @@ Hdf5File::~Hdf5File() {
 }
 
 Hdf5File::Hdf5File(Hdf5File&& other) noexcept
-    : path_(std::move(other.path_)), id_(std::exchange(other.id_, -1)) {}
+    : path_(std::move(other.path_)), id_(std::exchange(other.id_, -1)), begin_(other.begin_) {}
 
 Hdf5File& Hdf5File::operator=(Hdf5File&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(id_, other.id_);
+  std::swap(begin_, other.begin_);
   return *this;
 }
 
@@ -236,7 +247,9 @@ void Hdf5File::close() {
 Hdf5Dataset Hdf5File::describe(const std::string& dataset) const {
   const Session session;
   const OpenDataset d = open_dataset(path_, id_, dataset);
-  return describe_open(path_, dataset, d);
+  Hdf5Dataset info = describe_open(path_, dataset, d);
+  if (info.offset) *info.offset += begin_;
+  return info;
 }
 
 std::vector<float> Hdf5File::read_f32(const std::string& dataset, std::size_t most) const {
@@ -380,7 +393,7 @@ std::string Hdf5File::read_text(const std::string& dataset, std::size_t most) co
   return text;
 }
 
-void Hdf5File::write_text(const std::string& dataset, const std::string& text) {
+std::uint64_t Hdf5File::write_text(const std::string& dataset, const std::string& text) {
   const Session session;
   const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
@@ -398,6 +411,7 @@ void Hdf5File::write_text(const std::string& dataset, const std::string& text) {
   if (!set || H5Dwrite(set.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, text.c_str()) < 0) {
     throw failure(path_, dataset, "the text cannot be written");
   }
+  return H5Dget_offset(set.get());
 }
 
 }  // namespace cutaway::weights

@@ -31,6 +31,11 @@ struct Hdf5Dataset {
   std::optional<std::uint64_t> offset{};
 };
 
+/// `bytes` bytes of a file from `offset` on; the whole file while `bytes` is 0.
+struct FilePart {
+  std::uint64_t offset{0}, bytes{0};
+};
+
 /// An HDF5 file. Wraps the C API: closes what it opens, never prints, and turns every failure into
 /// Error kInput naming the file and the object. The HDF5 library of distributions is not
 /// thread-safe, so one lock inside serialises all calls; objects of this class may be used from
@@ -50,9 +55,12 @@ class Hdf5File {
   static constexpr std::int64_t kMostCompression = 1032;
 
   /// Opens for reading. Throws kInput when the file is missing, unreadable or not HDF5.
-  static Hdf5File open(const std::string& path);
+  static Hdf5File open(const std::string& path) { return open(path, {}); }
+  /// The same of an HDF5 file that is a part of another, as in an archive.
+  static Hdf5File open(const std::string& path, const FilePart& part);
   /// Creates or truncates. user_block: bytes left free at the start, 0 or a power of two from 512.
-  /// Equal contents written in equal order give equal bytes: no times are stored.
+  /// Equal contents written in equal order give equal bytes: no times are stored. Elements of
+  /// datasets without compression lie in the order in which these are created.
   static Hdf5File create(const std::string& path, std::size_t user_block = 0);
 
   Hdf5File() = default;
@@ -118,7 +126,8 @@ class Hdf5File {
 
   /// A dataset of one string (fixed length, of at most `most` bytes), as write_text makes it.
   [[nodiscard]] std::string read_text(const std::string& dataset, std::size_t most) const;
-  void write_text(const std::string& dataset, const std::string& text);
+  /// Creates a dataset of one string. The result says where its bytes lie in the file.
+  std::uint64_t write_text(const std::string& dataset, const std::string& text);
 
   // --- attributes
   // ---------------------------------------------------------------------------------
@@ -146,7 +155,8 @@ class Hdf5File {
                        const std::vector<std::string>& texts);
 
  private:
-  Hdf5File(std::string path, std::int64_t id) : path_(std::move(path)), id_(id) {}
+  Hdf5File(std::string path, std::int64_t id, std::uint64_t begin = 0)
+      : path_(std::move(path)), id_(id), begin_(begin) {}
   void list(const std::string& group,
             int depth,
             std::size_t most,
@@ -154,7 +164,8 @@ class Hdf5File {
             std::size_t& seen) const;
 
   std::string path_;
-  std::int64_t id_{-1};  // hid_t
+  std::int64_t id_{-1};     // hid_t
+  std::uint64_t begin_{0};  // where it begins in the file called path_
 };
 
 }  // namespace cutaway::weights

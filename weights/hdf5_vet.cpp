@@ -32,7 +32,7 @@ constexpr std::uint64_t kMostMemory = std::uint64_t{2} << 30;
 /// over.
 class Walk {
  public:
-  explicit Walk(const std::string& path) : file_(Hdf5File::open(path)) {}
+  Walk(const std::string& path, const FilePart& part) : file_(Hdf5File::open(path, part)) {}
 
   /// The first object that HDF5 cannot open; empty if there is none.
   std::string damaged() {
@@ -79,9 +79,9 @@ class Walk {
 
 /// What is to be told of the file; empty if it can be read. Other faults are for the reader to
 /// find.
-std::string read_everything(const std::string& path) {
+std::string read_everything(const std::string& path, const FilePart& part) {
   try {
-    const std::string damaged = Walk(path).damaged();
+    const std::string damaged = Walk(path, part).damaged();
     return damaged.empty() ? damaged : "a damaged object: " + damaged;
   } catch (const std::exception& error) {
     const std::string text = error.what();
@@ -98,7 +98,10 @@ void limit_memory(std::uint64_t file_bytes) {
   if (pages > 0) (void)::setrlimit(RLIMIT_AS, &memory);
 }
 
-[[noreturn]] void run_child(const std::string& path, int report, std::uint64_t file_bytes) {
+[[noreturn]] void run_child(const std::string& path,
+                            const FilePart& part,
+                            int report,
+                            std::uint64_t file_bytes) {
   // A crash here is an answer, not an accident: no handlers of the host program, no core file.
   for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU}) {
     (void)::signal(signal, SIG_DFL);
@@ -109,7 +112,7 @@ void limit_memory(std::uint64_t file_bytes) {
   const rlimit time{seconds, seconds};
   (void)::setrlimit(RLIMIT_CPU, &time);
   limit_memory(file_bytes);
-  const std::string wrong = read_everything(path);
+  const std::string wrong = read_everything(path, part);
   // Less than a pipe holds, so it does not wait for the parent.
   const std::string answer = (wrong.empty() ? kSurvived : kDamaged) + wrong.substr(0, kMostText);
   (void)!::write(report, answer.data(), answer.size());
@@ -131,7 +134,7 @@ std::string all_of(int descriptor) {
 
 }  // namespace
 
-void vet_hdf5(const std::string& path) {
+void vet_hdf5(const std::string& path, const FilePart& part) {
   std::error_code failed;
   const std::uint64_t bytes =
       std::filesystem::file_size(path, failed);  // fails on pipes and directories
@@ -144,7 +147,7 @@ void vet_hdf5(const std::string& path) {
   std::unique_lock lock(hdf5::library_mutex());
   const pid_t child = ::fork();
   lock.unlock();  // in both processes
-  if (child == 0) run_child(path, report[1], bytes);
+  if (child == 0) run_child(path, part, report[1], bytes);
   ::close(report[1]);
   const std::string answer = child > 0 ? all_of(report[0]) : std::string();
   ::close(report[0]);

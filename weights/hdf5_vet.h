@@ -2,9 +2,11 @@
 
 #include <string>
 
+#include "weights/hdf5_file.h"
+
 namespace cutaway::weights {
 
-/// Has a child process read an HDF5 file, all but the elements of datasets that lie in one piece, so
+/// Has a child process read an HDF5 file (or one in a part of a file), all but the elements of datasets that lie in one piece, so
 /// that damage which makes the HDF5 library itself crash or run in circles ends that process and not
 /// this one. Throws kInput when the child crashes, takes more processor time than 20 s and 1 s for
 /// every 20 MB, allocates more than 2 GiB beside twice the file, or finds an object that HDF5 cannot
@@ -12,6 +14,6 @@ namespace cutaway::weights {
 /// `path` is not a regular file.
 ///
 /// For files of foreign origin, before Hdf5File::open; packages have a checksum instead.
-void vet_hdf5(const std::string& path);
+void vet_hdf5(const std::string& path, const FilePart& part = {});
 
 }  // namespace cutaway::weights

@@ -5,12 +5,12 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <future>
 #include <set>
 
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "weights/atomic_file.h"
+#include "weights/checked_writer.h"
 #include "weights/graph_json.h"
 #include "weights/hdf5_file.h"
 #include "weights/labels.h"
@@ -172,31 +172,30 @@ void require_finite(const parts::Place& place, std::span<const float> values) {
   throw Error(ErrorKind::kInput, "a parameter is not a finite number").at(place.dataset);
 }
 
-void write(const Package& package,
-           const std::vector<parts::Place>& places,
-           AtomicFile& target,
-           const ParameterFill& fill) {
-  Hdf5File file = Hdf5File::create(target.temporary(), parts::kBlock);
+// Where everything will lie, with all texts. The provenance is the last in the file.
+struct Layout {
+  std::vector<std::uint64_t> parameters;
+  std::uint64_t provenance{0};
+};
+
+Layout lay_out(const Package& package,
+               const std::vector<parts::Place>& places,
+               const std::string& provenance,
+               const std::string& path) {
+  Hdf5File file = Hdf5File::create(path, parts::kBlock);
   file.write_text("/graph", to_json(package.model.graph));
   file.write_text("/preprocess", to_json(package.preprocess));
   if (!package.labels.empty()) {
     file.write_text("/labels", join_labels(package.labels));
     file.write_attribute("/labels", "sha256", labels_hash(package.labels));
   }
+  Layout layout;
   for (const parts::Place& place : places) {
-    const auto count = static_cast<std::size_t>(place.spec.shape.count());
-    const std::uint64_t at = file.reserve_f32(place.dataset, place.dims);
-    std::size_t done = 0;
-    fill(place.node, place.index, [&](std::span<const float> piece) {
-      check(piece.size() <= count - done, "more values than the parameter has");
-      require_finite(place, piece);
-      target.write_at(at + done * sizeof(float), std::as_bytes(piece));
-      done += piece.size();
-    });
-    check(done == count, "fewer values than the parameter has");
+    layout.parameters.push_back(file.reserve_f32(place.dataset, place.dims));
   }
-  file.write_text("/provenance", parts::to_json(completed(package.provenance)));
+  layout.provenance = file.write_text("/provenance", provenance);
   file.close();
+  return layout;
 }
 
 // What `write` needs to be true of everything but the parameters.
@@ -210,11 +209,27 @@ std::vector<parts::Place> checked_places(const Package& package) {
 
 void write_whole(const Package& package, const std::string& path, const ParameterFill& fill) {
   AtomicFile target(path);
-  write(package, parts::places(package.model.graph), target, fill);
-  // The disk is slower than reading back what is still in memory.
-  std::future<void> flushed = std::async(std::launch::async, [&target] { target.flush(); });
-  const parts::Checked written = parts::checksum_behind_block(target.temporary());
-  flushed.get();
+  const std::vector<parts::Place> places = parts::places(package.model.graph);
+  const std::string before = parts::to_json(completed(package.provenance));
+  const Layout layout = lay_out(package, places, before, target.temporary());
+  CheckedWriter writer(target, parts::kBlock);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const parts::Place& place = places[i];
+    const auto count = static_cast<std::size_t>(place.spec.shape.count());
+    std::size_t done = 0;
+    fill(place.node, place.index, [&](std::span<const float> piece) {
+      check(piece.size() <= count - done, "more values than the parameter has");
+      require_finite(place, piece);
+      writer.write(layout.parameters[i] + done * sizeof(float), std::as_bytes(piece));
+      done += piece.size();
+    });
+    check(done == count, "fewer values than the parameter has");
+  }
+  std::string provenance = parts::to_json(completed(package.provenance));
+  check(provenance.size() <= before.size(), "the provenance became longer");
+  provenance.resize(before.size(), '\0');
+  writer.write(layout.provenance, bytes_of(provenance));
+  const parts::Checked written = writer.finish();
   target.write_at(0, bytes_of(parts::user_block(written.bytes, written.checksum)));
   target.commit();
 }

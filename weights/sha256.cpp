@@ -28,31 +28,34 @@ alignas(16) constexpr std::array<std::uint32_t, 64> kRound{
 }  // namespace
 
 #if defined(__SHA__) && defined(__SSE4_1__)
-// Intel's SHA extensions: two rounds an instruction, the state as ABEF and CDGH.
-void Sha256::block(const std::byte* data) {
+// Intel's SHA extensions: two rounds an instruction, the state as ABEF and CDGH, which stays in
+// registers from block to block. Every round waits for the one before, so all else must hide behind.
+void Sha256::blocks(const std::byte* data, std::size_t count) {
   const auto load = [](const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); };
   const __m128i to_words = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
   const __m128i cdab = _mm_shuffle_epi32(load(state_.data()), 0xB1);
   const __m128i hgfe = _mm_shuffle_epi32(load(state_.data() + 4), 0x1B);
-  const __m128i abef_before = _mm_alignr_epi8(cdab, hgfe, 8);
-  const __m128i cdgh_before = _mm_blend_epi16(hgfe, cdab, 0xF0);
-  __m128i abef = abef_before, cdgh = cdgh_before;
-  __m128i w[4];
-  for (int i = 0; i < 4; ++i) w[i] = _mm_shuffle_epi8(load(data + 16 * i), to_words);
-  for (std::size_t i = 0; i < 16; ++i) {
-    const __m128i k = _mm_add_epi32(w[0], load(kRound.data() + 4 * i));
-    cdgh = _mm_sha256rnds2_epu32(cdgh, abef, k);
-    abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(k, 0x0E));
-    const __m128i middle = _mm_alignr_epi8(w[3], w[2], 4);
-    const __m128i next =
-        _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(w[0], w[1]), middle), w[3]);
-    w[0] = w[1];
-    w[1] = w[2];
-    w[2] = w[3];
-    w[3] = next;
+  __m128i abef = _mm_alignr_epi8(cdab, hgfe, 8);
+  __m128i cdgh = _mm_blend_epi16(hgfe, cdab, 0xF0);
+  for (; count > 0; --count, data += 64) {
+    const __m128i abef_before = abef, cdgh_before = cdgh;
+    __m128i w[4];
+    for (int i = 0; i < 4; ++i) w[i] = _mm_shuffle_epi8(load(data + 16 * i), to_words);
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < 16; ++i) {
+      const __m128i k = _mm_add_epi32(w[i % 4], load(kRound.data() + 4 * i));
+      cdgh = _mm_sha256rnds2_epu32(cdgh, abef, k);
+      abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(k, 0x0E));
+      if (i >= 12) continue;  // the schedule has 64 words
+      const __m128i middle = _mm_alignr_epi8(w[(i + 3) % 4], w[(i + 2) % 4], 4);
+      w[i % 4] = _mm_sha256msg2_epu32(
+          _mm_add_epi32(_mm_sha256msg1_epu32(w[i % 4], w[(i + 1) % 4]), middle), w[(i + 3) % 4]);
+    }
+    abef = _mm_add_epi32(abef, abef_before);
+    cdgh = _mm_add_epi32(cdgh, cdgh_before);
   }
-  const __m128i feba = _mm_shuffle_epi32(_mm_add_epi32(abef, abef_before), 0x1B);
-  const __m128i dchg = _mm_shuffle_epi32(_mm_add_epi32(cdgh, cdgh_before), 0xB1);
+  const __m128i feba = _mm_shuffle_epi32(abef, 0x1B);
+  const __m128i dchg = _mm_shuffle_epi32(cdgh, 0xB1);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(state_.data()), _mm_blend_epi16(feba, dchg, 0xF0));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(state_.data() + 4), _mm_alignr_epi8(dchg, feba, 8));
 }
@@ -64,7 +67,11 @@ std::uint32_t big_endian(const std::byte* p) {
 }
 }  // namespace
 
-void Sha256::block(const std::byte* data) {
+void Sha256::blocks(const std::byte* data, std::size_t count) {
+  for (; count > 0; --count, data += 64) one_block(data);
+}
+
+void Sha256::one_block(const std::byte* data) {
   std::array<std::uint32_t, 64> w{};
   for (std::size_t i = 0; i < 16; ++i) w[i] = big_endian(data + 4 * i);
   for (std::size_t i = 16; i < 64; ++i) {
@@ -96,8 +103,8 @@ void Sha256::update(std::span<const std::byte> bytes) {
   length_ += bytes.size();
   while (!bytes.empty()) {
     if (filled_ == 0 && bytes.size() >= 64) {
-      block(bytes.data());
-      bytes = bytes.subspan(64);
+      blocks(bytes.data(), bytes.size() / 64);
+      bytes = bytes.subspan(bytes.size() / 64 * 64);
       continue;
     }
     const std::size_t take = std::min(bytes.size(), 64 - filled_);
@@ -105,7 +112,7 @@ void Sha256::update(std::span<const std::byte> bytes) {
     filled_ += take;
     bytes = bytes.subspan(take);
     if (filled_ == 64) {
-      block(pending_.data());
+      blocks(pending_.data(), 1);
       filled_ = 0;
     }
   }

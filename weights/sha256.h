@@ -18,7 +18,8 @@ class Sha256 {
   [[nodiscard]] std::string finish();
 
  private:
-  void block(const std::byte* data);
+  void blocks(const std::byte* data, std::size_t count);
+  void one_block(const std::byte* data);  // without the processor's instructions
 
   std::array<std::uint32_t, 8> state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};

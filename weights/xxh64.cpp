@@ -30,8 +30,20 @@ constexpr std::uint64_t merge(std::uint64_t hash, std::uint64_t lane) {
   return (hash ^ mix(0, lane)) * kP1 + kP4;
 }
 
-void stripe(std::array<std::uint64_t, 4>& lanes, const std::byte* p) {
-  for (std::size_t i = 0; i < 4; ++i) lanes[i] = mix(lanes[i], load<std::uint64_t>(p + 8 * i));
+// A compiler would make one vector of the four lanes, and wait for its multiplication of 64-bit
+// words, which takes 15 cycles where that of one word takes 3.
+#if defined(__GNUC__) && !defined(__clang__)
+__attribute__((optimize("no-tree-vectorize")))
+#endif
+void stripes(std::array<std::uint64_t, 4>& lanes, const std::byte* p, std::size_t count) {
+  std::uint64_t a = lanes[0], b = lanes[1], c = lanes[2], d = lanes[3];
+  for (; count > 0; --count, p += 32) {
+    a = mix(a, load<std::uint64_t>(p));
+    b = mix(b, load<std::uint64_t>(p + 8));
+    c = mix(c, load<std::uint64_t>(p + 16));
+    d = mix(d, load<std::uint64_t>(p + 24));
+  }
+  lanes = {a, b, c, d};
 }
 
 }  // namespace
@@ -44,15 +56,11 @@ void Xxh64::update(std::span<const std::byte> bytes) {
     filled_ += take;
     bytes = bytes.subspan(take);
     if (filled_ < 32) return;
-    stripe(lanes_, pending_.data());
+    stripes(lanes_, pending_.data(), 1);
     filled_ = 0;
   }
-  std::array<std::uint64_t, 4> lanes = lanes_;  // in registers
-  while (bytes.size() >= 32) {
-    stripe(lanes, bytes.data());
-    bytes = bytes.subspan(32);
-  }
-  lanes_ = lanes;
+  stripes(lanes_, bytes.data(), bytes.size() / 32);
+  bytes = bytes.subspan(bytes.size() / 32 * 32);
   if (bytes.empty()) return;
   std::memcpy(pending_.data(), bytes.data(), bytes.size());
   filled_ = bytes.size();

@@ -116,7 +116,7 @@ MaxBoxAcc max_box_acc(std::span<const BoxHits> hits, double step, std::span<cons
     total += n;
     for (std::size_t t = 0; t < 256; ++t) {
       for (std::size_t k = 0; k < 4; ++k) {
-        if ((hits[i].at[t] >> k & 1U) == 0) continue;
+        if ((static_cast<unsigned>(hits[i].at[t]) >> k & 1U) == 0) continue;
         if (hits[i].most != 0)
           sum[t][k] += n;
         else if (t == 0)

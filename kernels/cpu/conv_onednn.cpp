@@ -205,22 +205,30 @@ Built build_forward(const dnnl::engine& engine,
           dnnl::convolution_forward(pd)};
 }
 
+template <class Backward>
+typename Backward::primitive_desc backward_descriptor(const dnnl::engine& engine,
+                                                      const ConvProblem& p,
+                                                      const Descriptor& x,
+                                                      const Descriptor& y) {
+  const Descriptor w(weight_dims(p), memory::data_type::f32, memory::format_tag::any);
+  const Extents e(p);
+  const auto hint = forward_descriptor(engine, p, x, y);
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine,      kAlgorithm, x, w, y, e.strides, e.dilates, e.pad_before,
+          e.pad_after, hint,       user_scratchpad()};
+#else
+  return {typename Backward::desc(kAlgorithm, x, w, y, e.strides, e.dilates, e.pad_before,
+                                  e.pad_after),
+          user_scratchpad(), engine, hint};
+#endif
+}
+
 Built build_backward_data(const dnnl::engine& engine,
                           const ConvProblem& p,
                           const Descriptor& x,
                           const Descriptor& y) {
   using Backward = dnnl::convolution_backward_data;
-  const Descriptor w(weight_dims(p), memory::data_type::f32, memory::format_tag::any);
-  const Extents e(p);
-  const auto hint = forward_descriptor(engine, p, x, y);
-#if DNNL_VERSION_MAJOR >= 3
-  const Backward::primitive_desc pd(engine, kAlgorithm, x, w, y, e.strides, e.dilates, e.pad_before,
-                                    e.pad_after, hint, user_scratchpad());
-#else
-  const Backward::primitive_desc pd(
-      Backward::desc(kAlgorithm, x, w, y, e.strides, e.dilates, e.pad_before, e.pad_after),
-      user_scratchpad(), engine, hint);
-#endif
+  const auto pd = backward_descriptor<Backward>(engine, p, x, y);
   return {pd.diff_src_desc(),   pd.diff_dst_desc(), pd.weights_desc(), Descriptor(),
           pd.scratchpad_desc(), pd.impl_info_str(), Backward(pd)};
 }
@@ -230,17 +238,7 @@ Built build_backward_weights(const dnnl::engine& engine,
                              const Descriptor& x,
                              const Descriptor& y) {
   using Backward = dnnl::convolution_backward_weights;
-  const Descriptor w(weight_dims(p), memory::data_type::f32, memory::format_tag::any);
-  const Extents e(p);
-  const auto hint = forward_descriptor(engine, p, x, y);
-#if DNNL_VERSION_MAJOR >= 3
-  const Backward::primitive_desc pd(engine, kAlgorithm, x, w, y, e.strides, e.dilates, e.pad_before,
-                                    e.pad_after, hint, user_scratchpad());
-#else
-  const Backward::primitive_desc pd(
-      Backward::desc(kAlgorithm, x, w, y, e.strides, e.dilates, e.pad_before, e.pad_after),
-      user_scratchpad(), engine, hint);
-#endif
+  const auto pd = backward_descriptor<Backward>(engine, p, x, y);
   return {pd.src_desc(), pd.diff_dst_desc(),   pd.diff_weights_desc(),
           Descriptor(),  pd.scratchpad_desc(), pd.impl_info_str(),
           Backward(pd)};

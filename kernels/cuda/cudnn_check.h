@@ -1,9 +1,8 @@
 #pragma once
 
-#include <cudnn.h>
-
 #include <string>
 
+#include "kernels/cuda/late_library.h"
 #include "runtime/error.h"
 #include "runtime/stream.h"
 

@@ -1,10 +1,9 @@
 #include "kernels/cuda/cudnn_graph.h"
 
-#include <cudnn.h>
-
 #include <utility>
 
 #include "kernels/cuda/cudnn_check.h"
+#include "kernels/cuda/late_library.h"
 
 namespace cutaway::kernels {
 

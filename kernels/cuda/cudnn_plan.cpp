@@ -1,10 +1,9 @@
-#include <cudnn.h>
-
 #include <array>
 #include <utility>
 
 #include "kernels/cuda/cudnn_check.h"
 #include "kernels/cuda/cudnn_graph.h"
+#include "kernels/cuda/late_library.h"
 #include "runtime/cuda/check.h"
 #include "runtime/cuda/handles.h"
 

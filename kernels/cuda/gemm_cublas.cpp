@@ -1,10 +1,10 @@
-#include <cublas_v2.h>
 #include <cuda_runtime_api.h>
 
 #include <memory>
 #include <string>
 
 #include "kernels/cuda/gemm_kernels.h"
+#include "kernels/cuda/late_library.h"
 #include "runtime/buffer.h"
 #include "runtime/cuda/check.h"
 #include "runtime/cuda/handles.h"

@@ -46,7 +46,7 @@ NETS = {
                  "fusion": ("layer2.1.relu", "layer3.1.relu", "layer4.1.relu")},
 }
 COUNT = 3  # images
-STEPS = 25
+STEPS = 50
 SAMPLES, NOISE, SEED = 10, 0.15, 3
 # Side of the occluder and its stride, so that the last window ends at the border: Captum and we then agree on windows.
 WINDOW = {224: (32, 16), 227: (35, 16)}
@@ -121,8 +121,11 @@ def gradient_maps(net, x, c, number, have):
 
 
 def sampled_maps(net, x, c, number, labels, have):
-    maps = {"rise": rise(net.single, x, c, seed=SEED, image=number, **RISE),
-            "lime": lime(net.single, x, c, labels, seed=SEED, image=number, **LIME)}
+    maps = {}
+    if "rise" not in have:
+        maps["rise"] = rise(net.single, x, c, seed=SEED, image=number, **RISE)
+    if "lime" not in have:
+        maps["lime"] = lime(net.single, x, c, labels, seed=SEED, image=number, **LIME)
     if "occlusion" not in have:
         window, stride = WINDOW[net.size]
         occlusion = Occlusion(net.single).attribute(x, target=c, sliding_window_shapes=(3, window, window),
@@ -158,7 +161,24 @@ def layer_maps(net, x, c, number, have):
     return maps, rivals
 
 
-def write_image(group, net, number, path, labels, old):
+# The maps that an older bundle may be missing beside one it has, and the numbers that a map depends on.
+TOGETHER = {"scorecam": ("scorecam", "scorecam_paper"), "scorecam_paper": ("scorecam", "scorecam_paper"),
+            **{name: ("smoothgrad", "smoothgrad_squared", "vargrad") for name in ("smoothgrad", "smoothgrad_squared", "vargrad")}}
+DEPENDS = {"integrated_gradients": ("steps",), "occlusion": ("window", "stride"), "rise": ("masks", "seed"),
+           "lime": ("lime_samples", "seed"),
+           **{name: ("samples", "seed", "noise") for name in ("smoothgrad", "smoothgrad_squared", "vargrad")}}
+
+
+def reusable(old, numbers, group):
+    """The maps of an older bundle's image that this script would make again."""
+    if old is None or group not in old:
+        return {}
+    same = lambda name: all(old.attrs.get(key) == numbers[key] for key in DEPENDS.get(name, ()))
+    return {name: data for name, data in old[group].items()
+            if name not in ("logits", "gradcam++_library") and same(name) and all(other in old[group] for other in TOGETHER.get(name, ()))}
+
+
+def write_image(group, net, number, path, labels, have):
     rgb = load_rgb(path)
     x = torch.from_numpy(net.preprocess(rgb, net.size))[None]
     net.double.set_rule("gradient")
@@ -170,16 +190,19 @@ def write_image(group, net, number, path, labels, old):
     put_text(group, "file", os.path.basename(path))
     group.attrs["class"], group.attrs["number"] = np.int32(c), np.int32(number)
     put(group, "logits", logits)
-    have = {} if old is None else old
     maps, rivals = layer_maps(net, x, c, number, have)
     maps |= gradient_maps(net, x, c, number, have)
     maps |= sampled_maps(net, x, c, number, labels, have)
     for name in have:
         maps.pop(name, None)
-        dataset = group.create_dataset(name, data=have[name][...], compression="gzip", compression_opts=9, shuffle=True,
-                                       track_times=False)
-        for key, value in have[name].attrs.items():
-            dataset.attrs[key] = value
+        value, step = have[name][...], int(have[name].attrs.get("step", 1))
+        if step == 1 and value.size >= 10000:  # older bundles held some maps whole
+            value, step = value[..., ::THIN, ::THIN], THIN
+        packed = {} if value.size < 1000 else {"compression": "gzip", "compression_opts": 9, "shuffle": True}
+        dataset = group.create_dataset(name, data=value, chunks=value.shape if packed else None, track_times=False, **packed)
+        for key, attribute in have[name].attrs.items():
+            dataset.attrs[key] = attribute
+        dataset.attrs["step"] = np.int32(step)
     for name, value in maps.items():
         if not np.isfinite(value).all():
             sys.exit(f"{name}: not finite")
@@ -198,7 +221,7 @@ def main():
     parser.add_argument("data_dir", help="folder with models/ and images/")
     parser.add_argument("out_dir")
     parser.add_argument("--cutaway", required=True)
-    parser.add_argument("--reuse", help="folder with older bundles, whose maps and numbers are taken as they are")
+    parser.add_argument("--reuse", help="folder with older bundles: maps made with the same numbers are taken from them")
     parser.add_argument("--nets", nargs="*", default=list(NETS))
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -211,23 +234,20 @@ def main():
             put_text(file, "versions", {"torch": torch.__version__, "captum": captum.__version__,
                                         "torchcam": torchcam.__version__})
             window, stride = WINDOW[net.size]
-            for key, value in (("steps", STEPS), ("samples", SAMPLES), ("seed", SEED), ("window", window),
-                               ("stride", stride), ("masks", RISE["masks"]), ("lime_samples", LIME["samples"]),
-                               ("images", COUNT)):
+            numbers = {"steps": STEPS, "samples": SAMPLES, "seed": SEED, "window": window, "stride": stride,
+                       "masks": RISE["masks"], "lime_samples": LIME["samples"], "images": COUNT}
+            for key, value in numbers.items():
                 file.attrs[key] = np.int32(value)
-            file.attrs["noise"] = np.float64(NOISE)
+            file.attrs["noise"] = numbers["noise"] = np.float64(NOISE)
             old = h5py.File(os.path.join(args.reuse, f"methods_{name}.h5"), "r") if args.reuse else None
-            count = COUNT if old is None else int(old.attrs["images"])
-            for key in () if old is None else ("steps", "samples", "seed", "window", "stride", "images", "noise"):
-                file.attrs[key] = old.attrs[key]
             for key in ("layer", "middle", "head"):
                 put_text(file, key, net.spec[key])
             put_text(file, "fusion", ",".join(net.spec["fusion"]))
-            paths = [os.path.join(args.data_dir, "images", "imagenet_val", "images", i) for i in IMAGES[:count]]
-            labels = [segments(args.cutaway, net, path) for path in paths]
-            for number, image in enumerate(paths):
-                write_image(file.create_group(f"image{number}"), net, number, image, labels[number],
-                            None if old is None else old[f"image{number}"])
+            for number, image in enumerate(IMAGES[:COUNT]):
+                image = os.path.join(args.data_dir, "images", "imagenet_val", "images", image)
+                have = reusable(old, numbers, f"image{number}")
+                labels = None if "lime" in have else segments(args.cutaway, net, image)
+                write_image(file.create_group(f"image{number}"), net, number, image, labels, have)
         print(f"{path}: {os.path.getsize(path)} bytes", flush=True)
 
 

@@ -8,6 +8,7 @@
 
 #include "kernels/conv.h"
 #include "kernels/cuda/cudnn_graph.h"
+#include "kernels/cuda/late_library.h"
 #include "runtime/device.h"
 #include "runtime/error.h"
 
@@ -23,6 +24,16 @@ ConvGraphSpec vgg(ConvPass pass) {
   g.kernel_h = g.kernel_w = 3;
   g.pad_h = g.pad_w = 1;
   return ConvGraphSpec::dense(pass, {8, 512, 28, 28}, {8, 512, 28, 28}, g);
+}
+
+TEST_CASE("every function of cuBLAS and cuDNN that is called late is there") {
+#define CUTAWAY_NAME(name) #name,
+  for (const char* name : {CUTAWAY_LATE_FUNCTIONS(CUTAWAY_NAME)}) {
+    CAPTURE(name);
+    CHECK(late_symbol(name) != nullptr);
+  }
+#undef CUTAWAY_NAME
+  CHECK_THROWS_AS((void)late_symbol("cudnnNoSuchFunction"), cutaway::Error);
 }
 
 TEST_CASE("plain convolution graphs finalise in all passes") {

@@ -319,6 +319,68 @@ TEST_CASE("localize: the shipped net finds creatures; results, lines and picture
         0.3);
 }
 
+TEST_CASE("localize: a stopped run goes on, and gives the files of an undisturbed one") {
+  const Folder folder;
+  REQUIRE(run({"dataset", "make", "creatures", folder / "data", "--count", "9", "--seed", "5"}) ==
+          0);
+  put(folder / ("data/" + csv_rows(folder / "data/labels.csv").at(6).at(0)), "no picture");
+  const std::string net = std::string(CUTAWAY_SOURCE_DIR) + "/weights/shipped/creatures.h5";
+  const auto localize = [&](const std::string& out, std::vector<std::string> more) {
+    std::vector<std::string> words{"localize",
+                                   net,
+                                   folder / "data",
+                                   "--out",
+                                   folder / out,
+                                   "--truth",
+                                   folder / "data/truth.json",
+                                   "--samples",
+                                   "50",
+                                   "--method",
+                                   "cam",
+                                   "--boxes",
+                                   "threshold,dt",
+                                   "--tau-step",
+                                   "0.01",
+                                   "--batch",
+                                   "2",
+                                   "--pictures",
+                                   "3"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  const int whole = localize("whole", {});
+  REQUIRE((whole == kExitOk || whole == kExitPartial));
+  const std::string log = bytes_of(folder / "whole/index.jsonl");
+  const auto line_end = [&](int lines) {
+    std::size_t at = 0;
+    for (int i = 0; i < lines; ++i) at = log.find('\n', at) + 1;
+    return at;
+  };
+  // Stopped among the pictures that are drawn, behind them in the middle of a line, and at the end.
+  for (const std::size_t bytes : {line_end(3), line_end(6) + 40, log.size()}) {
+    CAPTURE(bytes);
+    fs::remove_all(folder / "part");
+    fs::copy(folder / "whole", folder / "part", fs::copy_options::recursive);
+    for (const char* file : {"manifest.json", "boxes.csv", "results.json", "report.html"})
+      fs::remove(folder / ("part/" + std::string(file)));
+    put(folder / "part/index.jsonl", log.substr(0, bytes));
+    CHECK(localize("part", {}) == kExitUsage);  // it must be said what to do with it
+    CHECK(localize("part", {"--resume", "--top", "3"}) == kExitUsage);
+    CHECK(localize("part", {"--resume"}) == whole);
+    for (const char* file : {"index.jsonl", "boxes.csv", "results.json"}) {
+      CAPTURE(file);
+      CHECK(bytes_of(folder / ("part/" + std::string(file))) ==
+            bytes_of(folder / ("whole/" + std::string(file))));
+    }
+    const auto manifest = json_file(folder / "part/manifest.json");
+    CHECK(manifest["counts"] == json_file(folder / "whole/manifest.json")["counts"]);
+    CHECK(manifest["methods"].size() == 1);
+  }
+  const auto truth = bytes_of(folder / "data/truth.json");
+  put(folder / "data/truth.json", truth + " ");
+  CHECK(localize("part", {"--resume"}) == kExitUsage);
+}
+
 TEST_CASE("localize: without truth, with labels only, and with what cannot be") {
   const Folder folder;
   make_tiny_model(folder / "net.h5");

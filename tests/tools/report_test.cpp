@@ -148,6 +148,10 @@ TEST_CASE("the page offers only what its rows need") {
   CHECK(count(shared, "<img ") == 2);
   row.cells[0].over_photo = false;
   CHECK_FALSE(contains(html_of(row), "class=\"stage over\""));
+  CHECK(contains(html_of(row), "class=\"ramp"));
+  row.cells[0].scaled = false;
+  CHECK_FALSE(contains(html_of(row), "class=\"ramp"));
+  CHECK_FALSE(contains(html_of(row), ", values "));
   CHECK(contains(shared, "class=\"stage over\""));
 }
 

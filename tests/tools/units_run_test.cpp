@@ -120,6 +120,40 @@ TEST_CASE(
   CHECK(checked == 6 * 2 * 64);
 }
 
+TEST_CASE("units --checkpoints: each checkpoint's strongest, and where another image takes over") {
+  const Folder f;
+  make_tiny_model(f / "one.h5", 3);
+  make_tiny_model(f / "two.h5", 4);
+  const std::string list = make_pictures(f, 12);
+  REQUIRE(run({"units", "--checkpoints", f / "one.h5" + "," + (f / "two.h5"), "--data", list,
+               "--layers", "relu1,conv2", "--maps", "0-5", "--out", f / "evolution"}) == 0);
+  const auto layers = json_file(f / "evolution/evolution.json")["layers"];
+  REQUIRE(layers.size() == 2);
+  int changes = 0;
+  for (std::size_t k = 0; k < 2; ++k) {
+    const std::string name = k == 0 ? "one" : "two";
+    REQUIRE(run({"units", f / (name + ".h5"), "--data", list, "--layers", "relu1,conv2", "--maps",
+                 "0-5", "--top", "1", "--out", f / name}) == 0);
+    const auto units = json_file(f / (name + "/units.json"))["layers"];
+    for (std::size_t l = 0; l < 2; ++l) {
+      REQUIRE(layers[l]["maps"].size() == 6);
+      for (std::size_t m = 0; m < 6; ++m) {
+        const auto& steps = layers[l]["maps"][m]["steps"];
+        const auto& best = units[l]["maps"][m]["top"][0];
+        for (const char* what : {"image", "name", "value", "row", "column"})
+          CHECK(steps[k][what] == best[what]);
+        CHECK(steps[k]["checkpoint"] == name);
+        CHECK(steps[k]["changed"] == (k == 1 && steps[1]["image"] != steps[0]["image"]));
+        changes += steps[k]["changed"] == true ? 1 : 0;
+      }
+    }
+  }
+  CHECK(changes > 0);
+  for (const char* name : {"relu1.png", "conv2.png", "index.html", "manifest.json"}) {
+    CHECK(fs::exists(f / ("evolution/" + std::string(name))));
+  }
+}
+
 TEST_CASE("units: usage errors leave nothing behind") {
   const Folder f;
   make_tiny_model(f / "net.h5");

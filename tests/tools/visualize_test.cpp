@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -11,8 +13,10 @@
 
 #include "layers/conv.h"
 #include "layers/dense.h"
+#include "layers/flatten.h"
 #include "layers/global_pool.h"
 #include "layers/relu.h"
+#include "tools/images/read_image.h"
 #include "tools/images/write_image.h"
 #include "tools/program/context.h"
 #include "weights/package.h"
@@ -87,6 +91,82 @@ TEST_CASE(
   // A finished folder is not written into by accident.
   CHECK(f.run("lucid", {"--class", "1", "--steps", "1"}) == 2);
   CHECK(f.run("lucid", {"--class", "1", "--steps", "1", "--overwrite"}) == 0);
+}
+
+TEST_CASE("visualize: Lucid's side where the layers take it, else the net's own") {
+  const Folder f;
+  const auto net = [&](const char* name, bool pooled) {
+    Graph g({1, 3, 144, 144});
+    g.add("conv1", std::make_shared<Conv>(4, kernels::ConvGeometry{5, 5, 3, 3, 0, 0, 1, 1, 1}));
+    g.add("relu1", std::make_shared<Relu>());
+    if (pooled)
+      g.add("gap", std::make_shared<GlobalAveragePool>());
+    else
+      g.add("flatten", std::make_shared<Flatten>());
+    g.add("fc", std::make_shared<Dense>(3));
+    weights::Package package{Model(std::move(g))};
+    package.model.parameters = Parameters::initialized(package.model.graph, 4);
+    package.labels = {"cat", "dog", "owl"};
+    weights::save(package, f.at(name));
+  };
+  net("pooled.h5", true);
+  net("dense.h5", false);
+  struct Case {
+    const char* model;
+    std::vector<std::string> words;
+    int side;
+    const char* why;
+  };
+  int k = 0;
+  for (const Case& c :
+       {Case{"pooled.h5", {"--class", "1"}, 128, "Lucid's default"},
+        Case{"dense.h5", {"--class", "1"}, 144, "the net's own: a layer takes no other"},
+        Case{"dense.h5", {"--layer", "relu1", "--channel", "1"}, 128, "Lucid's default"},
+        Case{"pooled.h5", {"--class", "1", "--size", "150"}, 150, "given"},
+        Case{"pooled.h5", {"--class", "1", "--mode", "simonyan"}, 144, "the net's own"},
+        Case{"net.h5", {"--class", "1"}, 32, "the net's own"}}) {
+    const std::string out = "side" + std::to_string(k++);
+    CAPTURE(out);
+    std::vector<std::string> words{"visualize", f.at(c.model), "--out", f.at(out),
+                                   "-q",        "--steps",     "2"};
+    words.insert(words.end(), c.words.begin(), c.words.end());
+    REQUIRE(tools::run_program(words) == 0);
+    const auto p = f.manifest(out)["methods"][0]["parameters"];
+    CHECK(p["width"] == c.side);
+    CHECK(p["height"] == c.side);
+    CHECK(p["size"] == c.why);
+    const explain::Image picture =
+        tools::read_image(f.at(out + "/" + p["file"].get<std::string>()));
+    CHECK(picture.width == c.side);
+  }
+}
+
+TEST_CASE("visualize: stretched pictures are the differences from the mean at full contrast") {
+  const Folder f;
+  REQUIRE(f.run("y", {"--class", "1", "--mode", "yosinski", "--steps", "3"}) == 0);
+  REQUIRE(f.run("n", {"--class", "1", "--mode", "yosinski", "--steps", "3", "--option",
+                      "stretch=false"}) == 0);
+  CHECK(f.manifest("y")["methods"][0]["parameters"]["stretch"] == true);
+  CHECK(f.manifest("n")["methods"][0]["parameters"]["stretch"] == false);
+  const explain::Image y = tools::read_image(f.at("y/dog__yosinski.png"));
+  const explain::Image n = tools::read_image(f.at("n/dog__yosinski.png"));
+  // One scale for the three colours: what is more above its mean (of R, G, B 123, 117, 104) is
+  // brighter.
+  double scale = 0;
+  int least = 255, most = 0;
+  for (int at = 0; at < 32; ++at) {
+    const explain::Rgb a = y.at(at, at), b = n.at(at, at);
+    least = std::min<int>(least, std::min({a.r, a.g, a.b}));
+    most = std::max<int>(most, std::max({a.r, a.g, a.b}));
+    if (std::abs(b.r - 123) > 10 && a.r > 0 && a.r < 255) {
+      const double s = (a.r - 127.5) / (b.r - 123);
+      if (scale == 0) scale = s;
+      CHECK(s == doctest::Approx(scale).epsilon(0.12));  // both are rounded to whole levels
+    }
+  }
+  CHECK(scale > 1);
+  CHECK(least < 40);
+  CHECK(most > 215);
 }
 
 TEST_CASE("visualize: layers, films, dreams, inversion, variants") {

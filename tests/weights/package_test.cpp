@@ -3,6 +3,8 @@
 #include "layers/dense.h"
 #include "layers/relu.h"
 #include "tests/weights/scratch.h"
+#include "weights/atomic_file.h"
+#include "weights/checked_writer.h"
 #include "weights/graph_json.h"
 #include "weights/hdf5_file.h"
 #include "weights/labels.h"
@@ -300,6 +302,28 @@ TEST_CASE("a package that could not be read back is not written") {
   Package collision{Model(std::move(g))};
   collision.model.parameters = Parameters::zeroed(collision.model.graph);
   refuse(collision, "collides");
+}
+
+TEST_CASE("a checksum taken while writing is that of the file") {
+  const Scratch scratch;
+  const std::string path = scratch.path("file");
+  const std::vector<std::byte> piece(300'000, std::byte{7});
+  for (const bool in_order : {true, false}) {
+    CAPTURE(in_order);
+    AtomicFile file(path);
+    const std::vector<std::byte> before(1'000'000, std::byte{1});  // what others wrote
+    file.write_at(0, before);
+    CheckedWriter writer(file, parts::kBlock);
+    writer.write(parts::kBlock + 40, piece);
+    writer.write(in_order ? 600'000 : 100'000, piece);
+    writer.write(900'000, piece);  // beyond the end
+    const parts::Checked found = writer.finish();
+    file.commit();
+    const parts::Checked expected = parts::checksum_behind_block(path);
+    CHECK(found.bytes == 1'200'000);
+    CHECK(found.bytes == expected.bytes);
+    CHECK(found.checksum == expected.checksum);
+  }
 }
 
 TEST_CASE("writing is all or nothing") {

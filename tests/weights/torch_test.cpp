@@ -133,25 +133,6 @@ TEST_CASE("maps and patterns") {
   CHECK(!matches_pattern("*.num", "bn1.num_batches_tracked"));
 }
 
-TEST_CASE("transforms, by hand") {
-  const std::vector<float> x{0, 1, 2, 3, 4, 5};
-  std::vector<float> y(6);
-  apply(transform_between("AB->BA"), {2, 3}, x, y);
-  CHECK(y == std::vector<float>{0, 3, 1, 4, 2, 5});
-  Transform flip;
-  flip.flip = true;
-  apply(flip, {1, 1, 2, 3}, x, y);
-  CHECK(y == std::vector<float>{5, 4, 3, 2, 1, 0});
-  Transform hwc;
-  hwc.hwc = {1, 3, 2};
-  apply(hwc, {1, 6}, x, y);  // pixel-major pairs become two planes
-  CHECK(y == std::vector<float>{0, 2, 4, 1, 3, 5});
-  CHECK(source_extents(transform_between("HWIO->OIHW"), {64, 3, 7, 5}) == Extents{7, 5, 3, 64});
-  CHECK_THROWS_AS((void)transform_between("HWIO->OIHH"), Error);
-  CHECK_THROWS_AS((void)count_of({std::int64_t{1} << 40, 2}), Error);
-  CHECK_THROWS_AS((void)count_of({3, -1}), Error);
-}
-
 TEST_CASE("hostile pickles") {
   const std::string proto("\x80\x02", 2);
   // A dictionary that contains itself.

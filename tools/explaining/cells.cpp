@@ -14,8 +14,8 @@ namespace {
 std::string options_text(const Attributes& options) {
   std::string text;
   for (const auto& [name, value] : options.values()) {
-    text += (text.empty() ? "" : ", ") + name + " " +
-            std::visit([](const auto& v) { return to_text(Value(v)); }, value);
+    const std::string what = std::visit([](const auto& v) { return to_text(Value(v)); }, value);
+    if (!what.empty()) text += (text.empty() ? "" : ", ") + name + " " + what;
   }
   return text;
 }

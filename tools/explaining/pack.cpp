@@ -22,6 +22,11 @@ using hdf5::Session;
 
 constexpr std::size_t kChunkBytes = std::size_t{1} << 16U;
 constexpr unsigned kDeflate = 1;
+// Rows wait until there are so many bytes or rows: HDF5 takes about 50 us a call, a small map less
+// than that.
+constexpr std::size_t kWaitingBytes = std::size_t{8} << 20U;
+constexpr std::size_t kWaitingRows = 512;
+constexpr std::size_t kReadBytes = std::size_t{1} << 20U;
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) {
   throw Error(ErrorKind::kInternal, "cannot write the file")
@@ -95,28 +100,28 @@ Handle make_rows(hid_t parent,
           H5Dclose};
 }
 
-/// Selects row `at` of a dataset; the memory space of one row.
-std::pair<Handle, Handle> select_row(hid_t set, std::int64_t at) {
+/// Selects `count` rows of a dataset from row `at`; the memory space of so many.
+std::pair<Handle, Handle> select_rows(hid_t set, std::int64_t at, std::int64_t count) {
   Handle space(H5Dget_space(set), H5Sclose);
   std::array<hsize_t, 4> extents{};
   const int rank = H5Sget_simple_extent_ndims(space.get());
   if (rank < 1 || rank > 4) return {};
   H5Sget_simple_extent_dims(space.get(), extents.data(), nullptr);
   std::array<hsize_t, 4> start{static_cast<hsize_t>(at), 0, 0, 0};
-  extents[0] = 1;
+  extents[0] = static_cast<hsize_t>(count);
   if (H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, extents.data(),
                           nullptr) < 0)
     return {};
   return {std::move(space), Handle(H5Screate_simple(rank, extents.data(), nullptr), H5Sclose)};
 }
 
-bool write_row(hid_t set, std::int64_t at, hid_t type, const void* data) {
-  const auto [file, memory] = select_row(set, at);
+bool write_rows(hid_t set, std::int64_t at, std::int64_t count, hid_t type, const void* data) {
+  const auto [file, memory] = select_rows(set, at, count);
   return file && memory && H5Dwrite(set, type, memory.get(), file.get(), H5P_DEFAULT, data) >= 0;
 }
 
-bool read_row(hid_t set, std::int64_t at, hid_t type, void* data) {
-  const auto [file, memory] = select_row(set, at);
+bool read_rows(hid_t set, std::int64_t at, std::int64_t count, hid_t type, void* data) {
+  const auto [file, memory] = select_rows(set, at, count);
   return file && memory && H5Dread(set, type, memory.get(), file.get(), H5P_DEFAULT, data) >= 0;
 }
 
@@ -143,9 +148,17 @@ struct PackWriter::State {
   struct Column {
     Handle values, classes;
     std::array<std::int64_t, 3> shape;
+    std::int64_t first{0};  // row of the first that waits
+    std::vector<float> waiting;
+    std::vector<std::int64_t> labels;
   };
   std::map<std::string, Column> columns;
   std::int64_t rows{0};
+  // Rows that wait; their numbers and names are the last of `rows`. When they are written depends
+  // on what was added alone, so that equal rows give equal files.
+  std::vector<std::int64_t> waiting_numbers;
+  std::vector<std::string> waiting_names;
+  std::size_t waiting_bytes{0};
 
   Column& column(const std::string& name, const MapCell& like) {
     const std::array<std::int64_t, 3> shape{like.channels, like.height, like.width};
@@ -170,26 +183,61 @@ struct PackWriter::State {
     const auto bytes = static_cast<std::size_t>(shape[0] * shape[1] * shape[2]) * sizeof(float);
     Column fresh{make_rows(group.get(), "values", H5T_IEEE_F32LE, row, bytes, &nothing),
                  make_rows(group.get(), "class", H5T_STD_I64LE, {}, sizeof no_class, &no_class),
-                 shape};
+                 shape,
+                 0,
+                 {},
+                 {}};
     if (!fresh.values || !fresh.classes) fail(path, name);
     return columns.emplace(name, std::move(fresh)).first->second;
   }
 
-  void begin_row(std::int64_t number, const char* name) {
-    const std::int64_t at = rows++;
-    const Handle text = text_type();
-    const bool good = extend(numbers.get(), rows) && extend(names.get(), rows) &&
-                      write_row(numbers.get(), at, H5T_NATIVE_INT64, &number) &&
-                      write_row(names.get(), at, text.get(), &name);
-    if (!good) fail(path, "/images");
+  void begin_row(std::int64_t number, std::string name) {
+    if (waiting_bytes >= kWaitingBytes || waiting_numbers.size() >= kWaitingRows) flush();
+    ++rows;
+    waiting_numbers.push_back(number);
+    waiting_names.push_back(std::move(name));
   }
 
   void put(const std::string& name, const MapCell& like, std::int64_t label, const float* values) {
     Column& c = column(name, like);
-    const bool good = extend(c.values.get(), rows) && extend(c.classes.get(), rows) &&
-                      write_row(c.values.get(), rows - 1, H5T_NATIVE_FLOAT, values) &&
-                      write_row(c.classes.get(), rows - 1, H5T_NATIVE_INT64, &label);
+    const auto waiting = static_cast<std::int64_t>(c.labels.size());
+    if (waiting > 0 && c.first + waiting != rows - 1) flush(name, c);  // rows between have no map
+    if (c.labels.empty()) c.first = rows - 1;
+    const auto size = static_cast<std::size_t>(c.shape[0] * c.shape[1] * c.shape[2]);
+    c.waiting.insert(c.waiting.end(), values, values + size);
+    c.labels.push_back(label);
+    waiting_bytes += size * sizeof(float);
+  }
+
+  void flush(const std::string& name, Column& c) {
+    const auto count = static_cast<std::int64_t>(c.labels.size());
+    if (count == 0) return;
+    const std::int64_t end = c.first + count;
+    const bool good =
+        extend(c.values.get(), end) && extend(c.classes.get(), end) &&
+        write_rows(c.values.get(), c.first, count, H5T_NATIVE_FLOAT, c.waiting.data()) &&
+        write_rows(c.classes.get(), c.first, count, H5T_NATIVE_INT64, c.labels.data());
     if (!good) fail(path, name);
+    c.waiting.clear();
+    c.labels.clear();
+  }
+
+  void flush() {
+    const auto count = static_cast<std::int64_t>(waiting_numbers.size());
+    if (count == 0) return;
+    const Handle text = text_type();
+    std::vector<const char*> texts;
+    for (const std::string& n : waiting_names) texts.push_back(n.c_str());
+    const bool good =
+        extend(numbers.get(), rows) && extend(names.get(), rows) &&
+        write_rows(numbers.get(), rows - count, count, H5T_NATIVE_INT64, waiting_numbers.data()) &&
+        write_rows(names.get(), rows - count, count, text.get(),
+                   static_cast<const void*>(texts.data()));
+    if (!good) fail(path, "/images");
+    for (auto& [name, c] : columns) flush(name, c);
+    waiting_numbers.clear();
+    waiting_names.clear();
+    waiting_bytes = 0;
   }
 
   void release() {
@@ -235,7 +283,7 @@ void PackWriter::add(std::int64_t number,
                      const std::string& name,
                      const std::vector<MapCell>& cells) {
   const Session session;
-  state_->begin_row(number, name.c_str());
+  state_->begin_row(number, name);
   for (const MapCell& cell : cells) {
     if (!cell.values.empty())
       state_->put(column_name(cell), cell, cell.class_index, cell.values.data());
@@ -246,6 +294,7 @@ void PackWriter::close() {
   State& s = *state_;
   {
     const Session session;
+    s.flush();
     for (auto& [name, column] : s.columns) {
       if (!extend(column.values.get(), s.rows) || !extend(column.classes.get(), s.rows))
         fail(s.path, name);
@@ -287,7 +336,12 @@ struct Part {
     std::string name;
     Handle values, classes;
     MapCell like;
-    std::vector<float> row;
+    std::size_t row;                  // floats of one map
+    std::int64_t first{0}, count{0};  // rows that are read
+    std::vector<float> block;
+    std::vector<std::int64_t> labels;  // of all rows
+    /// Row r; reads those behind it too.
+    const float* read(std::int64_t r, std::int64_t rows);
   };
   Handle file, numbers, names;
   std::vector<Column> columns;
@@ -297,6 +351,17 @@ struct Part {
 herr_t collect_name(hid_t, const char* name, const H5L_info_t*, void* data) {
   static_cast<std::vector<std::string>*>(data)->emplace_back(name);
   return 0;
+}
+
+const float* Part::Column::read(std::int64_t r, std::int64_t rows) {
+  if (r < first || r >= first + count) {
+    first = r;
+    count = std::clamp<std::int64_t>(static_cast<std::int64_t>(kReadBytes / (row * sizeof(float))),
+                                     1, rows - r);
+    block.resize(static_cast<std::size_t>(count) * row);
+    if (!read_rows(values.get(), first, count, H5T_NATIVE_FLOAT, block.data())) return nullptr;
+  }
+  return block.data() + static_cast<std::size_t>(r - first) * row;
 }
 
 Part open_part(const std::string& path) {
@@ -316,6 +381,10 @@ Part open_part(const std::string& path) {
                         hdf5::open_object(path, part.file.get(), "/maps/" + name + "/values"),
                         hdf5::open_object(path, part.file.get(), "/maps/" + name + "/class"),
                         {},
+                        0,
+                        0,
+                        0,
+                        {},
                         {}};
     column.like.method = read_text_attribute(group.get(), "method");
     column.like.layer = read_text_attribute(group.get(), "layer");
@@ -333,7 +402,15 @@ Part open_part(const std::string& path) {
     column.like.channels = static_cast<std::int64_t>(extents[1]);
     column.like.height = static_cast<std::int64_t>(extents[2]);
     column.like.width = static_cast<std::int64_t>(extents[3]);
-    column.row.resize(static_cast<std::size_t>(extents[1] * extents[2] * extents[3]));
+    column.row = static_cast<std::size_t>(extents[1] * extents[2] * extents[3]);
+    const Handle count(H5Dget_space(column.classes.get()), H5Sclose);
+    if (column.row == 0 || static_cast<std::int64_t>(extents[0]) != part.rows ||
+        H5Sget_simple_extent_npoints(count.get()) != part.rows)
+      throw hdf5::failure(path, name, "a damaged part of the pack");
+    column.labels.resize(static_cast<std::size_t>(part.rows));
+    if (part.rows > 0 &&
+        !read_rows(column.classes.get(), 0, part.rows, H5T_NATIVE_INT64, column.labels.data()))
+      throw hdf5::failure(path, name, "a damaged part of the pack");
     part.columns.push_back(std::move(column));
   }
   return part;
@@ -352,21 +429,21 @@ void merge_packs(const std::vector<std::string>& parts,
     for (std::int64_t r = 0; r < part.rows; ++r) {
       std::int64_t number = 0;
       char* name = nullptr;
-      if (!read_row(part.numbers.get(), r, H5T_NATIVE_INT64, &number) ||
-          !read_row(part.names.get(), r, text.get(), static_cast<void*>(&name))) {
+      if (!read_rows(part.numbers.get(), r, 1, H5T_NATIVE_INT64, &number) ||
+          !read_rows(part.names.get(), r, 1, text.get(), static_cast<void*>(&name))) {
         throw hdf5::failure(parts[k], "/images", "a damaged part of the pack");
       }
-      const std::string kept = name == nullptr ? "" : name;
+      std::string kept = name == nullptr ? "" : name;
       H5free_memory(name);
       if (number >= ends[k]) break;
-      writer.state_->begin_row(number, kept.c_str());
+      writer.state_->begin_row(number, std::move(kept));
       for (Part::Column& column : part.columns) {
-        std::int64_t label = -1;
-        if (!read_row(column.classes.get(), r, H5T_NATIVE_INT64, &label) ||
-            !read_row(column.values.get(), r, H5T_NATIVE_FLOAT, column.row.data())) {
+        const std::int64_t label = column.labels[static_cast<std::size_t>(r)];
+        if (label < 0) continue;
+        const float* values = column.read(r, part.rows);
+        if (values == nullptr)
           throw hdf5::failure(parts[k], column.name, "a damaged part of the pack");
-        }
-        if (label >= 0) writer.state_->put(column.name, column.like, label, column.row.data());
+        writer.state_->put(column.name, column.like, label, values);
       }
     }
   }

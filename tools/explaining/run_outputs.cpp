@@ -40,7 +40,8 @@ std::vector<std::int64_t> part_numbers(const std::string& folder) {
 
 void RunOutputs::write_files(ImageOutcome& outcome) {
   const std::string sub = OutputNames::folder(outcome.number);
-  if (!sub.empty() && sub != folder_made_) {
+  const bool any = !job_.pack && (job_.raw || job_.pictures);
+  if (any && !sub.empty() && sub != folder_made_) {
     fs::create_directories(job_.out + "/" + sub);
     folder_made_ = sub;
   }

@@ -31,22 +31,6 @@ std::string preprocessing_text(const weights::Package& package) {
   return text;
 }
 
-/// The next entry must be the one that the line is about.
-void follow(const Record& line, ImageSource& source, OutputNames& names) {
-  ImageEntry entry;
-  const std::int64_t n = line["image"].get<std::int64_t>();
-  const std::string known = line.value("name", "");
-  const bool there = source.next(entry, false);
-  if (!there || valid_utf8(entry.name) != known) {
-    throw Error(ErrorKind::kUsage, "the inputs are not those of the run that was stopped")
-        .at("image " + std::to_string(n))
-        .expected(known)
-        .got(there ? entry.name : "nothing")
-        .hint("give the same inputs in the same order, or another --out");
-  }
-  (void)names.stem(n, entry.name);
-}
-
 }  // namespace
 
 Record run_identity(const ExplainJob& job,
@@ -67,7 +51,8 @@ Record run_identity(const ExplainJob& job,
   identity["layers"] = Record::array();
   for (const auto& layer : layers) identity["layers"].push_back(layer.name);
   if (job.crops) {
-    for (const Field& field : job.crops->fields()) identity["crops"][field.name] = to_text(field.value);
+    for (const Field& field : job.crops->fields())
+      identity["crops"][field.name] = to_text(field.value);
   }
   identity["seed"] = context.common.seed;
   identity["device"] = to_string(device_of(context.stream()));
@@ -82,6 +67,29 @@ Record run_identity(const ExplainJob& job,
                          {"heat", job.paint.heat_weight}};
   // As it will be read back: numbers may change their type on the way.
   return Record::parse(identity.dump(-1, ' ', false, Record::error_handler_t::replace));
+}
+
+ImageEntry follow(const Record& line, ImageSource& source, bool content) {
+  ImageEntry entry;
+  const std::string known = line.value("name", "");
+  const bool there = source.next(entry, content);
+  if (!there || valid_utf8(entry.name) != known) {
+    throw Error(ErrorKind::kUsage, "the inputs are not those of the run that was stopped")
+        .at("image " + std::to_string(line.value("image", std::int64_t{-1})))
+        .expected(known)
+        .got(there ? entry.name : "nothing")
+        .hint("give the same inputs in the same order, or another --out");
+  }
+  return entry;
+}
+
+void check_same_run(const JournalReader& reader, const Record& identity, const std::string& out) {
+  const std::string differing = differences(reader.run(), identity);
+  if (differing.empty()) return;
+  throw Error(ErrorKind::kUsage, "the folder holds another run")
+      .at(out)
+      .got(differing)
+      .hint("choose another --out, or --overwrite without --resume");
 }
 
 void Tally::add(const Record& line) {
@@ -109,13 +117,7 @@ Journal resume_run(const ExplainJob& job,
                    const Context& context) {
   const std::string path = job.out + "/index.jsonl";
   JournalReader reader(path);
-  const std::string differing = differences(reader.run(), identity);
-  if (!differing.empty()) {
-    throw Error(ErrorKind::kUsage, "the folder holds another run")
-        .at(job.out)
-        .got(differing)
-        .hint("choose another --out, or --overwrite without --resume");
-  }
+  check_same_run(reader, identity, job.out);
   remove_abandoned_files(job.out);
   std::uint64_t whole = reader.offset();
   while (const auto line = reader.next()) {
@@ -130,7 +132,7 @@ Journal resume_run(const ExplainJob& job,
                      " is missing or cut short; going on from there");
         break;
       }
-      follow(*line, source, names);
+      (void)names.stem(due, follow(*line, source, false).name);
       tally.add(*line);
       for (const Record& map : line->value("maps", Record::array())) {
         if (map.contains("varies"))

@@ -14,6 +14,12 @@ namespace cutaway::tools {
                                   const std::vector<Explainers::Layer>& layers,
                                   const Context& context);
 
+/// The next entry of the inputs, which must be the one that the journal's line is about. Throws
+/// kUsage.
+[[nodiscard]] ImageEntry follow(const Record& line, ImageSource& source, bool content);
+/// Throws kUsage, saying what differs, when the journal is that of another run.
+void check_same_run(const JournalReader& reader, const Record& identity, const std::string& out);
+
 /// Counts of images that are done.
 struct Tally {
   std::int64_t images{0}, maps{0}, failed{0}, labelled{0}, correct{0};

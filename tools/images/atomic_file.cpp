@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <regex>
 #include <system_error>
 #include <utility>
 
@@ -18,6 +17,19 @@ namespace cutaway::tools {
 namespace {
 
 std::string reason(int code) { return std::generic_category().message(code); }
+
+// "<name>.tmp-<digits>-<digits>": what write_file_atomically calls a file before it is whole.
+bool is_temporary(std::string_view name) {
+  const std::size_t mark = name.rfind(".tmp-");
+  if (mark == std::string_view::npos || mark == 0) return false;
+  const std::string_view numbers = name.substr(mark + 5);
+  const std::size_t dash = numbers.find('-');
+  const auto digits = [](std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+  };
+  return dash != std::string_view::npos && digits(numbers.substr(0, dash)) &&
+         digits(numbers.substr(dash + 1));
+}
 
 /// Closes its descriptor.
 class Descriptor {
@@ -107,13 +119,12 @@ void write_file_atomically(const std::string& path, std::string_view text, Durab
 }
 
 void remove_abandoned_files(const std::string& folder) {
-  static const std::regex name(R"(.+\.tmp-[0-9]+-[0-9]+)");
   std::error_code ignored;
   std::vector<std::filesystem::path> abandoned;
   std::filesystem::recursive_directory_iterator at(folder, ignored);
   for (; !ignored && at != std::filesystem::recursive_directory_iterator(); at.increment(ignored)) {
     const bool file = at->symlink_status(ignored).type() == std::filesystem::file_type::regular;
-    if (file && std::regex_match(at->path().filename().string(), name)) abandoned.push_back(at->path());
+    if (file && is_temporary(at->path().filename().string())) abandoned.push_back(at->path());
   }
   for (const auto& path : abandoned) std::filesystem::remove(path, ignored);
 }

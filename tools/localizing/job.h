@@ -11,6 +11,7 @@
 #include "tools/images/source.h"
 #include "tools/localizing/scoreboard.h"
 #include "tools/program/crops.h"
+#include "tools/report/fields.h"
 
 namespace cutaway::tools {
 
@@ -19,7 +20,10 @@ struct RuleChoice {
   std::string name;  ///< "threshold:0.15"
   explain::BoxRule rule;
   explain::BoxOptions options;
+  std::int64_t jpeg{0};  ///< quality of the JPEG that heat maps go through; 0: none
 };
+/// What a rule reads, for manifests.
+[[nodiscard]] Fields rule_fields(const RuleChoice& rule);
 
 /// What `cutaway localize` is to do.
 struct LocalizeJob {
@@ -41,12 +45,13 @@ struct LocalizeJob {
   double tau_step{0.001};      ///< of MaxBoxAcc's thresholds
   bool curves{true};           ///< MaxBoxAcc
   std::int64_t jpeg{0};        ///< quality; 0: grey levels go straight to the rules
-  bool overwrite{false};
+  bool overwrite{false}, resume{false};
 };
 
 /// What came of it.
 struct LocalizeSummary {
   std::int64_t images{0}, failed{0};
+  std::int64_t resumed{0};                     ///< of both, found in the folder
   std::int64_t labelled{0}, top1{0}, topk{0};  ///< pictures of known class, and those right
   std::vector<std::pair<std::string, std::string>> failures;  ///< file, why: the first thousand
   LocalizationTable table;                                    ///< of the pictures with a known box

@@ -48,10 +48,17 @@ RowNames row_names(const LocalizeJob& job) {
 LocalizeOutputs::LocalizeOutputs(const LocalizeJob& job, const weights::Package& package)
     : job_(job), package_(package), names_(row_names(job)) {
   std::error_code error;
-  if (!job.overwrite && fs::exists(job.out + "/manifest.json", error)) {
-    throw Error(ErrorKind::kUsage, "the folder already holds a finished run")
-        .at(job.out)
-        .hint("choose another --out, or --overwrite");
+  if (!job.overwrite && !job.resume) {
+    if (fs::exists(job.out + "/manifest.json", error)) {
+      throw Error(ErrorKind::kUsage, "the folder already holds a finished run")
+          .at(job.out)
+          .hint("choose another --out, or --overwrite");
+    }
+    if (fs::exists(job.out + "/index.jsonl", error)) {
+      throw Error(ErrorKind::kUsage, "the folder holds a run that was stopped")
+          .at(job.out)
+          .hint("go on with --resume, begin anew with --overwrite, or choose another --out");
+    }
   }
   fs::create_directories(job.out, error);
   if (error)
@@ -61,7 +68,8 @@ LocalizeOutputs::LocalizeOutputs(const LocalizeJob& job, const weights::Package&
   lines_ << "file,method,rule,rank,label,class,probability,box,x1,y1,x2,y2,overlap,fallback\n";
 }
 
-void LocalizeOutputs::write_lines(const Located& p) {
+std::string LocalizeOutputs::lines_of(const Located& p) const {
+  std::string lines;
   for (std::size_t r = 0; r < p.found.size(); ++r) {
     for (std::size_t k = 0; k < p.classes.size(); ++k) {
       const Located::Found& found = p.found[r][k];
@@ -75,13 +83,14 @@ void LocalizeOutputs::write_lines(const Located& p) {
       for (std::size_t b = 0; b < most; ++b) {
         const explain::RealBox& box = found.boxes[b];
         const bool judged = !p.truth.empty() && p.label && p.classes[k].label == *p.label;
-        lines_ << head << "," << b + 1 << "," << number(box.x1, 2) << "," << number(box.y1, 2)
-               << "," << number(box.x2, 2) << "," << number(box.y2, 2) << ","
-               << (judged ? number(explain::best_overlap(box, p.truth), 4) : "") << ","
-               << (found.fallback ? 1 : 0) << "\n";
+        lines += head + "," + std::to_string(b + 1) + "," + number(box.x1, 2) + "," +
+                 number(box.y1, 2) + "," + number(box.x2, 2) + "," + number(box.y2, 2) + "," +
+                 (judged ? number(explain::best_overlap(box, p.truth), 4) : "") + "," +
+                 (found.fallback ? "1" : "0") + "\n";
       }
     }
   }
+  return lines;
 }
 
 void LocalizeOutputs::draw(const Located& p, const std::string& stem) const {
@@ -128,7 +137,7 @@ ReportRow LocalizeOutputs::report_row(const Located& p) const {
     cell.method = names_.rows[r].first + " " + names_.rows[r].second;
     cell.target = label_name(package_, p.classes[0].label);
     cell.picture = found.drawn;
-    cell.over_photo = false;
+    cell.over_photo = cell.scaled = false;
     if (found.fallback) cell.warning = "nothing was found";
     if (!p.truth.empty()) {
       cell.parameters = "IoU " + number(explain::best_overlap(found.boxes.at(0), p.truth), 2);
@@ -138,12 +147,20 @@ ReportRow LocalizeOutputs::report_row(const Located& p) const {
   return row;
 }
 
-void LocalizeOutputs::add(std::int64_t n, const Located& p) {
+std::string LocalizeOutputs::add(std::int64_t n, const Located& p) {
   const std::string stem = files_.stem(n, p.entry.name);
-  if (p.error.empty()) write_lines(p);
-  if (n >= job_.pictures) return;
+  std::string lines = p.error.empty() ? lines_of(p) : "";
+  lines_ << lines;
+  if (n >= job_.pictures) return lines;
   if (p.error.empty()) draw(p, stem);
   report_.push_back(report_row(p));
+  return lines;
+}
+
+void LocalizeOutputs::add(std::int64_t n, const LocalizedPicture& p) {
+  check(n >= job_.pictures, "a picture that is drawn comes from no journal");
+  (void)files_.stem(n, p.name);
+  lines_ << p.lines;
 }
 
 std::string results_json(const LocalizeJob& job, const LocalizeSummary& s) {

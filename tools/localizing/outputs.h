@@ -6,6 +6,7 @@
 
 #include "tools/explaining/output_names.h"
 #include "tools/localizing/finder.h"
+#include "tools/localizing/resume.h"
 #include "tools/report/report.h"
 
 namespace cutaway::tools {
@@ -21,18 +22,20 @@ struct RowNames {
 /// Writes what a run of `localize` leaves behind, except for its manifest.
 class LocalizeOutputs {
  public:
-  /// Makes the folder. Throws kUsage when it holds a finished run.
+  /// Makes the folder. Throws kUsage when it holds a run that is neither resumed nor overwritten.
   LocalizeOutputs(const LocalizeJob& job, const weights::Package& package);
 
-  /// Picture n, in order.
-  void add(std::int64_t n, const Located& picture);
+  /// Picture n, in order; its lines of boxes.csv.
+  std::string add(std::int64_t n, const Located& picture);
+  /// The same for one that the journal knows. It must not be among those that are drawn.
+  void add(std::int64_t n, const LocalizedPicture& picture);
   /// The table as JSON.
   void write_results(const LocalizeSummary& summary) const;
   /// Closes boxes.csv, writes the report; its path.
   std::string finish(ReportHead head);
 
  private:
-  void write_lines(const Located& picture);
+  [[nodiscard]] std::string lines_of(const Located& picture) const;
   void draw(const Located& picture, const std::string& stem) const;
   [[nodiscard]] ReportRow report_row(const Located& picture) const;
 

@@ -5,9 +5,11 @@
 
 #include "runtime/config.h"
 #include "runtime/error.h"
-#include "tools/program/run_manifest.h"
+#include "tools/explaining/run_resume.h"
 #include "tools/localizing/outputs.h"
+#include "tools/localizing/resume.h"
 #include "tools/program/progress.h"
+#include "tools/program/run_manifest.h"
 #include "tools/report/manifest.h"
 
 namespace cutaway::tools {
@@ -27,25 +29,80 @@ class Localize {
         gaussian_(explain::centre_gaussian(224)) {}
 
   LocalizeSummary run() {
+    const Record identity = localize_identity(job_, package_, finder_.layer(), context_);
     LocalizeOutputs outputs(job_, package_);
     Progress progress("localize", source_->count().value_or(0), context_.common.quiet);
-    std::vector<Located> batch;
-    while (next(batch)) {
-      throw_if_interrupted();
-      const std::int64_t first = summary_.images + summary_.failed;
-      const std::int64_t draw = std::clamp<std::int64_t>(job_.pictures - first, 0, job_.batch);
-      finder_.locate(batch, static_cast<std::size_t>(draw));
-      for (std::size_t i = 0; i < batch.size(); ++i) {
-        outputs.add(first + static_cast<std::int64_t>(i), batch[i]);
-        account(batch[i]);
+    try {
+      Journal journal = begin(outputs, identity);
+      if (summary_.resumed > 0) progress.add(summary_.resumed);
+      std::vector<Located> batch;
+      while (next(batch)) {
+        throw_if_interrupted();
+        journal.append(locate(outputs, batch));
+        progress.add(static_cast<std::int64_t>(batch.size()));
       }
-      progress.add(static_cast<std::int64_t>(batch.size()));
+      journal.sync();
+    } catch (const Interrupted&) {
+      context_.info("continue with the same command and --resume");
+      throw;
     }
     finish(outputs);
     return std::move(summary_);
   }
 
  private:
+  [[nodiscard]] std::int64_t done() const { return summary_.images + summary_.failed; }
+
+  Journal begin(LocalizeOutputs& outputs, const Record& identity) {
+    const std::string path = job_.out + "/index.jsonl";
+    if (!job_.resume || !std::filesystem::exists(path)) return Journal::create(path, identity);
+    JournalReader reader(path);
+    check_same_run(reader, identity, job_.out);
+    std::uint64_t whole = reader.offset();
+    std::vector<Located>
+        again;  // what is drawn is not in the journal; and the first gives the methods' options
+    const auto flush = [&] {
+      if (!again.empty()) (void)locate(outputs, again);
+      again.clear();
+    };
+    while (const auto line = reader.next()) {
+      throw_if_interrupted();
+      const std::int64_t n = done() + static_cast<std::int64_t>(again.size());
+      if (line->value("image", std::int64_t{-1}) != n) break;
+      const bool drawn = n < std::max<std::int64_t>(1, job_.pictures);
+      ImageEntry entry = follow(*line, *source_, drawn);
+      if (drawn) {
+        again.emplace_back().entry = std::move(entry);
+      } else {
+        flush();
+        const LocalizedPicture p = picture_of(*line, path);
+        outputs.add(n, p);
+        account(p);
+      }
+      if (static_cast<std::int64_t>(again.size()) == job_.batch) flush();
+      whole = reader.offset();
+    }
+    flush();
+    summary_.resumed = done();
+    context_.info("resumed: " + std::to_string(done()) + " images were there");
+    return Journal::reopen(path, whole);
+  }
+
+  /// The next pictures, all that is done with them; their lines of the journal.
+  std::vector<Record> locate(LocalizeOutputs& outputs, std::vector<Located>& batch) {
+    const std::int64_t first = done();
+    const std::int64_t draw = std::clamp<std::int64_t>(job_.pictures - first, 0, job_.batch);
+    finder_.locate(batch, static_cast<std::size_t>(draw));
+    std::vector<Record> lines;
+    for (const Located& located : batch) {
+      LocalizedPicture p = judge(located);
+      p.lines = outputs.add(done(), located);
+      lines.push_back(record_of(done(), p));
+      account(p);
+    }
+    return lines;
+  }
+
   bool next(std::vector<Located>& batch) {
     batch.clear();
     Located p;
@@ -56,21 +113,31 @@ class Localize {
     return !batch.empty();
   }
 
-  void account(const Located& p) {
+  [[nodiscard]] LocalizedPicture judge(const Located& located) const {
+    LocalizedPicture p;
+    p.name = valid_utf8(located.entry.name);
+    p.error = located.error;
+    if (!p.error.empty()) return p;
+    const std::size_t at = located.true_class();
+    p.labelled = located.label.has_value();
+    p.top1 = p.labelled && at == 0;
+    p.topk = p.labelled && at < located.ranked;
+    if (!located.truth.empty() && at < located.classes.size()) p.score = score(located, at);
+    return p;
+  }
+
+  void account(const LocalizedPicture& p) {
     if (!p.error.empty()) {
       context_.warn(p.error);
       ++summary_.failed;
-      if (summary_.failures.size() < 1000) summary_.failures.emplace_back(p.entry.name, p.error);
+      if (summary_.failures.size() < 1000) summary_.failures.emplace_back(p.name, p.error);
       return;
     }
     ++summary_.images;
-    const std::size_t at = p.true_class();
-    if (p.label) {
-      ++summary_.labelled;
-      summary_.top1 += at == 0 ? 1 : 0;
-      summary_.topk += at < p.ranked ? 1 : 0;
-    }
-    if (!p.truth.empty() && at < p.classes.size()) scores_.push_back(score(p, at));
+    summary_.labelled += p.labelled ? 1 : 0;
+    summary_.top1 += p.top1 ? 1 : 0;
+    summary_.topk += p.topk ? 1 : 0;
+    if (p.score) scores_.push_back(*p.score);
   }
 
   [[nodiscard]] PictureScore score(const Located& p, std::size_t at) const {
@@ -116,36 +183,6 @@ class Localize {
     write_manifest(summary_.manifest, manifest());
   }
 
-  [[nodiscard]] Fields rule_fields(const RuleChoice& r) const {
-    const explain::BoxOptions& o = r.options;
-    switch (r.rule) {
-      case explain::BoxRule::kThreshold:
-        return {{"threshold", static_cast<double>(o.threshold)}};
-      case explain::BoxRule::kDt:
-        return {
-            {"grey_levels",
-             std::vector<std::int64_t>(o.dt.thresholds.begin(), o.dt.thresholds.end())},
-            {"suppress",
-             std::string(o.dt.suppression == explain::Suppression::kAuthors ? "authors" : "clean")},
-            {"jpeg_quality", job_.jpeg}};
-      case explain::BoxRule::kGraphCut:
-        return {{"high_quantile", o.graph_cut.high},
-                {"low_quantile", o.graph_cut.low},
-                {"components", std::int64_t{o.graph_cut.mixture.components}},
-                {"rounds", std::int64_t{o.graph_cut.mixture.rounds}},
-                {"covariance_floor", o.graph_cut.mixture.floor},
-                {"gamma", o.graph_cut.gamma},
-                {"hard_seeds", o.graph_cut.hard_seeds},
-                {"iterate", std::int64_t{o.graph_cut.iterate}}};
-      case explain::BoxRule::kGrabCut:
-        return {{"background", std::int64_t{o.grab_cut.background}},
-                {"foreground", std::int64_t{o.grab_cut.foreground}},
-                {"iterations", std::int64_t{o.grab_cut.iterations}},
-                {"jpeg_quality", job_.jpeg}};
-    }
-    return {};
-  }
-
   [[nodiscard]] ReportHead head() const {
     ReportHead h;
     h.title = "Localisation";
@@ -181,9 +218,13 @@ class Localize {
     m.timings = {{"explain", summary_.explain_seconds, summary_.images},
                  {"boxes", summary_.box_seconds, summary_.images}};
     for (const auto& [file, error] : summary_.failures) m.failures.push_back({file, error});
-    m.extra = {{"truth", job_.truth},         {"top", job_.top},
-               {"work_side", job_.work_side}, {"map_resample", explain::to_string(job_.resample)},
-               {"tau_step", job_.tau_step},   {"bootstrap_samples", job_.samples}};
+    m.extra = {{"truth", job_.truth},
+               {"top", job_.top},
+               {"work_side", job_.work_side},
+               {"map_resample", explain::to_string(job_.resample)},
+               {"tau_step", job_.tau_step},
+               {"bootstrap_samples", job_.samples},
+               {"resumed_images", summary_.resumed}};
     for (const RuleChoice& rule : job_.rules) {
       for (Field field : rule_fields(rule))
         m.extra.push_back({rule.name + "." + field.name, field.value});

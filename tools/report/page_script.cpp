@@ -46,7 +46,7 @@ const refresh = () => {
     r.hidden = !fits;
     shown += fits;
   }
-  $('count').textContent = shown === rows.length ? shown + ' images' : shown + ' of ' + rows.length;
+  $('count').textContent = shown < rows.length ? shown + ' of ' + rows.length : shown === 1 ? '1 image' : shown + ' images';
   $('none').hidden = shown > 0;
 };
 $('find').addEventListener('input', refresh);

@@ -169,8 +169,10 @@ std::string ReportBuilder::heat_html(const ReportRow& row,
   std::string alt = cell.method + " of " + row.name;
   if (!cell.target.empty()) alt += " for " + cell.target;
   if (!cell.layer.empty()) alt += ", layer " + cell.layer;
-  alt += ", values " + explain::format_number(static_cast<double>(limits.low)) + " to " +
-         explain::format_number(static_cast<double>(limits.high));
+  if (cell.scaled) {
+    alt += ", values " + explain::format_number(static_cast<double>(limits.low)) + " to " +
+           explain::format_number(static_cast<double>(limits.high));
+  }
   return std::string("<img class=\"") + (shared ? "shared" : "own") + "\" src=\"" +
          data_uri(shared ? cell.shared_picture : cell.picture, false) + "\"" +
          attribute("alt", alt) + ">";
@@ -196,7 +198,7 @@ std::string ReportBuilder::cell_html(const ReportRow& row, const ReportCell& cel
   if (!cell.parameters.empty()) {
     out += "<span class=\"line\">" + html_escape(cell.parameters) + "</span>";
   }
-  if (!cell.picture.empty()) {
+  if (!cell.picture.empty() && cell.scaled) {
     out += legend_html(cell.limits, cell.colormap, "own");
     if (shared) out += legend_html(cell.shared_limits, cell.colormap, "shared");
   }

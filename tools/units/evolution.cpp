@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "explain/render/draw.h"
 #include "explain/render/panel.h"
 #include "explain/render/render.h"
-#include "explain/units/project.h"
+#include "explain/units/tile_projector.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "tools/explaining/output_names.h"
@@ -34,6 +35,12 @@ std::vector<std::int64_t> sample_maps(std::int64_t count) {
   for (std::int64_t i = 0; i < shown; ++i) maps.push_back(i * count / shown);
   return maps;
 }
+
+/// A projection that waits until there are enough for a pass; its image lives as long.
+struct Pending {
+  std::shared_ptr<const Tensor> input;
+  std::size_t map_at;
+};
 
 class Evolution {
  public:
@@ -107,8 +114,9 @@ class Evolution {
         if (!best.empty()) wanted[entry.best.image].emplace_back(l, m);
       }
     }
-    explain::UnitProjector projector(package.model, nodes, rules_, shape, context_.stream(),
-                                     context_.engines());
+    explain::TileProjector projector(package.model, nodes, rules_, shape,
+                                     {context_.stream(), context_.engines()});
+    std::vector<std::vector<Pending>> pending(nodes.size());
     const ImageSourcePtr source = open_images(job_.data, job_.source);
     ImageEntry entry;
     std::int64_t at = 0;
@@ -118,22 +126,40 @@ class Evolution {
       for (; there && at <= image; ++at) there = source->next(entry, at == image);
       if (!there)
         throw Error(ErrorKind::kInput, "the data changed while it was read").at(job_.data.front());
-      projector.set_image(preprocess(read_entry(entry), package.preprocess));
+      const auto input =
+          std::make_shared<const Tensor>(preprocess(read_entry(entry), package.preprocess));
       for (const auto& [l, m] : places) {
-        EvolutionEntry& e = summary_.layers[l].entries[m].back();
-        e.name = entry.name;
-        const Executor::Unit unit{summary_.layers[l].maps[m], e.best.row, e.best.column,
-                                  e.best.value};
-        const auto pixels = projector.project_units(l, std::span(&unit, 1)).front();
-        const explain::UnitFrame& frame = projector.frame(l);
-        explain::Reconstruction how;
-        how.bgr = package.preprocess.order == weights::ColorOrder::kBgr;
-        tiles_[l][m].back() =
-            explain::reconstruct(pixels, package.preprocess.channels(),
-                                 static_cast<int>(frame.height), static_cast<int>(frame.width), how)
-                .image;
+        summary_.layers[l].entries[m].back().name = entry.name;
+        pending[l].push_back({input, m});
+        if (pending[l].size() >= projector.batch(l)) draw(package, projector, l, pending[l]);
       }
     }
+    for (std::size_t l = 0; l < pending.size(); ++l) draw(package, projector, l, pending[l]);
+  }
+
+  /// Projects what waits in a layer, and draws it.
+  void draw(const weights::Package& package,
+            explain::TileProjector& projector,
+            std::size_t l,
+            std::vector<Pending>& pending) {
+    const EvolutionLayer& layer = summary_.layers[l];
+    std::vector<explain::TileProjector::Job> jobs;
+    for (const Pending& p : pending) {
+      const explain::Activation& best = layer.entries[p.map_at].back().best;
+      jobs.push_back(
+          {p.input.get(), best.image, {layer.maps[p.map_at], best.row, best.column, best.value}});
+    }
+    const auto pixels = projector.project(l, jobs);
+    const explain::UnitFrame& frame = projector.frame(l);
+    explain::Reconstruction how;
+    how.bgr = package.preprocess.order == weights::ColorOrder::kBgr;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      tiles_[l][pending[i].map_at].back() =
+          explain::reconstruct(pixels[i], package.preprocess.channels(),
+                               static_cast<int>(frame.height), static_cast<int>(frame.width), how)
+              .image;
+    }
+    pending.clear();
   }
 
   [[nodiscard]] explain::Image picture(std::size_t l) const {

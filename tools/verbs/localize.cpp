@@ -40,7 +40,7 @@ std::function<explain::ByteMap(const explain::ByteMap&)> through_jpeg(int qualit
 /// "threshold", "threshold:0.15", "dt" ...
 RuleChoice rule_of(const std::string& text, const explain::BoxOptions& options) {
   const std::size_t colon = text.find(':');
-  RuleChoice choice{text, explain::parse_box_rule(text.substr(0, colon)), options};
+  RuleChoice choice{text, explain::parse_box_rule(text.substr(0, colon)), options, 0};
   if (colon == std::string::npos) return choice;
   const char* begin = text.data() + colon + 1;
   const char* end = text.data() + text.size();
@@ -93,7 +93,10 @@ int localize(Options& o, const Context& context) {
   o.boxes.dt.suppression = o.clean ? explain::Suppression::kClean : explain::Suppression::kAuthors;
   o.boxes.graph_cut.mixture.seed = o.boxes.grab_cut.seed = context.common.seed;
   if (job.jpeg > 0) o.boxes.stored = through_jpeg(static_cast<int>(job.jpeg));
-  for (const std::string& text : o.rules) job.rules.push_back(rule_of(text, o.boxes));
+  for (const std::string& text : o.rules) {
+    job.rules.push_back(rule_of(text, o.boxes));
+    job.rules.back().jpeg = job.jpeg;
+  }
   const LocalizeSummary summary = run_localize(job, package, context);
   print(job, summary, context);
   if (summary.images == 0) return kExitInput;
@@ -178,6 +181,7 @@ void add_localize(CLI::App& program, Context& context) {
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   verb->add_flag("--recursive", o->job.source.recursive, "look into sub-folders");
+  verb->add_flag("--resume", o->job.resume, "go on where the same run was stopped");
   verb->add_flag("--overwrite", o->job.overwrite, "write into the folder of a finished run");
   verb->callback(
       [o, &context] { context.action = [o, &context] { return localize(*o, context); }; });

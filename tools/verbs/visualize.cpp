@@ -64,9 +64,12 @@ int visualize(Options& o, const Context& context) {
     throw Error(ErrorKind::kUsage, "mode dream and --dream belong together");
   }
   Attributes options;
-  if (!o.job.invert.empty() && how == AscentMode::kPenalized) {
-    // A loss of at most 1 against penalties of about 1: found with GoogLeNet.
-    options = {{"objective_weight", 300.0}, {"rate", 12.0}, {"variation_weight", 30.0}};
+  if (how == AscentMode::kPenalized) {
+    // Found with GoogLeNet: the loss of an inversion is at most 1, a class score some hundreds.
+    options =
+        o.job.invert.empty()
+            ? Attributes{{"variation_weight", 30.0}, {"jitter", std::int64_t{8}}}
+            : Attributes{{"objective_weight", 300.0}, {"rate", 12.0}, {"variation_weight", 30.0}};
   }
   for (const std::string& text : o.options) {
     auto [name, value] = parse_assignment(text, "--option");
@@ -105,7 +108,7 @@ void add_subjects(CLI::App* verb, VisualizeJob& job) {
   verb->add_option("--invert", job.invert, "photograph to recover from the layer's features");
   verb->add_option("--variants", job.variants, "pictures a subject, made to differ")
       ->check(CLI::Range(1, 64));
-  verb->add_option("--diversity", job.diversity, "weight of their difference");
+  verb->add_option("--diversity", job.diversity, "weight of their difference")->capture_default_str();
 }
 
 }  // namespace
@@ -125,7 +128,9 @@ void add_visualize(CLI::App& program, Context& context) {
   verb->add_option("--mode", o->mode, "lucid, simonyan, yosinski, penalized, dream");
   verb->add_option("--steps", o->steps, "steps of the ascent (default: the mode's)")
       ->check(CLI::Range(1, 1000000));
-  verb->add_option("--size", o->job.size, "side of the picture; dreams: limit of the longer side")
+  verb->add_option("--size", o->job.size,
+                   "side of the picture (default: the net's; lucid: 128 where the layers take it); "
+                   "dreams: limit of the longer side")
       ->check(CLI::Range(8, 4096));
   verb->add_option("--option", o->options, "NAME=VALUE of the mode");
   verb->add_option("--frames", o->job.frame_every, "keep every so many-th step as a picture")

@@ -8,11 +8,11 @@
 
 #include "explain/network.h"
 #include "explain/render/panel.h"
+#include "explain/render/render.h"
 #include "explain/visualize/image_ops.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "runtime/philox.h"
-#include "tools/program/run_manifest.h"
 #include "tools/explaining/targets.h"
 #include "tools/files/npy.h"
 #include "tools/images/gif_write.h"
@@ -21,6 +21,7 @@
 #include "tools/images/write_image.h"
 #include "tools/program/network.h"
 #include "tools/program/progress.h"
+#include "tools/program/run_manifest.h"
 #include "tools/report/manifest.h"
 
 namespace cutaway::tools {
@@ -29,6 +30,7 @@ namespace {
 using explain::Image;
 
 constexpr std::int64_t kLargestSide = 4096;
+constexpr std::int64_t kLucidSide = 128;  // methods.md E.3
 
 explain::PixelSpace pixels_of(const weights::Preprocess& rule) {
   explain::PixelSpace p;
@@ -72,7 +74,7 @@ std::vector<float> read_direction(const std::string& path) {
 
 /// One thing to visualise.
 struct Subject {
-  std::string name;  // for people
+  std::string name, caption;  // for people
   NodeId node;
   explain::ObjectivePtr objective;
 };
@@ -139,18 +141,18 @@ class Run {
                               ? std::optional<std::int64_t>()
                               : TargetRule(text, package_).resolve({}, ImageEntry{}, 0).target;
       if (!target) throw Error(ErrorKind::kUsage, "class").expected("a number or a name").got(text);
-      all.push_back({label_name(package_, *target), explain::logits_node(graph()),
-                     explain::neuron_objective(*target)});
+      all.push_back({label_name(package_, *target), label_name(package_, *target),
+                     explain::logits_node(graph()), explain::neuron_objective(*target)});
     }
     for (const std::int64_t channel : job_.channels) {
-      all.push_back(
-          {job_.layer + (job_.neuron ? " neuron " : " channel ") + std::to_string(channel), layer(),
-           job_.neuron ? explain::neuron_objective(channel, job_.row, job_.column)
-                       : explain::channel_objective(channel)});
+      const std::string unit = (job_.neuron ? "neuron " : "channel ") + std::to_string(channel);
+      all.push_back({job_.layer + " " + unit, unit, layer(),
+                     job_.neuron ? explain::neuron_objective(channel, job_.row, job_.column)
+                                 : explain::channel_objective(channel)});
     }
     if (!job_.direction.empty()) {
       all.push_back(
-          {job_.layer + " direction", layer(),
+          {job_.layer + " direction", "direction", layer(),
            explain::direction_objective(read_direction(job_.direction), job_.cosine_power)});
     }
     if (!job_.invert.empty()) {
@@ -165,10 +167,10 @@ class Run {
       }
       explain::LayerScore score(package_.model, layer(), photo.shape(), context_.stream(),
                                 context_.engines());
-      all.push_back(
-          {job_.layer + " inverted", layer(), explain::match_objective(score.activations(photo))});
+      all.push_back({job_.layer + " inverted", "inverted", layer(),
+                     explain::match_objective(score.activations(photo))});
     }
-    if (job_.dream) all.push_back({job_.layer + " dream", layer(), dream_objective()});
+    if (job_.dream) all.push_back({job_.layer + " dream", "dream", layer(), dream_objective()});
     if (all.empty()) {
       throw Error(ErrorKind::kUsage, "nothing to visualise")
           .hint("give --class, or --layer with --channel, --direction, --invert or --dream");
@@ -191,6 +193,41 @@ class Run {
     return s;
   }
 
+  /// Lucid's own side, unless one is given, the net takes smaller pictures, or a layer takes its
+  /// own size only.
+  [[nodiscard]] std::pair<Shape, const char*> picture_of(NodeId node) const {
+    Shape s = picture_shape();
+    if (job_.size > 0) return {s, "given"};
+    if (job_.settings.mode != AscentMode::kLucid || std::min(s.h, s.w) <= kLucidSide)
+      return {s, "the net's own"};
+    Shape small = s;
+    small.h = small.w = kLucidSide;
+    try {
+      (void)explain::subnet(package_.model, node, small);
+    } catch (const Error&) {
+      return {s, "the net's own: a layer takes no other"};
+    }
+    return {small, "Lucid's default"};
+  }
+
+  /// Picture n for people: as a photograph, or, stretched, its differences from the mean picture,
+  /// at full contrast.
+  [[nodiscard]] Image image_of(const Tensor& picture, std::int64_t n) const {
+    const weights::Preprocess& rule = package_.preprocess;
+    if (!job_.settings.stretch) return deprocess(picture.ref().in(), n, rule);
+    const Shape& s = picture.shape();
+    const auto plane = static_cast<std::size_t>(s.plane()),
+               size = plane * static_cast<std::size_t>(s.c);
+    const auto x = picture.f32().subspan(static_cast<std::size_t>(n) * size, size);
+    std::vector<float> levels(x.begin(), x.end());  // of grey, but for a factor
+    for (std::size_t i = 0; i < size; ++i) levels[i] *= rule.std[i / plane];
+    explain::Reconstruction how;
+    how.bgr = rule.order == weights::ColorOrder::kBgr;
+    return explain::reconstruct(levels, static_cast<int>(s.c), static_cast<int>(s.h),
+                                static_cast<int>(s.w), how)
+        .image;
+  }
+
   void visualize(const Subject& subject) {
     frames_.clear();
     const std::int64_t total = job_.settings.steps() * std::max<std::int64_t>(1, job_.zoom_frames);
@@ -205,7 +242,7 @@ class Run {
         ++shown;
       }
       if (job_.frame_every > 0 && job_.zoom_frames == 0 && step % job_.frame_every == 0) {
-        frames_.push_back(deprocess(picture.ref().in(), 0, package_.preprocess));
+        frames_.push_back(image_of(picture, 0));
       }
       return true;
     };
@@ -213,15 +250,22 @@ class Run {
     save(subject, result);
   }
 
+  /// Weight of the mean over pairs, in an objective summed over the pictures: Lucid sums over
+  /// ordered pairs, divides by the pictures, and sets that against the objective's mean over them.
+  [[nodiscard]] double diversity_of_pairs() const {
+    const auto n = static_cast<double>(job_.variants);
+    return job_.diversity * n * (n - 1.0);
+  }
+
   [[nodiscard]] explain::Ascended climb(const Subject& subject, const explain::Watch& watch) {
     const AscentSettings& s = job_.settings;
     if (s.mode == AscentMode::kDream) return climb_dream(subject, watch);
-    const Shape shape = picture_shape();
+    const Shape shape = picture_of(subject.node).first;
     explain::ObjectivePtr objective = subject.objective;
     if (job_.variants > 1) {
       objective = explain::sum_objective(
           {{objective, 1.0f},
-           {explain::diversity_objective(), static_cast<float>(job_.diversity)}});
+           {explain::diversity_objective(), static_cast<float>(diversity_of_pairs())}});
     }
     explain::LayerScore score(package_.model, subject.node, shape, context_.stream(),
                               context_.engines());
@@ -256,7 +300,7 @@ class Run {
     };
     explain::Ascended result = once();
     for (std::int64_t k = 0; k < job_.zoom_frames; ++k) {
-      frames_.push_back(deprocess(result.picture.ref().in(), 0, package_.preprocess));
+      frames_.push_back(image_of(result.picture, 0));
       if (k + 1 == job_.zoom_frames) break;
       start = explain::zoom_in(result.picture, job_.zoom_share);
       ++o.seed;
@@ -272,7 +316,7 @@ class Run {
     const Shape& s = result.picture.shape();
     for (std::int64_t n = 0; n < s.n; ++n) {
       const std::string base = stem + (s.n > 1 ? "__" + std::to_string(n) : "");
-      const Image image = deprocess(result.picture.ref().in(), n, package_.preprocess);
+      const Image image = image_of(result.picture, n);
       write_png(job_.out + "/" + base + ".png", image);
       if (job_.raw) {
         const std::vector<std::int64_t> extents{s.c, s.h, s.w};
@@ -282,9 +326,12 @@ class Run {
       }
       char note[64];
       std::snprintf(note, sizeof note, "%.4g -> %.4g", result.values.front(), result.values.back());
-      tiles_.push_back({image, subject.name, note});
-      summary_.pictures.push_back(
-          {subject.name, base + ".png", result.values.front(), result.values.back(), result.notes});
+      tiles_.push_back({image, subject.caption, note});
+      summary_.pictures.push_back({subject.name, base + ".png", s.w, s.h,
+                                   job_.settings.mode == AscentMode::kDream
+                                       ? "the start's"
+                                       : picture_of(subject.node).second,
+                                   result.values.front(), result.values.back(), result.notes});
     }
     if (frames_.empty()) return;
     // Frames of smaller octaves are not of the film's size.
@@ -309,13 +356,20 @@ class Run {
   }
 
   void write_manifest() {
-    Manifest m = start_manifest(job_.model_path, weights::weights_hash(package_.model), package_, context_);
+    Manifest m =
+        start_manifest(job_.model_path, weights::weights_hash(package_.model), package_, context_);
     for (const auto& p : summary_.pictures) {
       Fields parameters = fields_of(job_.settings);
+      parameters.push_back({"width", p.width});
+      parameters.push_back({"height", p.height});
+      parameters.push_back({"size", p.size_from});
       parameters.push_back({"objective_first", p.first});
       parameters.push_back({"objective_last", p.last});
       parameters.push_back({"file", p.file});
-      if (job_.variants > 1) parameters.push_back({"diversity", job_.diversity});
+      if (job_.variants > 1) {
+        parameters.push_back({"diversity", job_.diversity});
+        parameters.push_back({"diversity_of_pairs", diversity_of_pairs()});
+      }
       if (job_.zoom_frames > 0) parameters.push_back({"zoom_share", job_.zoom_share});
       if (!p.notes.empty()) parameters.push_back({"notes", p.notes});
       m.methods.push_back({std::string("visualize ") + mode_name(job_.settings.mode), job_.layer,

@@ -23,9 +23,11 @@ struct VisualizeJob {
   double cosine_power{0.0};
   bool dream{false};                   ///< the layer's norm, from `picture` (or noise)
   std::string picture, guide, invert;  ///< files
-  std::int64_t size{0};  ///< of the picture's sides; 0: the net's own, for dreams the photograph's
+  /// Of the picture's sides. 0: the net's own; in mode lucid 128 if that is smaller and the layers
+  /// take it; for dreams the photograph's.
+  std::int64_t size{0};
   std::int64_t variants{1};     ///< pictures that are to differ (diversity objective)
-  double diversity{1.0};        ///< its weight
+  double diversity{100.0};      ///< its weight, as in Lucid's notebook (Olah et al. 2017)
   std::int64_t zoom_frames{0};  ///< dreams: frames of an endless zoom
   double zoom_share{0.05};
   std::int64_t frame_every{0};  ///< 0: no frames
@@ -36,6 +38,8 @@ struct VisualizeJob {
 struct VisualizeSummary {
   struct Picture {
     std::string name, file;
+    std::int64_t width{0}, height{0};
+    std::string size_from;  ///< who says so: "given", "Lucid's default", ...
     double first{0}, last{0};
     std::vector<std::string> notes;
   };

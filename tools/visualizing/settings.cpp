@@ -82,6 +82,7 @@ void visit(AscentSettings& s, Visitor& each) {
       each("clip", s.dream.clip);
       break;
   }
+  each("stretch", s.stretch);
 }
 
 class Read final : public Visitor {
@@ -179,6 +180,7 @@ std::int64_t AscentSettings::steps() const {
 AscentSettings read_settings(AscentMode mode, std::int64_t steps, const Attributes& options) {
   AscentSettings s;
   s.mode = mode;
+  s.stretch = mode == AscentMode::kYosinski;
   Attributes all = options;
   if (steps > 0) all.set("steps", steps);
   try {

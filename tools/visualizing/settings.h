@@ -25,6 +25,10 @@ struct AscentSettings {
   explain::YosinskiOptions yosinski;
   explain::PenaltyOptions penalized;
   explain::DreamOptions dream;
+  /// Pictures show the differences from the mean picture, their 99.5th percentile at full contrast
+  /// (explain::reconstruct); the default of yosinski, whose ascent with blur leaves few grey levels
+  /// and whose toolbox shows them so.
+  bool stretch{false};
 
   void set_seed(std::uint64_t seed);
   [[nodiscard]] std::int64_t steps() const;

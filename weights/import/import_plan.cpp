@@ -1,12 +1,12 @@
 #include "weights/import/import_plan.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <map>
 #include <unordered_map>
 
 #include "runtime/error.h"
+#include "weights/import/summary.h"
 
 namespace cutaway::weights {
 namespace {
@@ -14,7 +14,7 @@ namespace {
 // More lines than that help nobody.
 constexpr std::size_t kMostProblems = 60;
 // Elements read, looked at and written at a time: 1 MiB, which stays in a processor's cache.
-constexpr std::int64_t kPiece = std::int64_t{1} << 18;
+constexpr std::size_t kPiece = std::size_t{1} << 18;
 
 std::string target_name(const Graph& graph, NodeId node, const ParameterSpec& spec) {
   return graph.node(node).name + " " + spec.name;
@@ -46,51 +46,6 @@ void Problems::stop(const std::string& where, const std::string& what) const {
     all += "\n  " + lines_[i];
   if (lines_.size() > kMostProblems) all += "\n  ...";
   throw Error(ErrorKind::kInput, all).at(where);
-}
-
-void Summary::add(std::span<const float> values) {
-  if (values.empty()) return;
-  if (count_ == 0) origin_ = double{values[0]};
-  // Many sums at a time: additions in double wait for each other otherwise.
-  constexpr std::size_t kLanes = 32;
-  double sums[kLanes] = {};
-  double squares[kLanes] = {};
-  const double origin = origin_;
-  std::size_t i = 0;
-  for (; i + kLanes <= values.size(); i += kLanes) {
-    for (std::size_t l = 0; l < kLanes; ++l) {
-      const double d = double{values[i + l]} - origin;
-      sums[l] += d;
-      squares[l] += d * d;
-    }
-  }
-  for (; i < values.size(); ++i) {
-    const double d = double{values[i]} - origin;
-    sums[0] += d;
-    squares[0] += d * d;
-  }
-  for (std::size_t l = 0; l < kLanes; ++l) {
-    sum_ += sums[l];
-    squares_ += squares[l];
-  }
-  count_ += static_cast<double>(values.size());
-  hash_.update(std::as_bytes(values));
-}
-
-ValueSummary Summary::finish() const {
-  const double count = std::max(1.0, count_);
-  ValueSummary s;
-  s.mean = origin_ + sum_ / count;
-  s.deviation = std::sqrt(std::max(0.0, squares_ / count - (sum_ / count) * (sum_ / count)));
-  s.finite = std::isfinite(squares_) && std::isfinite(origin_);
-  s.checksum = hex(hash_.digest());
-  return s;
-}
-
-ValueSummary summarize(std::span<const float> values) {
-  Summary summary;
-  summary.add(values);
-  return summary.finish();
 }
 
 /// The matching under way.
@@ -348,29 +303,6 @@ ImportRow ImportPlan::row_of(const Entry& entry) const {
   return row;
 }
 
-void ImportPlan::transformed(const Entry& entry, std::span<float> to) const {
-  // Extents of one are dropped or added freely by parameter_extents; the transform sees the
-  // source's.
-  const Extents& extents = source_->tensors[entry.source].extents;
-  const auto count = static_cast<std::int64_t>(to.size());
-  const std::int64_t row = extents.empty() || count == 0 ? count : count / extents[0];
-  const std::int64_t step =
-      std::min(count, std::max<std::int64_t>(1, kPiece / std::max<std::int64_t>(1, row)) * row);
-  std::vector<float> piece(static_cast<std::size_t>(step));
-  for (std::int64_t first = 0; first < count; first += step) {
-    const auto part =
-        std::span(piece).first(static_cast<std::size_t>(std::min(step, count - first)));
-    if (!source_->read_part || !source_->read_part(entry.source, first, part)) {
-      piece.resize(to.size());
-      source_->read(entry.source, piece);
-      apply(entry.transform, extents, piece, to);
-      return;
-    }
-    apply_part(entry.transform, extents, first, part, to);
-  }
-  apply_rest(entry.transform, extents, to);
-}
-
 void ImportPlan::read(std::size_t i,
                       std::span<float> to,
                       ImportReport& report,
@@ -397,36 +329,51 @@ void ImportPlan::stream(std::size_t i,
                         ImportReport& report,
                         Problems& problems) const {
   const Entry& entry = entries_[i];
-  const std::int64_t count = entry.spec.shape.count();
-  const bool constant = entry.missing || entry.source == kNone;
-  const bool part = !constant && entry.transform.identity() && source_->read_part;
-  std::vector<float> values(
-      static_cast<std::size_t>(constant || part ? std::min(count, kPiece) : count),
-      entry.missing ? 0.0F : entry.constant);
+  const auto count = static_cast<std::size_t>(entry.spec.shape.count());
   Summary summary;
-  const auto pass = [&](std::span<const float> piece) {
-    summary.add(piece);
-    put(piece);
+  const auto pass = [&](std::span<const float> values) {
+    for (std::size_t at = 0; at < values.size(); at += kPiece) {
+      const std::span<const float> piece = values.subspan(at, std::min(kPiece, values.size() - at));
+      summary.add(piece);
+      put(piece);
+    }
   };
-  if (!constant && !part) {
-    transformed(entry, values);
-    for (std::int64_t first = 0; first < count; first += kPiece) {
-      pass(std::span(values).subspan(static_cast<std::size_t>(first),
-                                     static_cast<std::size_t>(std::min(kPiece, count - first))));
+  if (entry.missing || entry.source == kNone) {
+    const std::vector<float> piece(std::min(count, kPiece), entry.missing ? 0.0F : entry.constant);
+    for (std::size_t at = 0; at < count; at += kPiece)
+      pass(std::span(piece).first(std::min(kPiece, count - at)));
+  } else if (!stream_parts(entry, pass)) {
+    std::vector<float> values(count);
+    source_->read(entry.source, values);
+    if (!entry.transform.identity()) {
+      std::vector<float> result(count);
+      apply(entry.transform, source_->tensors[entry.source].extents, values, result);
+      values.swap(result);
     }
-  }
-  for (std::int64_t first = 0; (constant || part) && first < count; first += kPiece) {
-    const auto piece =
-        std::span(values).first(static_cast<std::size_t>(std::min(kPiece, count - first)));
-    if (part && !source_->read_part(entry.source, first, piece)) {  // then the first time already
-      values.resize(static_cast<std::size_t>(count));
-      source_->read(entry.source, values);
-      pass(values);
-      break;
-    }
-    pass(piece);
+    pass(values);
   }
   if (!entry.missing) add_row(row_of(entry), summary.finish(), report, problems);
+}
+
+bool ImportPlan::stream_parts(const Entry& entry,
+                              const std::function<void(std::span<const float>)>& pass) const {
+  const SourceTensor& tensor = source_->tensors[entry.source];
+  const auto count = static_cast<std::size_t>(entry.spec.shape.count());
+  std::vector<float> none;
+  if (!source_->read_part || count == 0 || !source_->read_part(entry.source, 0, none)) return false;
+  const auto read = [&](std::int64_t first, std::span<float> to) {
+    check(source_->read_part(entry.source, first, to), "a tensor that can be read in parts at first");
+  };
+  if (entry.transform.identity()) {
+    std::vector<float> piece(std::min(count, kPiece));
+    for (std::size_t at = 0; at < count; at += kPiece) {
+      const std::span<float> part = std::span(piece).first(std::min(kPiece, count - at));
+      read(static_cast<std::int64_t>(at), part);
+      pass(part);
+    }
+    return true;
+  }
+  return apply_by_rows(entry.transform, tensor.extents, read, pass);
 }
 
 }  // namespace cutaway::weights

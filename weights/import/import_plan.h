@@ -9,7 +9,6 @@
 #include "layers/graph.h"
 #include "weights/import/report.h"
 #include "weights/import/source.h"
-#include "weights/xxh64.h"
 
 namespace cutaway::weights {
 
@@ -61,9 +60,9 @@ class ImportPlan {
   /// Reads parameter i into `to` and adds its row to the report. A value that is not finite becomes
   /// a problem.
   void read(std::size_t i, std::span<float> to, ImportReport& report, Problems& problems) const;
-  /// The same in pieces that `put` gets in order, each gone when the next comes. What is taken as it
-  /// is needs memory for a piece only; what is transposed is put together first. The file's own
-  /// checksums are left to Source::check.
+  /// The same in pieces that `put` gets in order, each gone when the next comes. Memory is that of a
+  /// piece, and some tens of MB for a matrix that is transposed; other transforms take the tensor
+  /// twice. The file's own checksums are left to Source::check.
   void stream(std::size_t i,
               const std::function<void(std::span<const float>)>& put,
               ImportReport& report,
@@ -86,31 +85,14 @@ class ImportPlan {
   };
   friend class Matcher;
   [[nodiscard]] ImportRow row_of(const Entry& entry) const;
-  /// The whole tensor, transformed, into `to`, read in pieces where that can be done.
-  void transformed(const Entry& entry, std::span<float> to) const;
+  /// Hands over the parameter's values in order, in parts of the tensor. False, and nothing was handed
+  /// over, where the source or the transform asks for the whole.
+  [[nodiscard]] bool stream_parts(const Entry& entry,
+                                  const std::function<void(std::span<const float>)>& pass) const;
 
   const Source* source_;
   std::vector<Entry> entries_;
   ImportReport report_;
-};
-
-/// Mean, standard deviation and checksum of values, as a row of the report shows them.
-struct ValueSummary {
-  double mean{0}, deviation{0};
-  std::string checksum;
-  bool finite{true};
-};
-[[nodiscard]] ValueSummary summarize(std::span<const float> values);
-
-/// The same of values that come in pieces.
-class Summary {
- public:
-  void add(std::span<const float> values);
-  [[nodiscard]] ValueSummary finish() const;
-
- private:
-  double count_{0}, origin_{0}, sum_{0}, squares_{0};  // of differences from the first value
-  Xxh64 hash_;
 };
 
 }  // namespace cutaway::weights

@@ -14,6 +14,7 @@ namespace cutaway::weights {
 namespace {
 
 constexpr std::uint64_t kMostMapBytes = 4 << 20;
+constexpr std::size_t kDigestDigits = 64;
 
 // One file: its digest. Several: the digest of their digests, in order.
 std::string digest_of(const std::vector<std::string>& files) {
@@ -71,6 +72,7 @@ ImportReport import_into_package(const Source& source,
   ImportReport report = plan.report();
   header.provenance.source_format = report.format;
   header.provenance.source_file = report.source_file;
+  header.provenance.source_sha256 = std::string(kDigestDigits, '0');  // the place it will need
   // Takes as long as reading and writing do, so it runs beside them.
   std::future<std::string> digest = std::async(std::launch::async, digest_of, source.files);
   std::future<void> checked = std::async(std::launch::async, [&source] {

@@ -10,7 +10,6 @@
 #include "weights/import/keras_config.h"
 #include "weights/import/keras_names.h"
 #include "weights/import/readers.h"
-#include "weights/import/temporary_copy.h"
 #include "weights/import/zip_directory.h"
 
 namespace cutaway::weights {
@@ -320,9 +319,12 @@ Source read_keras_zip(std::span<const Candidate> files) {
   if (files.size() != 1) throw Error(ErrorKind::kUsage, "Keras' files").expected("one file");
   const auto archive = std::make_shared<const BinaryFile>(BinaryFile::open(files[0].path));
   KerasArchive parts = keras_archive(*archive);
-  const TemporaryCopy copy(*archive, parts.weights.offset, parts.weights.bytes);
-  vet_hdf5(copy.path());
-  auto file = std::make_shared<const Hdf5File>(Hdf5File::open(copy.path()));
+  const FilePart weights{parts.weights.offset, parts.weights.bytes};
+  if (weights.bytes == 0) {
+    throw Error(ErrorKind::kInput, "model.weights.h5 is empty").at(files[0].path);
+  }
+  vet_hdf5(files[0].path, weights);
+  auto file = std::make_shared<const Hdf5File>(Hdf5File::open(files[0].path, weights));
   const std::optional<Layout> layout = layout_of(*file);
   if (layout != Layout::kContainers) {
     throw Error(ErrorKind::kInput, "no weights in Keras 3's layout")

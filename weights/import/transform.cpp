@@ -1,6 +1,8 @@
 #include "weights/import/transform.h"
 
 #include <algorithm>
+#include <array>
+#include <future>
 #include <numeric>
 
 #include "runtime/error.h"
@@ -9,6 +11,11 @@ namespace cutaway::weights {
 namespace {
 
 constexpr std::int64_t kMostElements = std::int64_t{1} << 40;
+// Of the result, put together at a time from rows of the source: 32 MiB, so that a read gets a KiB
+// or more.
+constexpr std::int64_t kStrip = std::int64_t{1} << 23;
+// Floats in a cache line.
+constexpr std::int64_t kLine = 16;
 
 bool permutes(const std::vector<std::size_t>& axes) {
   std::vector<std::size_t> sorted = axes;
@@ -27,65 +34,26 @@ Extents permuted(const std::vector<std::size_t>& axes, const Extents& extents) {
   return result;
 }
 
-// The part [begin, end) of the source's first axis, which `from` holds. The position in the source
-// of every element of the result is a sum over axes; walked row by row of the result.
+// The position in the source of every element of the result is a sum over axes; walked row by row of
+// the result.
 void permute(const std::vector<std::size_t>& axes,
              const Extents& extents,
-             std::int64_t begin,
-             std::int64_t end,
              std::span<const float> from,
              std::span<float> to) {
   const std::size_t rank = extents.size();
   Extents strides(rank, 1);
   for (std::size_t i = rank - 1; i > 0; --i) strides[i - 1] = strides[i] * extents[i];
   const Extents result = permuted(axes, extents);
-  Extents steps(rank, 1);  // of the result
-  for (std::size_t i = rank - 1; i > 0; --i) steps[i - 1] = steps[i] * result[i];
-  // Along axis i of the result from low[i] to high[i]: all of it but for the source's first axis.
-  Extents low(rank, 0);
-  Extents high = result;
-  for (std::size_t i = 0; i < rank; ++i) {
-    if (axes[i] == 0) {
-      low[i] = begin;
-      high[i] = end;
-    }
-  }
-  Extents index = low;
+  Extents index(rank, 0);
   const std::int64_t step = strides[axes.back()];
-  while (true) {
-    std::int64_t source = -begin * strides[0];
-    std::int64_t at = 0;
-    for (std::size_t i = 0; i + 1 < rank; ++i) {
-      source += index[i] * strides[axes[i]];
-      at += index[i] * steps[i];
-    }
-    for (std::int64_t j = low.back(); j < high.back(); ++j) {
-      to[static_cast<std::size_t>(at + j)] = from[static_cast<std::size_t>(source + j * step)];
-    }
-    std::size_t i = rank - 1;
-    for (; i > 0; --i) {
-      if (++index[i - 1] < high[i - 1]) break;
-      index[i - 1] = low[i - 1];
-    }
-    if (i == 0) return;
-  }
-}
-
-// The commonest of all, a matrix: columns by the cache line, which each hold kLine of them.
-void transpose(const Extents& extents,
-               std::int64_t begin,
-               std::int64_t end,
-               std::span<const float> from,
-               std::span<float> to) {
-  constexpr std::int64_t kLine = 16;
-  const std::int64_t rows = extents[0];
-  const std::int64_t columns = extents[1];
-  for (std::int64_t first = 0; first < columns; first += kLine) {
-    const std::int64_t last = std::min(columns, first + kLine);
-    for (std::int64_t row = begin; row < end; ++row) {
-      const float* line = from.data() + (row - begin) * columns;
-      for (std::int64_t column = first; column < last; ++column)
-        to[static_cast<std::size_t>(column * rows + row)] = line[column];
+  for (auto at = to.begin(); at != to.end();) {
+    std::int64_t source = 0;
+    for (std::size_t i = 0; i + 1 < rank; ++i) source += index[i] * strides[axes[i]];
+    for (std::int64_t j = 0; j < result.back(); ++j)
+      *at++ = from[static_cast<std::size_t>(source + j * step)];
+    for (std::size_t i = rank - 1; i > 0; --i) {
+      if (++index[i - 1] < result[i - 1]) break;
+      index[i - 1] = 0;
     }
   }
 }
@@ -117,6 +85,29 @@ void swap_channels(const Extents& extents, std::span<float> values) {
     }
   }
 }
+
+// What changes no element's row: after the axes and the order of features.
+void in_place(const Transform& t, const Extents& result, std::span<float> to) {
+  if (t.flip && result.size() >= 2) {
+    const std::int64_t plane = result[result.size() - 1] * result[result.size() - 2];
+    for (auto at = to.begin(); plane > 0 && at != to.end(); at += plane) {
+      std::reverse(at, at + plane);
+    }
+  }
+  if (t.swap_channels && result.size() >= 2) swap_channels(result, to);
+  if (t.factor != 1.0F) {
+    for (float& v : to) v *= t.factor;
+  }
+}
+
+/// Rows of a source that count positions first, channels second, and columns of the result, which
+/// has them the other way round: kernels H x W x I -> I x H x W, features H, W, C -> C, H, W.
+struct Planes {
+  std::int64_t plane{0}, channels{0};  // zeros: alike
+  [[nodiscard]] std::int64_t source_of(std::int64_t column) const {
+    return plane == 0 ? column : column % plane * channels + column / plane;
+  }
+};
 
 }  // namespace
 
@@ -186,47 +177,62 @@ void apply(const Transform& t,
            std::span<float> to) {
   check(from.size() == to.size() && count_of(extents) == static_cast<std::int64_t>(from.size()),
         "a transform of another size");
-  apply_part(t, extents, 0, from, to);
-  apply_rest(t, extents, to);
-}
-
-void apply_part(const Transform& t,
-                const Extents& extents,
-                std::int64_t first,
-                std::span<const float> from,
-                std::span<float> to) {
-  if (t.axes.empty() || from.empty()) {
-    std::copy(from.begin(), from.end(), to.begin() + static_cast<std::ptrdiff_t>(first));
-    return;
-  }
-  (void)permuted(t.axes, extents);  // checks that they fit
-  const std::int64_t row = static_cast<std::int64_t>(to.size()) / extents[0];
-  const auto count = static_cast<std::int64_t>(from.size());
-  check(first % row == 0 && count % row == 0, "a piece of a tensor that ends within a row");
-  if (extents.size() == 2 && t.axes[0] == 1) {
-    transpose(extents, first / row, (first + count) / row, from, to);
-    return;
-  }
-  permute(t.axes, extents, first / row, (first + count) / row, from, to);
-}
-
-void apply_rest(const Transform& t, const Extents& extents, std::span<float> to) {
   const Extents result = permuted(t.axes, extents);
-  if (t.flip && result.size() >= 2) {
-    const std::int64_t plane = result[result.size() - 1] * result[result.size() - 2];
-    for (auto at = to.begin(); plane > 0 && at != to.end(); at += plane) {
-      std::reverse(at, at + plane);
-    }
+  if (t.axes.empty() || from.empty()) {
+    std::copy(from.begin(), from.end(), to.begin());
+  } else {
+    permute(t.axes, extents, from, to);
   }
   if (t.hwc[0] != 0) {
     check(!result.empty() && result.back() == t.hwc[0] * t.hwc[1] * t.hwc[2],
           "a feature order of another size");
     reorder_features(t.hwc, to);
   }
-  if (t.swap_channels && result.size() >= 2) swap_channels(result, to);
-  if (t.factor != 1.0F) {
-    for (float& v : to) v *= t.factor;
+  in_place(t, result, to);
+}
+
+bool apply_by_rows(const Transform& t,
+                   const Extents& extents,
+                   const std::function<void(std::int64_t first, std::span<float> to)>& read,
+                   const std::function<void(std::span<const float>)>& put) {
+  const bool matrix = t.axes == std::vector<std::size_t>{1, 0};
+  const bool kernels = t.axes == std::vector<std::size_t>{3, 2, 0, 1} && t.hwc[0] == 0;
+  if (!matrix && !kernels) return false;
+  Extents result = permuted(t.axes, extents);
+  const std::int64_t rows = result[0];
+  const std::int64_t columns = count_of(extents) / std::max<std::int64_t>(1, rows);
+  const Planes order = matrix ? Planes{t.hwc[0] * t.hwc[1], t.hwc[2]}
+                              : Planes{extents[0] * extents[1], extents[2]};
+  check(!matrix || t.hwc[0] == 0 || order.plane * order.channels == columns,
+        "a feature order of another size");
+  const std::int64_t step = std::clamp<std::int64_t>(kStrip / std::max<std::int64_t>(1, columns), 1, rows);
+  std::array<std::vector<float>, 2> strips;
+  std::future<void> taken;  // of the strip before
+  const std::int64_t line = step + kLine;  // not a power of two, which would share sets of a cache
+  std::vector<float> lines(static_cast<std::size_t>(line * kLine));
+  for (std::int64_t first = 0; first < rows; first += step) {
+    result[0] = std::min(step, rows - first);
+    std::vector<float>& strip = strips[static_cast<std::size_t>(first / step % 2)];
+    strip.resize(static_cast<std::size_t>(result[0] * columns));
+    const std::span<float> part = strip;
+    for (std::int64_t column = 0; column < columns; column += kLine) {
+      const std::int64_t width = std::min(kLine, columns - column);
+      for (std::int64_t l = 0; l < width; ++l) {
+        read(order.source_of(column + l) * rows + first,
+             std::span(lines).subspan(static_cast<std::size_t>(l * line),
+                                     static_cast<std::size_t>(result[0])));
+      }
+      for (std::int64_t row = 0; row < result[0]; ++row) {
+        float* to = part.data() + row * columns + column;
+        for (std::int64_t l = 0; l < width; ++l) to[l] = lines[static_cast<std::size_t>(l * line + row)];
+      }
+    }
+    in_place(t, result, part);
+    if (taken.valid()) taken.get();
+    taken = std::async(std::launch::async, [&put, part] { put(part); });
   }
+  if (taken.valid()) taken.get();
+  return true;
 }
 
 std::vector<Extents> parameter_extents(LayerKind kind, const ParameterSpec& spec) {

@@ -1,6 +1,6 @@
 #include "weights/import/zip_directory.h"
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include <algorithm>
 #include <vector>
@@ -186,12 +186,12 @@ void check_member(const BinaryFile& file, const std::string& name, const ZipMemb
   if (member.crc == 0) return;
   std::vector<std::byte> bytes(
       static_cast<std::size_t>(std::min<std::uint64_t>(member.bytes, 1 << 18)));
-  uLong crc = crc32(0, nullptr, 0);
+  std::uint32_t crc = 0;
   for (std::uint64_t at = 0; at < member.bytes; at += bytes.size()) {
     const auto part = std::span(bytes).first(
         static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), member.bytes - at)));
     file.read_at(member.offset + at, part);
-    crc = crc32(crc, reinterpret_cast<const Bytef*>(part.data()), static_cast<uInt>(part.size()));
+    crc = libdeflate_crc32(crc, part.data(), part.size());
   }
   if (crc != member.crc)
     throw broken(file, "member " + name + " is damaged: its checksum does not match");

@@ -1,0 +1,53 @@
+#include "weights/import/summary.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cutaway::weights {
+
+void Summary::add(std::span<const float> values) {
+  if (values.empty()) return;
+  if (count_ == 0) origin_ = double{values[0]};
+  // Many sums at a time: additions in double wait for each other otherwise.
+  constexpr std::size_t kLanes = 32;
+  double sums[kLanes] = {};
+  double squares[kLanes] = {};
+  const double origin = origin_;
+  std::size_t i = 0;
+  for (; i + kLanes <= values.size(); i += kLanes) {
+    for (std::size_t l = 0; l < kLanes; ++l) {
+      const double d = double{values[i + l]} - origin;
+      sums[l] += d;
+      squares[l] += d * d;
+    }
+  }
+  for (; i < values.size(); ++i) {
+    const double d = double{values[i]} - origin;
+    sums[0] += d;
+    squares[0] += d * d;
+  }
+  for (std::size_t l = 0; l < kLanes; ++l) {
+    sum_ += sums[l];
+    squares_ += squares[l];
+  }
+  count_ += static_cast<double>(values.size());
+  hash_.update(std::as_bytes(values));
+}
+
+ValueSummary Summary::finish() const {
+  const double count = std::max(1.0, count_);
+  ValueSummary s;
+  s.mean = origin_ + sum_ / count;
+  s.deviation = std::sqrt(std::max(0.0, squares_ / count - (sum_ / count) * (sum_ / count)));
+  s.finite = std::isfinite(squares_) && std::isfinite(origin_);
+  s.checksum = hex(hash_.digest());
+  return s;
+}
+
+ValueSummary summarize(std::span<const float> values) {
+  Summary summary;
+  summary.add(values);
+  return summary.finish();
+}
+
+}  // namespace cutaway::weights
