@@ -58,7 +58,8 @@ CUTAWAY_KERNEL(PatternPredict);
 ///   p_U is
 ///          that of U's nearest candidate and 0 outside the box of its candidates
 ///   total = sum p E,  peak = max p E,  position = c + o at the first maximum (c when the peak is
-///   0) sums[n] += { Q E o_h / sigma^2, Q E o_w / sigma^2, Q E, p E ((a - 2.5)^2 + (b - 2.5)^2), p
+///   0), or with mean_position c + sum p E o / total,
+///   sums[n] += { Q E o_h / sigma^2, Q E o_w / sigma^2, Q E, p E ((a - 2.5)^2 + (b - 2.5)^2), p
 ///   E }
 /// Images are added in their order, in double, slice after slice.
 struct PatternStep {
@@ -77,6 +78,7 @@ struct PatternStep {
   bool rounded_kernel{false};
   /// The released program: the position is the first candidate when the peak is 0.
   bool first_candidate{false};
+  bool mean_position{false};
   float *position_h{}, *position_w{}, *peak{}, *total{};  ///< rows
   double* sums{};                                         ///< N x 5; null: not wanted
   /// filters x 2: sum of E log mix and of E; null: not wanted. With noise and sums only.
@@ -93,7 +95,8 @@ inline constexpr int kPatternSums = 5;
 CUTAWAY_KERNEL(PatternStep);
 
 /// Do two nodes move together? For node n of [first, last) and candidate parent m, over all images,
-///   out[n - first, m] = sum b_n exp(-|x_n - y_m|^2 / (2 h_n)),  x = scale position - offset.
+///   out[n - first, m] = sum b_n exp(-|x_n - y_m|^2 / (2 h_n)),  x = scale position - offset,
+/// or, with `product`, sum x_n . y_m, for which neither b nor h is read.
 struct PatternAffinity {
   std::int64_t first{}, last{}, candidates{}, images{}, stride{};
   const float *position_h{}, *position_w{}, *peak{};  ///< rows
@@ -103,17 +106,25 @@ struct PatternAffinity {
   const float* bandwidth{};                           ///< N: h
   double* out{};
   bool accumulate{false};  ///< added to `out`
+  bool product{false};
 };
 CUTAWAY_KERNEL(PatternAffinity);
 
 /// The parents of every node: the `parents` candidates of the largest affinity, told apart to
-/// `grain` of a node's largest; of equal ones the first. Affinities are overwritten.
+/// `grain` of a node's largest; of equal ones the first. Affinities are overwritten. Where `own`
+/// and `other` hold the sums of |x_n|^2 and |y_m|^2, affinities are products and become
+/// concordances,
+///   2 sum x_n . y_m / (sum |x_n|^2 + sum |y_m|^2), 0 where negative or nothing moves,
+/// and in place of a parent whose concordance is below `least` (or 0) an edge is -1.
 struct PatternBest {
   std::int64_t nodes{}, candidates{}, parents{};  ///< parents <= candidates
   double grain{};
   double* affinity{};                 ///< nodes x candidates, none negative
   const std::int32_t* nodes_above{};  ///< candidates
   std::int32_t* edges{};              ///< nodes x parents: entries of nodes_above, the best first
+  const double* own{};                ///< nodes; null: affinities as they are
+  const double* other{};              ///< candidates
+  double least{0};
 };
 CUTAWAY_KERNEL(PatternBest);
 

@@ -43,6 +43,18 @@ CUTAWAY_HD inline float exp_lane(float x) {
   return keep ? y * scale : 0.0f;
 }
 
+/// How much of the motion of two nodes is motion in common, from the sum of the products of their
+/// displacements and the sums of their squares: 1 - sum |x - y|^2 / (sum |x|^2 + sum |y|^2); 0
+/// where that is below `least` or negative, or nothing moves.
+CUTAWAY_HD inline double pattern_concordance(double product,
+                                             double own,
+                                             double other,
+                                             double least) {
+  const double both = own + other;
+  const double c = both > 0 ? 2 * product / both : 0.0;
+  return c > 0 && c >= least ? c : 0.0;
+}
+
 /// A half as a float, exactly.
 CUTAWAY_HD inline float half_lane(std::uint16_t half) {
   const std::uint32_t sign = (half & 0x8000u) << 16u;

@@ -5,6 +5,8 @@
 namespace cutaway::explain::graph {
 namespace {
 
+constexpr const char* kPlaces[] = {"best", "mean"};
+constexpr const char* kLikenesses[] = {"affinity", "concordance"};
 constexpr const char* kStrengths[] = {"geometric", "penalty", "one", "released"};
 
 void require(bool good, const char* name, const char* expected, double got) {
@@ -29,15 +31,41 @@ Strength parse_strength(std::string_view name) {
 Config preset(std::string_view name) {
   Config config;
   if (name == "default") return config;
+  if (name == "refined") {
+    config.place = Place::kMean;
+    config.likeness = Likeness::kConcordance;
+    config.parents = 5;
+    return config;
+  }
   if (name != "authors") {
     throw Error(ErrorKind::kUsage, "unknown preset '" + std::string(name) + "'")
-        .hint("known: default, authors");
+        .hint("known: default, refined, authors");
   }
   config.static_fraction = 0.5;
   config.jitter = 0;
   config.strength = Strength::kReleased;
   config.released = {true, true, true, true, true, true, true, true};
   return config;
+}
+
+std::string to_string(Place place) { return kPlaces[static_cast<int>(place)]; }
+
+Place parse_place(std::string_view name) {
+  for (int i = 0; i < 2; ++i) {
+    if (name == kPlaces[i]) return static_cast<Place>(i);
+  }
+  throw Error(ErrorKind::kUsage, "unknown place '" + std::string(name) + "'")
+      .hint("known: best, mean");
+}
+
+std::string to_string(Likeness likeness) { return kLikenesses[static_cast<int>(likeness)]; }
+
+Likeness parse_likeness(std::string_view name) {
+  for (int i = 0; i < 2; ++i) {
+    if (name == kLikenesses[i]) return static_cast<Likeness>(i);
+  }
+  throw Error(ErrorKind::kUsage, "unknown likeness '" + std::string(name) + "'")
+      .hint("known: affinity, concordance");
 }
 
 void validate(const Config& c) {
@@ -56,6 +84,10 @@ void validate(const Config& c) {
   require(c.step > 0 && c.step <= 10, "step", "in (0, 10]", c.step);
   require(c.static_fraction >= 0 && c.static_fraction < 1, "static_fraction", "in [0, 1)",
           c.static_fraction);
+  require(c.least_likeness >= 0 && c.least_likeness < 1, "least_likeness", "in [0, 1)",
+          c.least_likeness);
+  require(c.least_likeness == 0 || c.likeness == Likeness::kConcordance, "least_likeness",
+          "0 for affinities, which have no scale", c.least_likeness);
   require(c.edge_margin >= 0 && c.edge_margin < 0.5, "edge_margin", "in [0, 0.5)", c.edge_margin);
   require(c.jitter >= 0 && c.jitter <= 0.5, "jitter", "0..0.5", c.jitter);
 }

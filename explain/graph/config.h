@@ -25,6 +25,27 @@ enum class Strength : std::uint8_t {
 /// Throws kUsage, listing the names: geometric, penalty, one, released.
 [[nodiscard]] Strength parse_strength(std::string_view name);
 
+/// Where a node is in an image, of the candidate positions around its predicted centre.
+enum class Place : std::uint8_t {
+  kBest,  ///< the one of the highest score p E, as published
+  kMean   ///< the mean of all, weighted by p E: the mean of the posterior, not bound to their grid
+};
+[[nodiscard]] std::string to_string(Place place);
+/// Throws kUsage, listing the names: best, mean.
+[[nodiscard]] Place parse_place(std::string_view name);
+
+/// What makes a node of the layer above a parent. With x and y the displacements of child and
+/// candidate from their mean positions, pixels, over the training images:
+enum class Likeness : std::uint8_t {
+  kAffinity,    ///< sum of peak exp(-|x - y|^2 / (2 h)): the published program; edge_selection.h
+  kConcordance  ///< 1 - sum |x - y|^2 / (sum |x|^2 + sum |y|^2): how well one displacement tells
+                ///< the other (Lin, "A concordance correlation coefficient", Biometrics 45, 1989,
+                ///< for displacements in the plane, whose means are 0)
+};
+[[nodiscard]] std::string to_string(Likeness likeness);
+/// Throws kUsage, listing the names: affinity, concordance.
+[[nodiscard]] Likeness parse_likeness(std::string_view name);
+
 /// What the authors' released program does otherwise than the method says. All off but in the
 /// preset `authors`.
 struct Released {
@@ -54,8 +75,11 @@ struct Config {
   double step{1};                ///< of the position update
   double static_fraction{
       0};  ///< this share of the nodes above, those that move least, are no parents
-  double edge_margin{0.1};  ///< nor are nodes whose mean position is this near the border, over S
-  double jitter{0.3};       ///< first positions: distinct cells, moved uniformly by up to this
+  Place place{Place::kBest};
+  Likeness likeness{Likeness::kAffinity};
+  double least_likeness{0};  ///< of concordances: an edge below this is left out
+  double edge_margin{0.1};   ///< nor are nodes whose mean position is this near the border, over S
+  double jitter{0.3};        ///< first positions: distinct cells, moved uniformly by up to this
   Strength strength{Strength::kGeometric};
   bool flips{false};         ///< choose each image's orientation (needs mirrored features)
   std::int64_t restarts{1};  ///< with flips: of the top layer, the best kept
@@ -65,8 +89,9 @@ struct Config {
   friend bool operator==(const Config&, const Config&) = default;
 };
 
-/// "default", the corrected method, or "authors", which reproduces the published program. Throws
-/// kUsage.
+/// "default", the corrected method; "authors", which reproduces the published program; or
+/// "refined", the corrected method with mean places and the five parents of the greatest
+/// concordance, chosen by measurement (docs/explanatory_graph.md). Throws kUsage.
 [[nodiscard]] Config preset(std::string_view name);
 /// Throws kUsage, naming the field, on values outside their ranges.
 void validate(const Config& config);

@@ -99,6 +99,7 @@ EdgeSelector::EdgeSelector(const Config& config,
   parents_ = std::min(config.parents, count);
   const double added = affine_offset(config, parent.spec);
   double totals[2] = {0, 0};  // sum of |y|^2, images
+  squares_above_.resize(candidates_.size());
   for (const Records& r : records) {
     Shard shard{Rows(count, r.images()), Rows(count, r.images()), {}, {}};
     shard.mean_h.resize(static_cast<std::size_t>(r.images()));
@@ -115,14 +116,36 @@ EdgeSelector::EdgeSelector(const Config& config,
         shard.mean_h[static_cast<std::size_t>(i)] += h / static_cast<double>(count);
         shard.mean_w[static_cast<std::size_t>(i)] += w / static_cast<double>(count);
         totals[0] += h * h + w * w;
+        squares_above_[static_cast<std::size_t>(m)] += h * h + w * w;
       }
     }
     totals[1] += static_cast<double>(r.images());
     shards_.push_back(std::move(shard));
   }
   reducer.sum(totals);
+  reducer.sum(squares_above_);
   images_ = totals[1];
   mean_square_ = count > 0 ? totals[0] / (static_cast<double>(count) * images_) : 0;
+}
+
+std::vector<double> EdgeSelector::squares(std::span<const Records> records,
+                                          std::span<const float> offset_h,
+                                          std::span<const float> offset_w) const {
+  std::vector<double> sums(static_cast<std::size_t>(child_.count()));
+  for (const Records& r : records) {
+    for (std::size_t n = 0; n < sums.size(); ++n) {
+      const auto row = static_cast<std::int64_t>(n);
+      for (std::int64_t i = 0; i < r.images(); ++i) {
+        const double h =
+            child_.stride * static_cast<double>(r.h.at(row, i)) - static_cast<double>(offset_h[n]);
+        const double w =
+            child_.stride * static_cast<double>(r.w.at(row, i)) - static_cast<double>(offset_w[n]);
+        sums[n] += h * h + w * w;
+      }
+    }
+  }
+  reducer_.sum(sums);
+  return sums;
 }
 
 std::vector<float> EdgeSelector::bandwidths(std::span<const Records> records,
@@ -174,7 +197,11 @@ std::vector<std::int32_t> EdgeSelector::select(Stream& stream,
       offsets(mean_of(records, reducer_, [](const Records& r, std::int64_t n, std::int64_t i) {
         return static_cast<double>(r.w.at(n, i));
       }));
-  const std::vector<float> bandwidth = bandwidths(records, offset_h, offset_w);
+  const bool concordance = config_.likeness == Likeness::kConcordance;
+  const std::vector<float> bandwidth =
+      concordance ? std::vector<float>() : bandwidths(records, offset_h, offset_w);
+  const std::vector<double> own =
+      concordance ? squares(records, offset_h, offset_w) : std::vector<double>();
 
   const std::int64_t block = nodes_at_a_time(stream, candidates);
   std::vector<double> sum(static_cast<std::size_t>(std::min(block, nodes) * candidates));
@@ -193,11 +220,12 @@ std::vector<std::int32_t> EdgeSelector::select(Stream& stream,
           stream,
           kernels::PatternAffinity{
               first, last, candidates, r.images(), r.h.stride(), there.read(r.h.data(), rows),
-              there.read(r.w.data(), rows), there.read(r.peak.data(), rows),
+              there.read(r.w.data(), rows), concordance ? nullptr : there.read(r.peak.data(), rows),
               static_cast<float>(child_.stride), there.read(offset_h.data(), offset_h.size()),
               there.read(offset_w.data(), offset_w.size()),
               there.read(shards_[s].y_h.data(), above), there.read(shards_[s].y_w.data(), above),
-              there.read(bandwidth.data(), bandwidth.size()), affinity, s > 0});
+              concordance ? nullptr : there.read(bandwidth.data(), bandwidth.size()), affinity,
+              s > 0, concordance});
     }
     if (!reducer_.alone()) {
       there.finish(stream);
@@ -211,7 +239,11 @@ std::vector<std::int32_t> EdgeSelector::select(Stream& stream,
         kernels::PatternBest{
             last - first, candidates, parents_, kGrain, affinity,
             there.read(candidates_.data(), candidates_.size()),
-            there.write(edges.data() + static_cast<std::ptrdiff_t>(first * parents_), count)});
+            there.write(edges.data() + static_cast<std::ptrdiff_t>(first * parents_), count),
+            concordance ? there.read(own.data() + first, static_cast<std::size_t>(last - first))
+                        : nullptr,
+            concordance ? there.read(squares_above_.data(), squares_above_.size()) : nullptr,
+            config_.least_likeness});
     there.finish(stream);
   }
   return edges;

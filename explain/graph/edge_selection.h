@@ -15,7 +15,11 @@ namespace cutaway::explain::graph {
 /// are y of the candidate parents and x of the own nodes; the affinity of n and m is
 ///   sum over images of peak_n exp(-|x_n - y_m|^2 / (2 h_n)),  h_n = mean |x_n - y_m|^2 over
 ///   candidates and images,
-/// and the M candidates of the greatest affinity become the parents (ties: the better-ranked).
+/// and the M candidates of the greatest affinity become the parents (ties: the better-ranked); or,
+/// as Config::likeness says, those of the greatest concordance,
+///   1 - sum |x_n - y_m|^2 / (sum |x_n|^2 + sum |y_m|^2),
+/// as many of them as have at least Config::least_likeness and more than 0; -1 stands for the
+/// others.
 class EdgeSelector {
  public:
   /// `records` are the final ones of the parent layer, a shard each; they are not kept.
@@ -37,6 +41,10 @@ class EdgeSelector {
     Rows y_h, y_w;                       // of the candidates
     std::vector<double> mean_h, mean_w;  // over the candidates, an image each
   };
+  /// Sum of |x_n|^2 over the images.
+  [[nodiscard]] std::vector<double> squares(std::span<const Records> records,
+                                            std::span<const float> offset_h,
+                                            std::span<const float> offset_w) const;
   [[nodiscard]] std::vector<float> bandwidths(std::span<const Records> records,
                                               std::span<const float> offset_h,
                                               std::span<const float> offset_w) const;
@@ -46,6 +54,7 @@ class EdgeSelector {
   Reducer& reducer_;
   std::vector<std::int32_t> candidates_;
   std::int64_t parents_{0};
+  std::vector<double> squares_above_;  // sum of |y_m|^2 over the images
   double images_{0}, mean_square_{0};
   std::vector<Shard> shards_;
 };

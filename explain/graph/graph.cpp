@@ -43,7 +43,7 @@ void validate_layer(const Layer& layer, const Layer* above) {
   require(above != nullptr || layer.parents == 0, layer, "the top layer has no parents");
   require(static_cast<std::int64_t>(layer.edges.size()) == n * layer.parents, layer, "edges");
   for (const std::int32_t e : layer.edges)
-    require(e >= 0 && e < above->count(), layer, "an edge leads nowhere");
+    require(e >= -1 && e < above->count(), layer, "an edge leads nowhere");
 }
 
 }  // namespace

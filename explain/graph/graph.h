@@ -15,7 +15,7 @@ struct Layer {
   std::vector<float> delta;           ///< N: how far a node strays from its prediction, cells
   std::vector<float> mean_h, mean_w;  ///< N: mean position over the training images, cells
   std::int64_t parents{0};            ///< a node; 0 in the top layer
-  std::vector<std::int32_t> edges;    ///< N x parents: nodes of the layer above
+  std::vector<std::int32_t> edges;    ///< N x parents: nodes of the layer above; -1: none
   std::vector<float> mean_total;      ///< N: mean score over the training images
   double score_unit{1};      ///< mean score of all nodes: scores are told as multiples of it
   std::vector<float> rank;   ///< N: mean of the largest scores, in units of score_unit

@@ -88,18 +88,32 @@ void LayerPass::with_parents(std::span<const float> delta,
   weight_.resize(edges.size());
   variance_.resize(radius_.size());
   log_scale_.resize(radius_.size());
-  const auto m = static_cast<double>(parents);
   for (std::size_t n = 0; n < radius_.size(); ++n) {
+    const auto own =
+        edges.subspan(n * static_cast<std::size_t>(parents), static_cast<std::size_t>(parents));
+    const auto m = static_cast<double>(parents - std::ranges::count(own, -1));
     double precision = 0;
     double logs = 0;
-    for (std::size_t j = 0; j < static_cast<std::size_t>(parents); ++j) {
-      const std::size_t at = n * static_cast<std::size_t>(parents) + j;
+    for (std::size_t j = 0; j < own.size(); ++j) {
+      const std::size_t at = n * own.size() + j;
+      if (own[j] < 0) {
+        // The loops multiply every edge: one of no weight, to a node that there is.
+        edges_[at] = 0;
+        weight_[at] = 0;
+        continue;
+      }
       const double d =
           ratio * static_cast<double>(parent_delta[static_cast<std::size_t>(edges[at])]);
       const double k = 1 / (m * d * d);
       weight_[at] = static_cast<float>(k);
       precision += k;
       logs += std::log(d);
+    }
+    if (m == 0) {
+      sigma_[n] = static_cast<float>(config_.initial * static_cast<double>(spec_.size));
+      variance_[n] = sigma_[n] * sigma_[n];
+      log_scale_[n] = 0;
+      continue;
     }
     const double variance = 1 / precision;
     variance_[n] = static_cast<float>(variance);
@@ -218,6 +232,7 @@ void LayerPass::run(Stream& stream,
   k.widest = *std::ranges::max_element(window_);
   k.kernel_width = static_cast<float>(config_.smoothing * static_cast<double>(spec_.size));
   k.rounded_kernel = config_.released.rounded_kernel;
+  k.mean_position = config_.place == Place::kMean;
   k.first_candidate = config_.released.first_candidate;
   // Filled: entries beyond the images are zero and stay so.
   k.position_h = there.write(records.h.data(), rows, true);

@@ -45,7 +45,8 @@ class LayerPass {
 
   /// Every node stays where it is: sigma = initial S.
   void without_parents(std::span<const float> delta);
-  /// N x parents edges to nodes whose scale is parent_delta cells of the layer above.
+  /// N x parents edges to nodes whose scale is parent_delta cells of the layer above; -1 is no
+  /// edge, and a node without any stays where it is.
   void with_parents(std::span<const float> delta,
                     std::span<const std::int32_t> edges,
                     std::int64_t parents,

@@ -5,6 +5,7 @@
 
 #include "kernels/cpu/lanes8.h"
 #include "kernels/pattern_graph.h"
+#include "kernels/pattern_math.h"
 
 namespace cutaway::kernels {
 namespace {
@@ -58,14 +59,16 @@ void affinity_rows(const PatternAffinity& k,
     for (std::int64_t n = first; n < last; ++n) {
       const float* h = x.data() + static_cast<std::size_t>(n - first) * 2 * ld;
       const float* w = h + ld;
-      const float* b = k.peak + n * k.stride;
-      const float sharp = -0.5f / k.bandwidth[n];
+      const float* b = k.product ? nullptr : k.peak + n * k.stride;
+      const float sharp = k.product ? 0.0f : -0.5f / k.bandwidth[n];
       double* out = k.out + (n - k.first) * k.candidates;
       for (std::int64_t m = c0; m < c1; ++m) {
         const float* yh = k.y_h + m * k.stride;
         const float* yw = k.y_w + m * k.stride;
         F8 sum{};
-        for (std::int64_t i = 0; i < k.stride; i += 8) {
+        for (std::int64_t i = 0; k.product && i < k.stride; i += 8)
+          sum = fma8(load8(h + i), load8(yh + i), fma8(load8(w + i), load8(yw + i), sum));
+        for (std::int64_t i = 0; !k.product && i < k.stride; i += 8) {
           const F8 dh = load8(h + i) - load8(yh + i);
           const F8 dw = load8(w + i) - load8(yw + i);
           sum = fma8(load8(b + i), exp8(fma8(dh, dh, dw * dw) * sharp), sum);
@@ -74,6 +77,11 @@ void affinity_rows(const PatternAffinity& k,
       }
     }
   }
+}
+
+void concordances(const PatternBest& k, std::int64_t n, double* row) {
+  for (std::int64_t m = 0; m < k.candidates; ++m)
+    row[m] = pattern_concordance(row[m], k.own[n], k.other[m], k.least);
 }
 
 }  // namespace
@@ -113,6 +121,7 @@ void run(CpuStream& stream, const PatternBest& k) {
 #pragma omp for schedule(static)
     for (std::int64_t n = 0; n < k.nodes; ++n) {
       double* row = k.affinity + n * k.candidates;
+      if (k.own != nullptr) concordances(k, n, row);
       const double grain = k.grain * *std::max_element(row, row + k.candidates);
       for (std::int64_t m = 0; grain > 0 && m < k.candidates; ++m)
         row[m] = std::round(row[m] / grain);
@@ -121,8 +130,10 @@ void run(CpuStream& stream, const PatternBest& k) {
                         [&](std::int32_t a, std::int32_t b) {
                           return row[a] != row[b] ? row[a] > row[b] : a < b;
                         });
-      for (std::int64_t j = 0; j < k.parents; ++j)
-        k.edges[n * k.parents + j] = k.nodes_above[order[static_cast<std::size_t>(j)]];
+      for (std::int64_t j = 0; j < k.parents; ++j) {
+        const std::int32_t m = order[static_cast<std::size_t>(j)];
+        k.edges[n * k.parents + j] = k.own != nullptr && row[m] == 0 ? -1 : k.nodes_above[m];
+      }
     }
   }
 }

@@ -250,6 +250,7 @@ class FilterStep {
     }
     F8 total{};
     F8 second{};
+    F8 rows{};
     F8 best = all8(-1);
     I8 best_row{};
     F8 scores[kK];
@@ -260,6 +261,7 @@ class FilterStep {
       scores[a] = density;
       total += score;
       second = fma8(score, columns + columns[a], second);
+      rows = fma8(score, all8(c.offset[a]), rows);
       const I8 better = score > best;
       best = better ? score : best;
       best_row = better ? I8{} + a : best_row;
@@ -267,6 +269,10 @@ class FilterStep {
     record(c, at, best, best_row);
     const float sum = sum8(total);
     k_.total[at] = sum;
+    if (k_.mean_position && sum > 0) {
+      k_.position_h[at] = c.center_h + sum8(rows) / sum;
+      k_.position_w[at] = c.center_w + sum8(total * c.offset) / sum;
+    }
     if (k_.sums == nullptr) return;
     double* sums = sums_.data() + p * kPatternSums;
     sums[3] += static_cast<double>(sum8(second));

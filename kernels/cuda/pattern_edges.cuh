@@ -81,7 +81,7 @@ __global__ void __launch_bounds__(PatternAffinityTile::kThreads)
     candidate[u] = m * k.stride;
     offset_h[u] = k.offset_h[n];
     offset_w[u] = k.offset_w[n];
-    sharp[u] = -0.5f / k.bandwidth[n];
+    sharp[u] = k.product ? 0.0f : -0.5f / k.bandwidth[n];
   }
   float sum[kOwn][kOwn] = {};
   for (std::int64_t i = lane; i < k.stride; i += Tile::kLanes) {
@@ -95,9 +95,13 @@ __global__ void __launch_bounds__(PatternAffinityTile::kThreads)
     for (int u = 0; u < kOwn; ++u) {
       const float xh = k.scale * k.position_h[row[u] + i] - offset_h[u];
       const float xw = k.scale * k.position_w[row[u] + i] - offset_w[u];
-      const float b = k.peak[row[u] + i];
+      const float b = k.product ? 0.0f : k.peak[row[u] + i];
       CUTAWAY_UNROLL
       for (int v = 0; v < kOwn; ++v) {
+        if (k.product) {
+          sum[u][v] = fma_lane(xh, yh[v], fma_lane(xw, yw[v], sum[u][v]));
+          continue;
+        }
         const float dh = xh - yh[v];
         const float dw = xw - yw[v];
         sum[u][v] = fma_lane(b, exp_lane(fma_lane(dh, dh, dw * dw) * sharp[u]), sum[u][v]);
@@ -144,6 +148,8 @@ __global__ void __launch_bounds__(kPatternBestThreads) pattern_best_kernel(const
   const auto lane = static_cast<std::int32_t>(threadIdx.x % 32);
   const auto count = static_cast<std::int32_t>(k.candidates);
   double* row = k.affinity + n * k.candidates;
+  for (std::int32_t m = lane; k.own != nullptr && m < count; m += 32)
+    row[m] = pattern_concordance(row[m], k.own[n], k.other[m], k.least);
   double most = 0;
   std::int32_t place = count;
   for (std::int32_t m = lane; m < count; m += 32) most = row[m] > most ? row[m] : most;
@@ -166,7 +172,8 @@ __global__ void __launch_bounds__(kPatternBestThreads) pattern_best_kernel(const
     pattern_largest(best, place);
     last = best;
     last_place = place;
-    if (lane == 0) k.edges[n * k.parents + j] = k.nodes_above[place];
+    if (lane == 0)
+      k.edges[n * k.parents + j] = k.own != nullptr && best == 0 ? -1 : k.nodes_above[place];
   }
 }
 

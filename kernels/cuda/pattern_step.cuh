@@ -275,6 +275,7 @@ __device__ __forceinline__ void pattern_node(const PatternStepLaunch& g,
                                       : pattern_evidence<kKept>(g, map, c, l, e);
   float total = 0;
   float second = 0;
+  float rows = 0;
   float best = -1;
   int best_row = 0;
   float density[kPatternGrid];
@@ -289,6 +290,7 @@ __device__ __forceinline__ void pattern_node(const PatternStepLaunch& g,
     const float score = density[a] * e[a];
     total += score;
     second = fma_lane(score, column + squared(a), second);
+    rows = fma_lane(score, pattern_offset(l.radius, a), rows);
     best_row = score > best ? a : best_row;
     best = score > best ? score : best;
   }
@@ -304,6 +306,8 @@ __device__ __forceinline__ void pattern_node(const PatternStepLaunch& g,
       at_column = b;
     }
   }
+  const float moved_h = k.mean_position ? pattern_sum(rows) : 0.0f;
+  const float moved_w = k.mean_position ? pattern_sum(total * l.offset) : 0.0f;
   total = pattern_sum(total);
   second = pattern_sum(second);
   const bool writes = live && l.column == 0;
@@ -315,6 +319,10 @@ __device__ __forceinline__ void pattern_node(const PatternStepLaunch& g,
     const float off_w = pattern_offset(l.radius, hit ? at_column : 0);
     k.position_h[at] = centered ? c.center_h : c.center_h + off_h;
     k.position_w[at] = centered ? c.center_w : c.center_w + off_w;
+    if (k.mean_position && found && total > 0) {
+      k.position_h[at] = c.center_h + moved_h / total;
+      k.position_w[at] = c.center_w + moved_w / total;
+    }
     k.peak[at] = hit ? peak : 0.0f;
     k.total[at] = found ? total : 0.0f;
   }

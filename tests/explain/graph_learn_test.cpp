@@ -32,6 +32,11 @@ TEST_CASE(
   Planted planted(21);
   const Planted::Images images = planted.draw(24);
   Config config;
+  SUBCASE("default") {}
+  SUBCASE("refined") {
+    config = preset("refined");
+    config.least_likeness = 0.5;
+  }
   config.candidates = 60;
   config.iterations = 5;
   Learner learner(planted.specs(), config, {&images.features}, CpuStream(1));
@@ -117,6 +122,69 @@ TEST_CASE("explanatory graph: a checkpoint between any two passes gives the same
   Snapshot wrong = learner.snapshot();
   wrong.layers[2].mean_h.pop_back();
   CHECK_THROWS_AS(later.resume(wrong), Error);
+}
+
+TEST_CASE("explanatory graph: concordant parents, and none where nothing agrees") {
+  // A top filter whose blob wanders; below it a filter that goes with it, one that does not move
+  // with anything, and one that is silent.
+  const std::vector<LayerSpec> specs{{"low", 3, 14, 2, 0.1, 16, 7.5},
+                                     {"top", 1, 14, 2, 0.1, 16, 7.5}};
+  std::mt19937 random(9);
+  const auto step = [&] { return static_cast<double>(random() % 1000) / 1000 * 3 - 1.5; };
+  ShardFeatures features;
+  for (const LayerSpec& s : specs) features.emplace_back(40, s.filters, s.size);
+  for (std::int64_t i = 0; i < 40; ++i) {
+    const double h = step(), w = step(), own_h = step(), own_w = step();
+    const auto blob = [](std::vector<float>& to, double at_h, double at_w) {
+      for (int j = 0; j < 196; ++j) {
+        const double far = std::pow(j / 14 - at_h, 2) + std::pow(j % 14 - at_w, 2);
+        to.push_back(static_cast<float>(std::exp(-far)));
+      }
+    };
+    std::vector<float> low, top;
+    blob(low, 9 + h, 4 + w);
+    blob(low, 6 + own_h, 6 + own_w);
+    low.resize(3 * 196);
+    blob(top, 7 + h, 7 + w);
+    features[0].set(i, low);
+    features[1].set(i, top);
+  }
+  Config config = preset("refined");
+  config.parents = 2;
+  config.least_likeness = 0.5;
+  const std::vector<Positions> first{{{9, 9, 6, 6, 3, 3}, {4, 4, 6, 6, 3, 3}}, {{7, 6.5f}, {7, 7}}};
+  Learner learner(specs, config, {&features}, CpuStream(2), first);
+  const Snapshot s = run(learner);
+  const ExplanatoryGraph graph = learner.graph();
+  CHECK_NOTHROW(validate(graph));
+  CHECK(graph.layers[0].parents == 2);
+  const auto& edges = graph.layers[0].edges;
+  for (std::size_t j = 0; j < 4; ++j) CHECK(edges[j] >= 0);
+  for (std::size_t j = 4; j < 12; ++j) CHECK(edges[j] == -1);
+  // The mean of the candidates is not bound to their grid: nearer to the blob than their distance.
+  double error = 0;
+  double of_parent = 0;
+  for (std::int64_t i = 0; i < 40; ++i) {
+    error +=
+        std::abs(static_cast<double>(s.records[0][0].h.at(0, i) - s.records[1][0].h.at(0, i)) - 2) /
+        40;
+    of_parent +=
+        std::abs(static_cast<double>(s.records[1][0].h.at(0, i) - s.layers[1].mean_h[0])) / 40;
+  }
+  CHECK(of_parent > 0.4);
+  CHECK(error < 0.4);
+  // A node without parents is found where it would be as a node of the top layer.
+  const std::vector<Records> found = infer(graph, features, CpuStream(1));
+  CHECK(found[0].h.at(2, 5) == s.records[0][0].h.at(2, 5));
+  CHECK(found[0].peak.at(4, 5) == 0);
+
+  config.likeness = Likeness::kAffinity;
+  CHECK_THROWS_AS(validate(config), Error);  // affinities have no scale
+  CHECK(parse_place(to_string(Place::kMean)) == Place::kMean);
+  CHECK(parse_likeness(to_string(Likeness::kConcordance)) == Likeness::kConcordance);
+  CHECK_THROWS_AS((void)parse_place("middle"), Error);
+  CHECK_THROWS_AS((void)parse_likeness("affinities"), Error);
+  CHECK_THROWS_AS((void)preset("refine"), Error);
 }
 
 TEST_CASE("explanatory graph A7: empty maps, one image, more candidates than nodes") {

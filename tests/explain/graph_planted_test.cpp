@@ -18,8 +18,8 @@ using cutaway::tests::score_layer;
 
 namespace {
 
-Config planted_config(std::uint64_t seed) {
-  Config config;
+Config planted_config(std::uint64_t seed, const Config& of = {}) {
+  Config config = of;
   config.candidates = 60;
   config.jitter = 0;
   config.seed = seed;
@@ -67,8 +67,9 @@ Purity purity(const Planted& planted,
     const std::size_t group = Planted::group(n / layer.spec.nodes, child.part[node]);
     const bool top = std::ranges::find(child.top, n) != child.top.end();
     for (std::int64_t j = 0; j < layer.parents; ++j) {
-      const auto e =
-          static_cast<std::size_t>(layer.edges[static_cast<std::size_t>(n * layer.parents + j)]);
+      const std::int32_t edge = layer.edges[static_cast<std::size_t>(n * layer.parents + j)];
+      if (edge < 0) continue;
+      const auto e = static_cast<std::size_t>(edge);
       if (parent.hit[e] < 0.7) continue;
       const auto filter = static_cast<std::int64_t>(e) / planted.specs()[l + 1].nodes;
       const bool same = Planted::group(filter, parent.part[e]) == group;
@@ -89,9 +90,16 @@ Landmark landmark(const Planted::Images& images, std::size_t group) {
   return k;
 }
 
-}  // namespace
+/// What a graph of planted parts is measured by.
+struct PlantedTable {
+  double hit[3]{0, 0, 0}, error[3]{0, 0, 0}, pure[2]{0, 0};  // means over the seeds
+};
 
-TEST_CASE("explanatory graph: planted parts are found, joined and stable, for eight seeds") {
+/// `places`: thresholds of places are checked besides those of edges.
+PlantedTable check_planted(const Config& config, bool places) {
+  CAPTURE(to_string(config.place));
+  CAPTURE(to_string(config.likeness));
+  PlantedTable table;
   // Thresholds of the specification, whose prototype measured these with a margin over its own
   // eight seeds.
   const double hit[3] = {0.93, 0.90, 0.72};
@@ -102,7 +110,7 @@ TEST_CASE("explanatory graph: planted parts are found, joined and stable, for ei
     CAPTURE(seed);
     Planted planted(seed);
     const Planted::Images images = planted.draw(100);
-    const Learned learned = learn(planted, images.features, planted_config(seed));
+    const Learned learned = learn(planted, images.features, planted_config(seed, config));
     const std::vector<Landmark> landmarks{landmark(images, 0), landmark(images, 1)};
     std::vector<PlantedScore> scores;
     for (std::size_t l = 0; l < 3; ++l) {
@@ -110,9 +118,13 @@ TEST_CASE("explanatory graph: planted parts are found, joined and stable, for ei
       const Layer& layer = learned.graph.layers[l];
       const auto top = top_nodes(layer, learned.records[l]);
       scores.push_back(score_layer(planted, images, l, learned.records[l], top));
-      CHECK(scores[l].top_hit >= hit[l]);
-      CHECK(scores[l].top_error <= error[l]);
-      CHECK(scores[l].covered >= 15);
+      if (places) {
+        CHECK(scores[l].top_hit >= hit[l]);
+        CHECK(scores[l].top_error <= error[l]);
+        CHECK(scores[l].covered >= 15);
+      }
+      table.hit[l] += scores[l].top_hit / 8;
+      table.error[l] += scores[l].top_error / 8;
       const double graph =
           mean_instability(layer.spec, learned.records[l], {top.begin(), top.end()}, landmarks, {});
       const Records raw = raw_filters(images.features[l]);
@@ -120,14 +132,30 @@ TEST_CASE("explanatory graph: planted parts are found, joined and stable, for ei
       for (std::size_t c = 0; c < all.size(); ++c) all[c] = static_cast<std::int32_t>(c);
       const double filters = mean_instability(layer.spec, raw, all, landmarks, {});
       CAPTURE(graph);
-      CHECK(graph <= ratio[l] * filters);
+      if (places) CHECK(graph <= ratio[l] * filters);
     }
     for (std::size_t l = 0; l < 2; ++l) {
       CAPTURE(l);
       const Purity p = purity(planted, learned.graph.layers[l], scores[l], scores[l + 1], l);
       CHECK(p.all >= pure[l]);
       CHECK(p.top >= 0.98);
+      table.pure[l] += p.all / 8;
     }
+  }
+  return table;
+}
+
+}  // namespace
+
+TEST_CASE("explanatory graph: planted parts are found, joined and stable, for eight seeds") {
+  const PlantedTable standard = check_planted({}, true);
+  // Places are the mean of all candidates, hence nearer to where they are expected: parts that
+  // wander as far as these are followed less (hit rates of 0.64, 0.87, 0.94 in place of 0.79, 0.97,
+  // 0.99), but edges are as pure.
+  const PlantedTable refined = check_planted(preset("refined"), false);
+  for (std::size_t l = 0; l < 2; ++l) {
+    CAPTURE(l);
+    CHECK(refined.pure[l] >= standard.pure[l]);
   }
 }
 

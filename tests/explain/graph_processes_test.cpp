@@ -99,6 +99,11 @@ TEST_CASE("explanatory graph: processes with a shard each learn the graph that o
   Config config;
   config.candidates = 40;
   config.iterations = 4;
+  SUBCASE("default") {}
+  SUBCASE("refined") {
+    config.place = Place::kMean;
+    config.likeness = Likeness::kConcordance;
+  }
   for (const bool flips : {false, true}) {
     CAPTURE(flips);
     config.flips = flips;

@@ -67,6 +67,7 @@ Launch step(Fixture& f, bool released) {
   k.noise = f.array(reals(f, k.maps.images, 0, 0.02f));
   k.kernel_width = 0.025f * side;
   k.rounded_kernel = k.first_candidate = released;
+  k.mean_position = !released && f.variant() % 2 == 1;
   const std::vector<float> zeros(static_cast<std::size_t>(count * k.stride));
   k.position_h = f.changing_array(zeros);
   k.position_w = f.changing_array(zeros);
@@ -133,6 +134,7 @@ Launch edges(Fixture& f) {
   const std::int64_t own = k.last - k.first;
   k.out = f.changing_array(std::vector<double>(static_cast<std::size_t>(own * k.candidates), 0.25));
   k.accumulate = f.variant() % 2 == 1;
+  k.product = f.variant() % 3 == 1;
   PatternBest best{own,
                    k.candidates,
                    f.draw(1, std::min<std::int32_t>(15, static_cast<std::int32_t>(k.candidates))),
@@ -140,6 +142,16 @@ Launch edges(Fixture& f) {
                    k.out,
                    f.array(whole(f, k.candidates, 0, 9999)),
                    nullptr};
+  if (k.product) {
+    const auto squares = [&](std::int64_t count) {
+      std::vector<double> v;
+      for (const float x : reals(f, count, 1e3f, 1e5f)) v.push_back(static_cast<double>(x));
+      return v;
+    };
+    best.own = f.array(squares(own));
+    best.other = f.array(squares(k.candidates));
+    best.least = 0.05;
+  }
   best.edges =
       f.changing_array(std::vector<std::int32_t>(static_cast<std::size_t>(own * best.parents), -1));
   return [k, best](Stream& stream) {

@@ -122,7 +122,7 @@ void run(CudaStream&, const PatternAffinity& k) {
 }
 
 void run(CudaStream&, const PatternBest& k) {
-  expect_there(k.affinity, k.nodes_above, k.edges);
+  expect_there(k.affinity, k.nodes_above, k.edges, k.own, k.other);
   const Unlocked unlocked;
   launch_pattern_best(0, k);
 }

@@ -89,9 +89,10 @@ void compare(const Snapshot& a, const Snapshot& b) {
 TEST_CASE("graph on a device: learning and inference are the CPU's, bit for bit") {
   const Stream cpu = CpuStream(2);
   const Stream device = CudaStream(0);
-  for (int variant = 0; variant < 4; ++variant) {
+  for (int variant = 0; variant < 6; ++variant) {
     CAPTURE(variant);
-    Config config = preset(variant == 3 ? "authors" : "default");
+    Config config = preset(variant == 3 ? "authors" : variant > 3 ? "refined" : "default");
+    if (variant == 5) config.least_likeness = 0.3;
     config.parents = 3;
     config.candidates = 8;
     config.iterations = 3;
@@ -101,7 +102,7 @@ TEST_CASE("graph on a device: learning and inference are the CPU's, bit for bit"
     const ShardFeatures first = draw(1, 9, storage);
     const ShardFeatures second = draw(2, 4, storage);
     std::vector<const ShardFeatures*> shards{&first};
-    if (variant == 2) shards.push_back(&second);
+    if (variant == 2 || variant == 5) shards.push_back(&second);
     Twice twice;
     Reducer* reducer = variant == 1 ? &twice : nullptr;
     std::vector<PassReport> expected_reports, reports;

@@ -131,6 +131,7 @@ struct StepCase {
     }
     k.rounded_kernel = draw(0, 3) == 0;
     k.first_candidate = draw(0, 3) == 0;
+    k.mean_position = draw(0, 2) == 0;
   }
 
   template <class Run>
@@ -333,7 +334,16 @@ TEST_CASE("pattern shim: affinities and the best parents are the CPU's") {
     k.y_w = y_w.data();
     k.bandwidth = bandwidth.data();
     k.accumulate = draw(0, 1) == 0;
+    k.product = trial % 2 == 1;
+    if (k.product) k.peak = k.bandwidth = nullptr;
     const std::int64_t own = k.last - k.first;
+    // Some nodes do not move, nor does some candidate.
+    auto squares = std::vector<double>(static_cast<std::size_t>(own), 3000.0);
+    squares[0] = 0;
+    std::vector<double> squares_above;
+    for (std::int64_t m = 0; m < k.candidates; ++m)
+      squares_above.push_back(m % 5 == 3 ? 0.0 : 1000.0 + 7.0 * static_cast<double>(m % 4));
+    const double least = draw(0, 1) == 0 ? 0.0 : 0.2;
     std::vector<std::int32_t> above;
     for (std::int64_t m = 0; m < k.candidates; ++m)
       above.push_back(static_cast<std::int32_t>(1000 - 3 * m));
@@ -345,7 +355,8 @@ TEST_CASE("pattern shim: affinities and the best parents are the CPU's") {
       affinity(a);
       const std::vector<double> kept = out;
       std::vector<std::int32_t> edges(static_cast<std::size_t>(own * parents), -1);
-      best(PatternBest{own, k.candidates, parents, 1e-5, out.data(), above.data(), edges.data()});
+      best(PatternBest{own, k.candidates, parents, 1e-5, out.data(), above.data(), edges.data(),
+                       k.product ? squares.data() : nullptr, squares_above.data(), least});
       return std::pair(kept, edges);
     };
     CpuStream cpu(2);

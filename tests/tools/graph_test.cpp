@@ -16,6 +16,8 @@
 #include "tools/graphs/graph_file.h"
 #include "tools/graphs/graph_layers.h"
 #include "tools/graphs/objects.h"
+#include "tools/graphs/part_discs.h"
+#include "tools/graphs/part_hits.h"
 #include "tools/graphs/scene.h"
 #include "tools/graphs/scratch_memory.h"
 #include "tools/program/context.h"
@@ -66,8 +68,9 @@ GraphPackage small_graph(graph::Snapshot* between = nullptr) {
       features.back().set(i, values);
     }
   }
-  graph::Config config;
+  graph::Config config = graph::preset("refined");
   config.iterations = 3;
+  config.least_likeness = 0.1;
   graph::Learner learner(specs, config, {&features}, CpuStream(1));
   while (!learner.done()) {
     (void)learner.step();
@@ -115,8 +118,10 @@ TEST_CASE("graph files: what is written is read, and damage is found") {
   }
   CHECK_THROWS_AS((void)load_graph(kModel), Error);
   GraphPackage wrong = package;
-  wrong.graph.layers[0].edges[0] = 99;
-  CHECK_THROWS_AS(save_graph(wrong, folder / "wrong.h5"), Error);
+  for (const std::int32_t nowhere : {99, -2}) {
+    wrong.graph.layers[0].edges[0] = nowhere;
+    CHECK_THROWS_AS(save_graph(wrong, folder / "wrong.h5"), Error);
+  }
   CHECK(!fs::exists(folder / "wrong.h5"));
 }
 
@@ -225,6 +230,61 @@ TEST_CASE("graph evaluation: who follows a part, and who only stands where it is
   CHECK(rows[0].filters.value == doctest::Approx(1));
   options.nodes = 1;  // the first alone
   CHECK(measure_following(scene, {"ear"}, options)[0].graph.value == doctest::Approx(1));
+}
+
+TEST_CASE("graph evaluation: discs on parts, and edges between top nodes") {
+  CHECK(disc_overlap(20, 20, 5, {15, 15, 25, 25}, 60) == doctest::Approx(81.0 / 121));
+  CHECK(disc_overlap(20, 20, 5, {30, 15, 40, 25}, 60) == 0);
+  CHECK(disc_overlap(20, 20, 0, {20, 20, 20, 20}, 60) == 1);
+  CHECK(disc_overlap(-90, 20, 5, {-9, -9, -5, -5}, 60) == 0);
+  // Two parts that move on their own. Below, a node on each; above, a node on each: the first node
+  // below has parents on both, the second one only, and a place that is none.
+  Scene scene = blank_scene();
+  scene.side = 80;
+  graph::Layer low;
+  low.spec = {"low", 1, 10, 2, 0.1, 8, 3.5};
+  low.parents = 2;
+  low.edges = {0, 1, 1, -1};
+  graph::Layer top = low;
+  top.parents = 0;
+  top.edges.clear();
+  scene.package.graph.layers = {low, top};
+  scene.records = {graph::Records(2, 16), graph::Records(2, 16)};
+  for (int l = 0; l < 2; ++l) scene.features.maps.emplace_back(16, 1, 10);
+  for (std::int64_t i = 0; i < 16; ++i) {
+    const int up = static_cast<int>(i % 2), down = static_cast<int>(i / 2 % 2);
+    ObjectEntry object;
+    object.box = {0, 0, 79, 79};
+    const double y[2] = {19.5 + 8 * up, 51.5 + 8 * down};
+    object.parts = {{"ear", {10, y[0] - 6, 29, y[0] + 6}, 19.5, y[0], true},
+                    {"foot", {10, y[1] - 6, 29, y[1] + 6}, 19.5, y[1], true}};
+    scene.features.objects.push_back(object);
+    for (graph::Records& r : scene.records) {
+      for (std::int64_t n = 0; n < 2; ++n) {
+        r.h.row(n)[i] = static_cast<float>((y[n] - 3.5) / 8);
+        r.w.row(n)[i] = 2;
+        r.total.row(n)[i] = r.peak.row(n)[i] = 1;
+      }
+    }
+    for (auto& maps : scene.features.maps) maps.set(i, std::vector<float>(100, 1.0f));
+  }
+  GraphEvaluationOptions options;
+  options.samples = 3;
+  const auto rows = measure_hits(scene, {"ear", "foot"}, options);
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].hit.value == doctest::Approx(1));
+  CHECK(rows[0].edges == 3);
+  CHECK(rows[0].together == doctest::Approx(2.0 / 3));
+  CHECK(rows[0].by_chance >= 0);
+  CHECK(rows[0].best_edges == 3);
+  CHECK(rows[0].top_edges == 3);
+  CHECK(rows[0].top_together == doctest::Approx(2.0 / 3));
+  // Half a percent of ten by ten cells is half of the pictures: discs are there in no more.
+  const auto discs = measure_discs(scene, {"ear", "foot"}, options);
+  REQUIRE(discs.size() == 2);
+  CHECK(discs[0].graph.value == doctest::Approx(0.5));
+  // A maximum in the corner is on nothing.
+  CHECK(discs[0].filters.value == 0);
 }
 
 TEST_CASE("graph objects: jitter takes a window inside of each box, the same for one seed") {

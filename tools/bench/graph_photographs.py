@@ -22,6 +22,9 @@ VARIANTS = {
     "static": ["--static-fraction", "0.5"],
     "one": ["--strength", "one"],
     "penalty": ["--strength", "penalty"],
+    "concordance": ["--likeness", "concordance"],
+    "mean": ["--place", "mean"],
+    "refined": ["--preset", "refined"],
 }
 COMMON = ["--parents", "5", "--candidates", "100", "--most-negatives", "150"]
 

@@ -55,12 +55,22 @@ struct HitRow {
   // Of those edges, the ones whose child is among the best nodes: what `graph show` draws.
   std::int64_t best_edges{0};
   double best_same_part{0}, best_together{0};
+  // And those whose parent is among the best of its layer as well: edges between top nodes.
+  std::int64_t top_edges{0};
+  double top_together{0};
+};
+/// What share of the discs that nodes point at is on one part; part_discs.h.
+struct DiscRow {
+  std::string layer;
+  Interval graph, filters;
 };
 /// Few-shot localisation of a part: mean distance over the picture's diagonal, and share of centres
 /// in the box.
 struct ShotRow {
   std::string part;
   Interval graph, filters, mean;  ///< mean: the mean of the places shown
+  /// The same over the half of the pictures in which the part is farthest from its mean place.
+  Interval graph_far, filters_far, mean_far;
   double graph_hit{0}, filter_hit{0}, mean_hit{0};
 };
 
@@ -71,6 +81,7 @@ struct GraphEvaluation {
   Interval graph, filters, random, still;
   std::vector<FollowRow> follow;
   std::vector<HitRow> hits;
+  std::vector<DiscRow> discs;
   std::vector<ShotRow> shots;
 };
 

@@ -43,14 +43,18 @@ std::string to_text(const GraphEvaluation& e) {
   for (const FollowRow& r : e.follow) add(text, {r.layer, cell(r.graph), cell(r.filters)});
   text += "\nbest nodes on annotated parts; edges between nodes that are on a part\n";
   add(text, {"layer", "hit rate", "filters", "random", "same part (chance)", "together (chance)",
-             "edges", "best: same, together", "best: edges"});
+             "edges", "best: same, together", "best: edges", "top: together (edges)"});
   for (const HitRow& r : e.hits) {
     add(text,
         {r.layer, cell(r.hit), number(r.filters), number(r.random),
          number(r.same_part) + " (" + number(r.same_by_chance) + ")",
          number(r.together) + " (" + number(r.by_chance) + ")", std::to_string(r.edges),
-         number(r.best_same_part) + ", " + number(r.best_together), std::to_string(r.best_edges)});
+         number(r.best_same_part) + ", " + number(r.best_together), std::to_string(r.best_edges),
+         number(r.top_together) + " (" + std::to_string(r.top_edges) + ")"});
   }
+  text += "\nshare of the pictures in which a disc around a node is on its part\n";
+  add(text, {"layer", "graph", "filters"});
+  for (const DiscRow& r : e.discs) add(text, {r.layer, cell(r.graph), cell(r.filters)});
   if (e.shots.empty()) return text;
   text +=
       "\nparts from few examples: distance over the diagonal, and share of centres inside the "
@@ -61,6 +65,11 @@ std::string to_text(const GraphEvaluation& e) {
     add(text, {r.part, cell(r.graph), cell(r.filters), cell(r.mean), number(r.graph_hit),
                number(r.filter_hit), number(r.mean_hit)});
   }
+  text +=
+      "\nthe same in the half of the pictures in which the part is farthest from its mean place\n";
+  add(text, {"part", "graph", "filters", "mean place"});
+  for (const ShotRow& r : e.shots)
+    add(text, {r.part, cell(r.graph_far), cell(r.filters_far), cell(r.mean_far)});
   return text;
 }
 

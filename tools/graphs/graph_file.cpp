@@ -99,8 +99,8 @@ Layer read_layer(const Hdf5File& file, const std::string& group, const Json& jso
   for (const float e : read_vector(file, group + "/edges", n * layer.parents)) {
     // What is no whole number leads nowhere; validate() says so.
     const bool whole =
-        e >= 0 && e < 16777216.0f && e == static_cast<float>(static_cast<std::int32_t>(e));
-    layer.edges.push_back(whole ? static_cast<std::int32_t>(e) : -1);
+        e >= -1 && e < 16777216.0f && e == static_cast<float>(static_cast<std::int32_t>(e));
+    layer.edges.push_back(whole ? static_cast<std::int32_t>(e) : -2);
   }
   layer.sigma =
       read_vector(file, group + "/sigma", layer.spec.filters * layer.spec.size * layer.spec.size);

@@ -18,6 +18,9 @@ Json to_json(const Config& c) {
           {"smoothing", c.smoothing},
           {"step", c.step},
           {"static_fraction", c.static_fraction},
+          {"place", to_string(c.place)},
+          {"likeness", to_string(c.likeness)},
+          {"least_likeness", c.least_likeness},
           {"edge_margin", c.edge_margin},
           {"jitter", c.jitter},
           {"strength", to_string(c.strength)},
@@ -41,6 +44,10 @@ Config config_from_json(const Json& j) {
   c.smoothing = j.at("smoothing").get<double>();
   c.step = j.at("step").get<double>();
   c.static_fraction = j.at("static_fraction").get<double>();
+  // Graphs of earlier versions have none of these.
+  c.place = explain::graph::parse_place(j.value("place", "best"));
+  c.likeness = explain::graph::parse_likeness(j.value("likeness", "affinity"));
+  c.least_likeness = j.value("least_likeness", 0.0);
   c.edge_margin = j.at("edge_margin").get<double>();
   c.jitter = j.at("jitter").get<double>();
   c.strength = explain::graph::parse_strength(j.at("strength").get<std::string>());

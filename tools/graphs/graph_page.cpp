@@ -122,7 +122,7 @@ std::vector<std::vector<std::int32_t>> chosen_nodes(const explain::graph::Explan
       for (const std::int32_t n : chosen[l - 1]) {
         for (std::int64_t j = 0; j < below.parents; ++j) {
           const auto at = static_cast<std::size_t>(n * below.parents + j);
-          ++children[static_cast<std::size_t>(below.edges[at])];
+          if (below.edges[at] >= 0) ++children[static_cast<std::size_t>(below.edges[at])];
         }
       }
       const auto rest = order.begin() + static_cast<std::ptrdiff_t>((count + 1) / 2);

@@ -19,9 +19,9 @@ using Json = nlohmann::ordered_json;
 
 struct LearnOptions {
   GraphLearnJob job;
-  std::string preset{"default"}, strength;
+  std::string preset{"default"}, strength, likeness, place;
   std::int64_t parents{0}, candidates{0}, iterations{0}, restarts{0};
-  double static_fraction{-1}, range{0};
+  double static_fraction{-1}, range{0}, least_likeness{-1};
   bool flips{false};
 };
 
@@ -38,6 +38,9 @@ int learn(LearnOptions& o, const Context& context) {
   if (o.restarts > 0) c.restarts = o.restarts;
   if (o.static_fraction >= 0) c.static_fraction = o.static_fraction;
   if (o.range > 0) c.range = o.range;
+  if (!o.place.empty()) c.place = explain::graph::parse_place(o.place);
+  if (!o.likeness.empty()) c.likeness = explain::graph::parse_likeness(o.likeness);
+  if (o.least_likeness >= 0) c.least_likeness = o.least_likeness;
   if (!o.strength.empty()) c.strength = explain::graph::parse_strength(o.strength);
   c.flips = o.flips;
   c.seed = context.common.seed;
@@ -124,6 +127,11 @@ void add_learn(CLI::App& group, Context& context) {
                    "default, or authors: the published program with its faults")
       ->capture_default_str();
   verb->add_option("--parents", o->parents, "parents a node (15)");
+  verb->add_option("--place", o->place, "a node is at its best candidate, or at their mean (best)");
+  verb->add_option("--likeness", o->likeness,
+                   "what makes a parent: affinity, or concordance of displacements (affinity)");
+  verb->add_option("--least-likeness", o->least_likeness,
+                   "with concordance: edges below this are left out (0)");
   verb->add_option("--candidates", o->candidates, "nodes above that may be parents (600)");
   verb->add_option("--iterations", o->iterations, "EM updates a layer (20)");
   verb->add_option("--strength", o->strength, "geometric, penalty, one, released");
@@ -194,7 +202,11 @@ int evaluate(SceneQuery& query,
                       {"together_by_chance", h.by_chance},
                       {"best_edges", h.best_edges},
                       {"best_edges_same_part", h.best_same_part},
-                      {"best_edges_together", h.best_together}});
+                      {"best_edges_together", h.best_together},
+                      {"top_edges", h.top_edges},
+                      {"top_edges_together", h.top_together},
+                      {"discs", json_of(e.discs[l].graph)},
+                      {"filter_discs", json_of(e.discs[l].filters)}});
   }
   Json shots = Json::array();
   for (const ShotRow& r : e.shots) {
@@ -202,6 +214,9 @@ int evaluate(SceneQuery& query,
                      {"graph", json_of(r.graph)},
                      {"filters", json_of(r.filters)},
                      {"mean", json_of(r.mean)},
+                     {"graph_far", json_of(r.graph_far)},
+                     {"filters_far", json_of(r.filters_far)},
+                     {"mean_far", json_of(r.mean_far)},
                      {"graph_hit", r.graph_hit},
                      {"filter_hit", r.filter_hit},
                      {"mean_hit", r.mean_hit}});
