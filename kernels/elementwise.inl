@@ -121,9 +121,7 @@ struct Rectified {
 struct BySign {
   float positive, negative;
   // Not max and min, which would swallow NaN.
-  CUTAWAY_HD float operator()(float x, float) const {
-    return x * (x > 0.0f ? positive : negative);
-  }
+  CUTAWAY_HD float operator()(float x, float) const { return x * (x > 0.0f ? positive : negative); }
 };
 struct ScaledProduct {
   float a;

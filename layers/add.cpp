@@ -7,13 +7,15 @@ namespace cutaway {
 
 Shape Add::infer(std::span<const Shape> in) const {
   if (in.size() < 2) {
-    throw Error(ErrorKind::kShape, "number of inputs").expected("at least 2").got(
-        std::to_string(in.size()));
+    throw Error(ErrorKind::kShape, "number of inputs")
+        .expected("at least 2")
+        .got(std::to_string(in.size()));
   }
   for (const Shape& s : in) {
     if (!(s == in[0])) {
-      throw Error(ErrorKind::kShape, "inputs of a sum differ").expected(to_string(in[0])).got(
-          to_string(s));
+      throw Error(ErrorKind::kShape, "inputs of a sum differ")
+          .expected(to_string(in[0]))
+          .got(to_string(s));
     }
   }
   return in[0];

@@ -29,11 +29,18 @@ View<float> as_vector(float* data, std::int64_t channels) {
 /// One weight a channel.
 class DiagonalMap final : public LinearMap {
  public:
-  void apply(Stream& stream, const Weights& w, const float* bias, View<const float> x, View<float> y,
+  void apply(Stream& stream,
+             const Weights& w,
+             const float* bias,
+             View<const float> x,
+             View<float> y,
              std::byte*) const override {
     kernels::run(stream, kernels::ChannelAffine{x, y, w.plain, bias});
   }
-  void adjoint(Stream& stream, const Weights& w, View<const float> y, View<float> x,
+  void adjoint(Stream& stream,
+               const Weights& w,
+               View<const float> y,
+               View<float> x,
                std::byte*) const override {
     kernels::run(stream, kernels::ChannelAffine{y, x, w.plain, nullptr});
   }
@@ -89,9 +96,9 @@ void BatchNorm::forward(const Call& c) const {
     const double unbiased = count > 1.0 ? count / (count - 1.0) : 1.0;
     const auto move = [&](const TensorRef& running, float* batch, double weight) {
       const View<float> r = as_vector(running.out().data, channels);
-      kernels::run(c.stream, kernels::Add{r, as_vector(batch, channels), r,
-                                          static_cast<float>(1.0 - momentum_),
-                                          static_cast<float>(weight)});
+      kernels::run(c.stream,
+                   kernels::Add{r, as_vector(batch, channels), r,
+                                static_cast<float>(1.0 - momentum_), static_cast<float>(weight)});
     };
     move(c.params[2], batch_mean, momentum_);
     move(c.params[3], batch_variance, momentum_ * unbiased);
@@ -119,9 +126,8 @@ void BatchNorm::vjp(const BackCall& c) const {
   float* mean = c.training ? vector_of(c.aux, kMean, channels) : c.params[2].out().data;
   float* variance = c.training ? vector_of(c.aux, kVariance, channels) : c.params[3].out().data;
   if (c.training || wants_parameters) {
-    kernels::run(c.stream,
-                 kernels::ChannelSums{c.dy.in(), c.in[0].in(), mean, sum, sum_product,
-                                      reinterpret_cast<double*>(c.scratch)});
+    kernels::run(c.stream, kernels::ChannelSums{c.dy.in(), c.in[0].in(), mean, sum, sum_product,
+                                                reinterpret_cast<double*>(c.scratch)});
   }
   if (wants_parameters) {
     // dbeta = sum dy; dgamma = sum dy (x - mean) / sqrt(var + eps): the fold of gamma = that sum.
@@ -129,19 +135,17 @@ void BatchNorm::vjp(const BackCall& c) const {
                                             as_vector(c.dparams[1].out().data, channels)});
     float* unused_shift = vector_of(c.aux, kShift, channels);
     kernels::run(c.stream,
-                 kernels::BatchNormFold{sum_product, sum, mean, variance,
-                                        c.dparams[0].out().data, unused_shift, eps, channels});
+                 kernels::BatchNormFold{sum_product, sum, mean, variance, c.dparams[0].out().data,
+                                        unused_shift, eps, channels});
   }
   if (!c.dx[0]) return;
   if (c.training) {
-    kernels::run(c.stream,
-                 kernels::BatchNormBackward{c.in[0].in(), c.dy.in(), c.dx[0].out(),
-                                            c.params[0].in().data, mean, variance, sum, sum_product,
-                                            eps});
+    kernels::run(c.stream, kernels::BatchNormBackward{c.in[0].in(), c.dy.in(), c.dx[0].out(),
+                                                      c.params[0].in().data, mean, variance, sum,
+                                                      sum_product, eps});
   } else {
-    kernels::run(c.stream,
-                 kernels::ChannelAffine{
-                     c.dy.in(), c.dx[0].out(), vector_of(c.aux, kScale, channels), nullptr});
+    kernels::run(c.stream, kernels::ChannelAffine{c.dy.in(), c.dx[0].out(),
+                                                  vector_of(c.aux, kScale, channels), nullptr});
   }
 }
 

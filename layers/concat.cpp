@@ -6,11 +6,15 @@
 namespace cutaway {
 namespace {
 
-/// Channels [first, first + count) of a blocked tensor when `first` is inside a block: seen as one-lane
-/// blocks, a channel at a time would do, so copy channel by channel.
+/// Channels [first, first + count) of a blocked tensor when `first` is inside a block: seen as
+/// one-lane blocks, a channel at a time would do, so copy channel by channel.
 template <class From, class To>
-void copy_channels(Stream& stream, View<From> from, std::int64_t from_first, View<To> to,
-                   std::int64_t to_first, std::int64_t count) {
+void copy_channels(Stream& stream,
+                   View<From> from,
+                   std::int64_t from_first,
+                   View<To> to,
+                   std::int64_t to_first,
+                   std::int64_t count) {
   const bool aligned = from.block == to.block && from_first % from.block == 0 &&
                        to_first % to.block == 0 && count % to.block == 0;
   if (aligned) {
@@ -30,7 +34,8 @@ void copy_channels(Stream& stream, View<From> from, std::int64_t from_first, Vie
   }
 }
 
-/// Zeroes the block (of a channels-last tensor: the group of 8) that the last channel does not fill.
+/// Zeroes the block (of a channels-last tensor: the group of 8) that the last channel does not
+/// fill.
 void clear_padding(Stream& stream, const View<float>& v) {
   const std::int64_t unit = v.block <= 16 ? v.block : 8;
   const std::int64_t first = v.shape.c / unit * unit;

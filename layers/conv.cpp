@@ -37,7 +37,9 @@ struct Engine {
 struct ForwardConv final : Prepared {
   Engine engine;
   std::size_t scratch_bytes() const override { return engine.primitive->scratch_bytes(); }
-  void load(Stream& stream, std::span<const TensorRef> params, WeightCache& cache,
+  void load(Stream& stream,
+            std::span<const TensorRef> params,
+            WeightCache& cache,
             const std::string& key) override {
     engine.load(stream, params[0], cache, key);
   }
@@ -53,14 +55,17 @@ struct BackwardConv final : Prepared {
     if (weights.primitive) bytes = std::max(bytes, weights.primitive->scratch_bytes());
     return bytes;
   }
-  void load(Stream& stream, std::span<const TensorRef> params, WeightCache& cache,
+  void load(Stream& stream,
+            std::span<const TensorRef> params,
+            WeightCache& cache,
             const std::string& key) override {
     if (data.primitive) data.load(stream, params[0], cache, key);
   }
   std::string note() const override {
     std::string text;
     if (data.primitive) text += "data " + data.report.text();
-    if (weights.primitive) text += (text.empty() ? "weights " : "; weights ") + weights.report.text();
+    if (weights.primitive)
+      text += (text.empty() ? "weights " : "; weights ") + weights.report.text();
     return text;
   }
 };
@@ -68,8 +73,18 @@ struct BackwardConv final : Prepared {
 class ConvMap final : public LinearMap {
  public:
   ConvMap(const LinearGeometry& c, const kernels::ConvGeometry& g) {
-    ConvProblem problem{ConvPass::kForward, c.x.shape, c.y.shape, g,    c.x.layout, c.y.layout, 0, 0,
-                        false,              false,     true,      c.threads};
+    ConvProblem problem{ConvPass::kForward,
+                        c.x.shape,
+                        c.y.shape,
+                        g,
+                        c.x.layout,
+                        c.y.layout,
+                        0,
+                        0,
+                        false,
+                        false,
+                        true,
+                        c.threads};
     plain_ = kernels::make_conv(c.device, problem, *c.engines);
     problem.bias = true;
     biased_ = kernels::make_conv(c.device, problem, *c.engines);
@@ -82,7 +97,10 @@ class ConvMap final : public LinearMap {
     return std::max({plain_->scratch_bytes(), biased_->scratch_bytes(), adjoint_->scratch_bytes()});
   }
 
-  Weights load(Stream& stream, const float* plain, WeightCache::Entry owner, WeightCache& cache,
+  Weights load(Stream& stream,
+               const float* plain,
+               WeightCache::Entry owner,
+               WeightCache& cache,
                const std::string& key) const override {
     const auto transformed = [&](const ConvPrimitive& primitive) -> WeightCache::Entry {
       const std::size_t bytes = primitive.prepared_bytes();
@@ -100,19 +118,31 @@ class ConvMap final : public LinearMap {
     return w;
   }
 
-  void apply(Stream& stream, const Weights& w, const float* bias, View<const float> x, View<float> y,
+  void apply(Stream& stream,
+             const Weights& w,
+             const float* bias,
+             View<const float> x,
+             View<float> y,
              std::byte* scratch) const override {
     run(stream, bias != nullptr ? *biased_ : *plain_, x, y, w.plain, w.forward, bias, scratch);
   }
 
-  void adjoint(Stream& stream, const Weights& w, View<const float> y, View<float> x,
+  void adjoint(Stream& stream,
+               const Weights& w,
+               View<const float> y,
+               View<float> x,
                std::byte* scratch) const override {
     run(stream, *adjoint_, y, x, w.plain, w.adjoint, nullptr, scratch);
   }
 
  private:
-  static void run(Stream& stream, const ConvPrimitive& primitive, View<const float> in, View<float> out,
-                  const float* w, const WeightCache::Entry& prepared, const float* bias,
+  static void run(Stream& stream,
+                  const ConvPrimitive& primitive,
+                  View<const float> in,
+                  View<float> out,
+                  const float* w,
+                  const WeightCache::Entry& prepared,
+                  const float* bias,
                   std::byte* scratch) {
     ConvArguments a;
     a.in = in;
@@ -131,10 +161,14 @@ kernels::ConvGeometry geometry_from(const Attributes& a) {
   const auto get = [&](const char* name, std::int64_t otherwise, std::int64_t least) {
     return static_cast<std::int32_t>(a.integer(name, otherwise, least, kMostKernel));
   };
-  return {get("kernel_h", 1, 1),   get("kernel_w", 1, 1),
-          get("stride_h", 1, 1),   get("stride_w", 1, 1),
-          get("pad_h", 0, 0),      get("pad_w", 0, 0),
-          get("dilation_h", 1, 1), get("dilation_w", 1, 1),
+  return {get("kernel_h", 1, 1),
+          get("kernel_w", 1, 1),
+          get("stride_h", 1, 1),
+          get("stride_w", 1, 1),
+          get("pad_h", 0, 0),
+          get("pad_w", 0, 0),
+          get("dilation_h", 1, 1),
+          get("dilation_w", 1, 1),
           static_cast<std::int32_t>(a.integer("groups", 1, 1, 1 << 20))};
 }
 
@@ -142,14 +176,18 @@ kernels::ConvGeometry geometry_from(const Attributes& a) {
 
 Conv::Conv(std::int64_t channels, const kernels::ConvGeometry& g, bool bias)
     : channels_(channels), g_(g), bias_(bias) {
-  const auto within = [](std::int32_t v, std::int32_t least) { return v >= least && v <= kMostKernel; };
+  const auto within = [](std::int32_t v, std::int32_t least) {
+    return v >= least && v <= kMostKernel;
+  };
   const bool good = channels >= 1 && channels <= (1 << 20) && within(g.kernel_h, 1) &&
                     within(g.kernel_w, 1) && within(g.stride_h, 1) && within(g.stride_w, 1) &&
                     within(g.pad_h, 0) && within(g.pad_w, 0) && within(g.dilation_h, 1) &&
                     within(g.dilation_w, 1) && g.groups >= 1 && channels % g.groups == 0;
   if (!good) {
     throw Error(ErrorKind::kInput, "impossible convolution")
-        .expected("channels a multiple of groups; kernel, stride and dilation from 1 and padding from 0 to 1024");
+        .expected(
+            "channels a multiple of groups; kernel, stride and dilation from 1 and padding from 0 "
+            "to 1024");
   }
 }
 
@@ -199,7 +237,7 @@ std::vector<ParameterSpec> Conv::parameters(std::span<const Shape> in) const {
 }
 
 Window Conv::window() const {
-  return {g_.kernel_h, g_.kernel_w, g_.stride_h,   g_.stride_w,  g_.pad_h,
+  return {g_.kernel_h, g_.kernel_w,   g_.stride_h,   g_.stride_w, g_.pad_h,
           g_.pad_w,    g_.dilation_h, g_.dilation_w, false};
 }
 
@@ -282,9 +320,12 @@ void Conv::vjp(const BackCall& c) const {
     a.scratch = c.scratch;
     prepared.weights.primitive->run(c.stream, a);
     if (bias_) {
-      kernels::run(c.stream,
-                   kernels::ChannelSums{c.dy.in(), {}, nullptr, c.dparams[1].out().data, nullptr,
-                                        reinterpret_cast<double*>(c.scratch)});
+      kernels::run(c.stream, kernels::ChannelSums{c.dy.in(),
+                                                  {},
+                                                  nullptr,
+                                                  c.dparams[1].out().data,
+                                                  nullptr,
+                                                  reinterpret_cast<double*>(c.scratch)});
     }
   }
   if (c.dx[0]) {

@@ -18,7 +18,8 @@ struct PreparedDense final : Prepared {
 std::unique_ptr<Prepared> prepare_dense(const PrepareContext& c) {
   auto prepared = std::make_unique<PreparedDense>();
   prepared->engine = kernels::gemm_engine(*c.engines);
-  if (c.wants_dparams) prepared->sums_bytes = kernels::channel_sums_scratch_bytes(geometry_of(c.dy));
+  if (c.wants_dparams)
+    prepared->sums_bytes = kernels::channel_sums_scratch_bytes(geometry_of(c.dy));
   return prepared;
 }
 
@@ -36,7 +37,11 @@ class DenseMap final : public LinearMap {
  public:
   explicit DenseMap(kernels::GemmEngine engine) : engine_(engine) {}
 
-  void apply(Stream& stream, const Weights& w, const float* bias, View<const float> x, View<float> y,
+  void apply(Stream& stream,
+             const Weights& w,
+             const float* bias,
+             View<const float> x,
+             View<float> y,
              std::byte*) const override {
     kernels::Gemm gemm = gemm_of(x, y, w);
     gemm.transpose_b = true;
@@ -46,7 +51,10 @@ class DenseMap final : public LinearMap {
     kernels::run(stream, gemm);
   }
 
-  void adjoint(Stream& stream, const Weights& w, View<const float> y, View<float> x,
+  void adjoint(Stream& stream,
+               const Weights& w,
+               View<const float> y,
+               View<float> x,
                std::byte*) const override {
     kernels::Gemm gemm = gemm_of(y, x, w);
     gemm.ldb = x.shape.c;
@@ -108,9 +116,7 @@ Window Dense::window() const {
   return w;
 }
 
-std::int64_t Dense::macs(std::span<const Shape> in) const {
-  return in[0].n * in[0].c * features_;
-}
+std::int64_t Dense::macs(std::span<const Shape> in) const { return in[0].n * in[0].c * features_; }
 
 std::unique_ptr<Prepared> Dense::prepare(const PrepareContext& c) const { return prepare_dense(c); }
 
@@ -162,9 +168,12 @@ void Dense::vjp(const BackCall& c) const {
     gemm.ldc = inputs;
     kernels::run(c.stream, gemm);
     if (bias_) {
-      kernels::run(c.stream,
-                   kernels::ChannelSums{dy, {}, nullptr, c.dparams[1].out().data, nullptr,
-                                        reinterpret_cast<double*>(c.scratch)});
+      kernels::run(c.stream, kernels::ChannelSums{dy,
+                                                  {},
+                                                  nullptr,
+                                                  c.dparams[1].out().data,
+                                                  nullptr,
+                                                  reinterpret_cast<double*>(c.scratch)});
     }
   }
   if (c.dx[0]) {  // dx = dy W

@@ -7,8 +7,9 @@ namespace cutaway {
 
 Dropout::Dropout(float rate) : rate_(rate) {
   if (!(rate >= 0.0f && rate < 1.0f)) {
-    throw Error(ErrorKind::kInput, "dropout rate").expected("0 <= rate < 1").got(
-        std::to_string(rate));
+    throw Error(ErrorKind::kInput, "dropout rate")
+        .expected("0 <= rate < 1")
+        .got(std::to_string(rate));
   }
 }
 
@@ -18,9 +19,8 @@ Shape Dropout::infer(std::span<const Shape> in) const {
 }
 
 void Dropout::forward(const Call& c) const {
-  kernels::run(
-      c.stream,
-      kernels::Dropout{c.in[0].in(), c.out.out(), rate_, c.random.seed, c.random.stream});
+  kernels::run(c.stream,
+               kernels::Dropout{c.in[0].in(), c.out.out(), rate_, c.random.seed, c.random.stream});
 }
 
 void Dropout::vjp(const BackCall& c) const {

@@ -17,9 +17,9 @@ int threads_of(const Stream& stream) {
 }  // namespace
 
 Executor::Executor(const Model& model, const PlanRequest& request, Stream stream)
-    : Executor(model,
-               Plan::build(model.graph, request, device_of(stream), threads_of(stream)),
-               stream) {}
+    : Executor(
+          model, Plan::build(model.graph, request, device_of(stream), threads_of(stream)), stream) {
+}
 
 Executor::Executor(const Model& model, Plan plan, Stream stream, std::shared_ptr<Buffer> arena)
     : model_(model),
@@ -150,7 +150,9 @@ void Executor::set_input(const Tensor& input) {
 void Executor::set_seed(std::size_t k, const Tensor& seed) {
   const TensorRef target = this->seed(k);
   if (!(seed.shape() == target.shape())) {
-    throw Error(ErrorKind::kShape, "seed").expected(to_string(target.shape())).got(to_string(seed.shape()));
+    throw Error(ErrorKind::kShape, "seed")
+        .expected(to_string(target.shape()))
+        .got(to_string(seed.shape()));
   }
   copy_in(seed, target);
 }
@@ -163,7 +165,8 @@ void Executor::copy_in(const Tensor& from, const TensorRef& to) {
     return;
   }
   synchronize(stream_);  // what still reads the staging tensor
-  if (staging_.empty() || !(staging_.layout() == from.layout()) || !(staging_.shape() == from.shape())) {
+  if (staging_.empty() || !(staging_.layout() == from.layout()) ||
+      !(staging_.shape() == from.shape())) {
     staging_ = Tensor(device, DType::kF32, from.shape(), from.layout());
   }
   copy_bytes(staging_.ref().data(), device, from.ref().data(), from.device(), from.bytes());
@@ -172,13 +175,10 @@ void Executor::copy_in(const Tensor& from, const TensorRef& to) {
 
 void Executor::forward() { run(forward_, -1); }
 
-void Executor::backward(std::size_t k) {
-  run(backward_.at(k), static_cast<int>(k));
-}
+void Executor::backward(std::size_t k) { run(backward_.at(k), static_cast<int>(k)); }
 
 void Executor::run(const std::vector<Bound>& steps, int group) {
-  const bool recordable =
-      replay_ && can_record(stream_) && !observer_ && !plan_.request().training;
+  const bool recordable = replay_ && can_record(stream_) && !observer_ && !plan_.request().training;
   if (!recordable) {
     run_eagerly(steps, group);
     return;
@@ -235,16 +235,16 @@ void Executor::run_step(const Bound& b) {
     layer.forward({stream_, b.in, b.out, b.params, b.aux, b.scratch, step.prepared.get(), step.relu,
                    training, random});
   } else {
-    step.rule->apply(layer, {stream_, b.in, b.out, b.params, b.aux, b.dy, b.dx, b.dparams, b.scratch,
-                             step.prepared.get(), training, random});
+    step.rule->apply(layer, {stream_, b.in, b.out, b.params, b.aux, b.dy, b.dx, b.dparams,
+                             b.scratch, step.prepared.get(), training, random});
   }
 }
 
 TensorRef Executor::value(NodeId node) const {
   const ValueId value = plan_.output_value(node);
   if (value == kNoValue) {
-    throw Error(ErrorKind::kUsage, "this plan does not keep the output of '" +
-                                       model_.graph.node(node).name + "'")
+    throw Error(ErrorKind::kUsage,
+                "this plan does not keep the output of '" + model_.graph.node(node).name + "'")
         .hint("name it in PlanRequest::taps");
   }
   return ref_of(value);

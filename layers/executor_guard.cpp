@@ -5,8 +5,8 @@
 #include "layers/executor.h"
 #include "runtime/error.h"
 
-// The checks of a guarded plan (PlanRequest::guard): values hold NaN before they are written and after they
-// die, and the bytes behind every value must stay as they were.
+// The checks of a guarded plan (PlanRequest::guard): values hold NaN before they are written and
+// after they die, and the bytes behind every value must stay as they were.
 namespace cutaway {
 namespace {
 

@@ -44,9 +44,8 @@ void GlobalMaxPool::forward(const Call& c) const {
 
 void GlobalMaxPool::vjp(const BackCall& c) const {
   if (!c.dx[0]) return;
-  kernels::run(c.stream,
-               kernels::GlobalMaxPoolBackward{
-                   c.dy.in(), c.aux.view<const std::int32_t>(), c.dx[0].out()});
+  kernels::run(c.stream, kernels::GlobalMaxPoolBackward{c.dy.in(), c.aux.view<const std::int32_t>(),
+                                                        c.dx[0].out()});
 }
 
 }  // namespace cutaway

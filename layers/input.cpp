@@ -3,9 +3,7 @@
 namespace cutaway {
 
 Input::Input(const Attributes& a)
-    : shape_{1,
-             a.integer("channels", 1, 1 << 20),
-             a.integer("height", 1, 1 << 16),
+    : shape_{1, a.integer("channels", 1, 1 << 20), a.integer("height", 1, 1 << 16),
              a.integer("width", 1, 1 << 16)} {}
 
 Attributes Input::attributes() const {

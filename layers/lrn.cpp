@@ -6,8 +6,9 @@ namespace cutaway {
 
 Lrn::Lrn(const kernels::LrnParameters& p) : p_(p) {
   if (p.size < 1 || p.size > 255 || p.size % 2 == 0) {
-    throw Error(ErrorKind::kInput, "LRN size").expected("odd, 1 to 255").got(
-        std::to_string(p.size));
+    throw Error(ErrorKind::kInput, "LRN size")
+        .expected("odd, 1 to 255")
+        .got(std::to_string(p.size));
   }
 }
 

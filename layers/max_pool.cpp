@@ -13,9 +13,10 @@ kernels::PoolGeometry pool_geometry(const Attributes& a) {
 }
 
 void check_pool(const kernels::PoolGeometry& g) {
-  const bool good = g.kernel_h >= 1 && g.kernel_w >= 1 && g.kernel_h <= 1024 && g.kernel_w <= 1024 &&
-                    g.stride_h >= 1 && g.stride_w >= 1 && g.stride_h <= 1024 && g.stride_w <= 1024 &&
-                    g.pad_h >= 0 && g.pad_w >= 0 && g.pad_h < g.kernel_h && g.pad_w < g.kernel_w;
+  const bool good = g.kernel_h >= 1 && g.kernel_w >= 1 && g.kernel_h <= 1024 &&
+                    g.kernel_w <= 1024 && g.stride_h >= 1 && g.stride_w >= 1 &&
+                    g.stride_h <= 1024 && g.stride_w <= 1024 && g.pad_h >= 0 && g.pad_w >= 0 &&
+                    g.pad_h < g.kernel_h && g.pad_w < g.kernel_w;
   if (!good) {
     throw Error(ErrorKind::kInput, "impossible pooling window")
         .expected("kernel and stride from 1 to 1024, padding smaller than the kernel");
@@ -33,7 +34,8 @@ Shape pooled_shape(const Shape& x, const kernels::PoolGeometry& g, bool ceil_mod
   const Shape y{x.n, x.c, kernels::pooled_extent(x.h, g.kernel_h, g.stride_h, g.pad_h, ceil_mode),
                 kernels::pooled_extent(x.w, g.kernel_w, g.stride_w, g.pad_w, ceil_mode)};
   if (y.h < 1 || y.w < 1) {
-    throw Error(ErrorKind::kShape, "the input is smaller than the pooling window").got(to_string(x));
+    throw Error(ErrorKind::kShape, "the input is smaller than the pooling window")
+        .got(to_string(x));
   }
   return y;
 }
@@ -75,8 +77,7 @@ void MaxPool::forward(const Call& c) const {
 void MaxPool::vjp(const BackCall& c) const {
   if (!c.dx[0]) return;
   kernels::run(c.stream,
-               kernels::MaxUnpool{
-                   c.dy.in(), c.aux.view<const std::uint8_t>(), c.dx[0].out(), g_});
+               kernels::MaxUnpool{c.dy.in(), c.aux.view<const std::uint8_t>(), c.dx[0].out(), g_});
 }
 
 }  // namespace cutaway

@@ -40,9 +40,8 @@ MemoryPlan plan_memory(const std::vector<Lifetime>& lifetimes, std::size_t gap) 
   };
   std::vector<std::size_t> order(lifetimes.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
-    return lifetimes[a].bytes > lifetimes[b].bytes;
-  });
+  std::ranges::stable_sort(
+      order, [&](std::size_t a, std::size_t b) { return lifetimes[a].bytes > lifetimes[b].bytes; });
 
   MemoryPlan plan;
   plan.offsets.assign(lifetimes.size(), 0);

@@ -9,13 +9,17 @@ namespace {
 constexpr std::int64_t kMost = 1 << 15;
 }
 
-Pad::Pad(std::int64_t top, std::int64_t bottom, std::int64_t left, std::int64_t right,
+Pad::Pad(std::int64_t top,
+         std::int64_t bottom,
+         std::int64_t left,
+         std::int64_t right,
          kernels::PadMode mode)
     : top_(top), bottom_(bottom), left_(left), right_(right), mode_(mode) {
   for (const std::int64_t p : {top, bottom, left, right}) {
     if (p < 0 || p > kMost) {
-      throw Error(ErrorKind::kInput, "padding").expected("0 to " + std::to_string(kMost)).got(
-          std::to_string(p));
+      throw Error(ErrorKind::kInput, "padding")
+          .expected("0 to " + std::to_string(kMost))
+          .got(std::to_string(p));
     }
   }
 }
@@ -46,8 +50,8 @@ Shape Pad::infer(std::span<const Shape> in) const {
   const Shape& x = in[0];
   if (mode_ == kernels::PadMode::kReflect &&
       (std::max(top_, bottom_) >= x.h || std::max(left_, right_) >= x.w)) {
-    throw Error(ErrorKind::kShape, "reflection padding must be smaller than the map").got(
-        to_string(x));
+    throw Error(ErrorKind::kShape, "reflection padding must be smaller than the map")
+        .got(to_string(x));
   }
   return {x.n, x.c, x.h + top_ + bottom_, x.w + left_ + right_};
 }
@@ -60,9 +64,8 @@ Window Pad::window() const {
 }
 
 void Pad::forward(const Call& c) const {
-  kernels::run(c.stream,
-               kernels::Pad{c.in[0].in(), c.out.out(), static_cast<std::int32_t>(top_),
-                            static_cast<std::int32_t>(left_), mode_});
+  kernels::run(c.stream, kernels::Pad{c.in[0].in(), c.out.out(), static_cast<std::int32_t>(top_),
+                                      static_cast<std::int32_t>(left_), mode_});
 }
 
 void Pad::vjp(const BackCall& c) const {

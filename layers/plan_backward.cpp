@@ -5,8 +5,8 @@
 
 namespace cutaway {
 
-/// Nodes whose output cotangent this pass needs: ancestors of `from` through which the signal reaches a node
-/// of `to` or, when parameters are wanted, a trainable parameter.
+/// Nodes whose output cotangent this pass needs: ancestors of `from` through which the signal
+/// reaches a node of `to` or, when parameters are wanted, a trainable parameter.
 std::vector<bool> PlanBuilder::on_path(const BackwardRequest& request) const {
   const auto count = static_cast<std::size_t>(graph_.size());
   std::vector<bool> above(count, false);  // ancestors of from
@@ -19,8 +19,8 @@ std::vector<bool> PlanBuilder::on_path(const BackwardRequest& request) const {
   for (const NodeId to : request.to) {
     check(to >= 0 && to < graph_.size(), "backward to no node");
     if (!above[static_cast<std::size_t>(to)]) {
-      throw Error(ErrorKind::kUsage, "no path down from '" + graph_.node(request.from).name + "' to '" +
-                                         graph_.node(to).name + "'")
+      throw Error(ErrorKind::kUsage, "no path down from '" + graph_.node(request.from).name +
+                                         "' to '" + graph_.node(to).name + "'")
           .hint("explain a layer that stands above the one where the map is taken");
     }
     path[static_cast<std::size_t>(to)] = true;
@@ -47,7 +47,8 @@ bool PlanBuilder::is_protected(ValueId value) const {
 
 ValueId PlanBuilder::cotangent(NodeId node, int group) {
   const Shape& shape = plan_.shapes_[static_cast<std::size_t>(node)];
-  return add_value("d " + graph_.node(node).name, {shape, interior(shape.c), 0}, DType::kF32, group);
+  return add_value("d " + graph_.node(node).name, {shape, interior(shape.c), 0}, DType::kF32,
+                   group);
 }
 
 void PlanBuilder::backward_pass(std::size_t k) {
@@ -80,8 +81,9 @@ void PlanBuilder::backward_pass(std::size_t k) {
   }
 }
 
-/// The signal passes unchanged: an identity layer, or a concatenation whose inputs' cotangents can be slices
-/// of its own. Only for the first contribution to an input, and never through memory that must stay as it is.
+/// The signal passes unchanged: an identity layer, or a concatenation whose inputs' cotangents can
+/// be slices of its own. Only for the first contribution to an input, and never through memory that
+/// must stay as it is.
 bool PlanBuilder::pass_without_step(NodeId id, NodeId input, std::size_t index) {
   const auto in = static_cast<std::size_t>(input);
   const ValueId dy = cotangents_[static_cast<std::size_t>(id)];

@@ -94,7 +94,8 @@ Layout PlanBuilder::interior(std::int64_t channels) const {
 Layout PlanBuilder::layout_of(NodeId node) const {
   const std::int64_t channels = plan_.shapes_[static_cast<std::size_t>(node)].c;
   if (node != 0 || device_.kind == Device::Kind::kCuda || channels >= 16) return interior(channels);
-  // A picture of three channels in blocks of 16 would be mostly padding; a first convolution reads it plain.
+  // A picture of three channels in blocks of 16 would be mostly padding; a first convolution reads
+  // it plain.
   for (const NodeId consumer : graph_.node(0).consumers) {
     if (!graph_.node(consumer).layer->accepts_plain_input()) return interior(channels);
   }
@@ -303,7 +304,8 @@ void PlanBuilder::place() {
     lifetimes.push_back(life);
   }
   const MemoryPlan memory = plan_memory(lifetimes, plan_.request_.guard ? 256 : 0);
-  for (std::size_t i = 0; i < plan_.values_.size(); ++i) plan_.values_[i].offset = memory.offsets[i];
+  for (std::size_t i = 0; i < plan_.values_.size(); ++i)
+    plan_.values_[i].offset = memory.offsets[i];
   plan_.arena_bytes_ = memory.bytes;
   plan_.lower_bound_ = memory.lower_bound;
 }

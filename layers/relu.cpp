@@ -15,9 +15,8 @@ void Relu::forward(const Call& c) const {
 
 void Relu::vjp(const BackCall& c) const {
   if (!c.dx[0]) return;
-  kernels::run(c.stream,
-               kernels::ReluBackward{
-                   c.out.in(), c.dy.in(), c.dx[0].out(), kernels::ReluRule::kGradient});
+  kernels::run(c.stream, kernels::ReluBackward{c.out.in(), c.dy.in(), c.dx[0].out(),
+                                               kernels::ReluRule::kGradient});
 }
 
 }  // namespace cutaway

@@ -40,7 +40,8 @@ RulePtr RuleSet::resolve(const Graph& graph, NodeId id) const {
     if (!match(graph, id)) continue;
     const std::string reason = rule->declines(*node.layer);
     if (reason.empty()) return rule;
-    throw Error(ErrorKind::kUnsupported, "the rules of " + name_ + " do not pass this layer: " + reason)
+    throw Error(ErrorKind::kUnsupported,
+                "the rules of " + name_ + " do not pass this layer: " + reason)
         .at(where);
   }
   throw Error(ErrorKind::kUnsupported, "no rule of " + name_ + " is for this layer").at(where);

@@ -37,7 +37,9 @@ Device parse_device(const std::string& text) {
     good = parsed.ec == std::errc{} && parsed.ptr == end && index >= 0;
   }
   if (!good) {
-    throw Error(ErrorKind::kUsage, "unknown device").expected("auto, cpu, cuda or cuda:N").got(text);
+    throw Error(ErrorKind::kUsage, "unknown device")
+        .expected("auto, cpu, cuda or cuda:N")
+        .got(text);
   }
   if (index >= status.count) {
     throw Error(ErrorKind::kDevice, "device " + text + " is not available")

@@ -18,8 +18,8 @@ std::string word(const Attributes& o, const char* name, const std::vector<std::s
   throw Error(ErrorKind::kUsage, "deconvnet option " + std::string(name)).expected(all).got(text);
 }
 
-/// The max pooling that reads `layer`, through layers that keep its extents, or what such a pooling reads; the layer
-/// itself where there is none.
+/// The max pooling that reads `layer`, through layers that keep its extents, or what such a pooling
+/// reads; the layer itself where there is none.
 NodeId anchored(const Graph& graph, NodeId layer, const std::string& anchor) {
   const auto kind = [&](NodeId id) { return graph.node(id).layer->kind(); };
   if (anchor == "relu" && kind(layer) == LayerKind::kMaxPool) return graph.node(layer).inputs[0];
@@ -28,17 +28,18 @@ NodeId anchored(const Graph& graph, NodeId layer, const std::string& anchor) {
     if (graph.node(at).consumers.size() != 1) return layer;
     at = graph.node(at).consumers[0];
     const LayerKind next = kind(at);
-    if (next != LayerKind::kMaxPool && next != LayerKind::kRelu && next != LayerKind::kLrn) return layer;
+    if (next != LayerKind::kMaxPool && next != LayerKind::kRelu && next != LayerKind::kLrn)
+      return layer;
   }
   return at;
 }
 
-/// The deconvnet projection of one unit (Zeiler & Fergus 2013; methods.md A.1): the layer is zero but for one
-/// entry, which keeps its activation; unpool, rectify, transposed filter, down to the signed pixels.
-/// Options: `channel` (-1: the map with the strongest response in this image), `row` and `column` (-1: where
-/// the map is strongest), `lrn` = identity | gradient, `overlap` = add | overwrite (deconvnet_rules()), `anchor` = named |
-/// pooled | relu: the layer as it is named, the max pooling that reads it (the paper's layers 1, 2 and 5), or what that
-/// pooling reads.
+/// The deconvnet projection of one unit (Zeiler & Fergus 2013; methods.md A.1): the layer is zero
+/// but for one entry, which keeps its activation; unpool, rectify, transposed filter, down to the
+/// signed pixels. Options: `channel` (-1: the map with the strongest response in this image), `row`
+/// and `column` (-1: where the map is strongest), `lrn` = identity | gradient, `overlap` = add |
+/// overwrite (deconvnet_rules()), `anchor` = named | pooled | relu: the layer as it is named, the
+/// max pooling that reads it (the paper's layers 1, 2 and 5), or what that pooling reads.
 class Deconvnet final : public Method {
  public:
   explicit Deconvnet(const Attributes& o)
@@ -68,7 +69,7 @@ class Deconvnet final : public Method {
     e.rules = "deconvnet";
     e.layer = layer_name_;
     e.kind = MapKind::kReconstruction;
-    e.options = {{"channel", channel_}, {"row", row_}, {"column", column_},
+    e.options = {{"channel", channel_}, {"row", row_},         {"column", column_},
                  {"lrn", lrn_},         {"overlap", overlap_}, {"anchor", anchor_}};
     std::vector<Executor::Unit> units;
     for (std::int64_t n = 0; n < maps.shape().n; ++n) {
@@ -96,7 +97,8 @@ class Deconvnet final : public Method {
           .got(std::to_string(channel) + ", " + std::to_string(row_) + ", " +
                std::to_string(column_));
     }
-    if (row_ >= 0) return {channel, row_, column_, maps.ref().in().at(image, channel, row_, column_)};
+    if (row_ >= 0)
+      return {channel, row_, column_, maps.ref().in().at(image, channel, row_, column_)};
     const Peak p = peak(maps, image, channel);
     return {channel, p.row, p.column, p.value};
   }

@@ -13,9 +13,10 @@ namespace cutaway::explain {
 namespace {
 
 /// Image-specific saliency (Simonyan et al. 2013, section 3; methods.md B.2): M = max over channels
-/// of |dS_c/dx|, S_c the score before softmax. Option `per`: what x is counted in. "1" (default): the net's own numbers;
-/// other numbers, one a channel or one for all: the net's numbers for one unit, such as a grey level, by which each
-/// channel's gradient is multiplied (1 / (255 sigma_ch) where the preprocessing divides by sigma).
+/// of |dS_c/dx|, S_c the score before softmax. Option `per`: what x is counted in. "1" (default):
+/// the net's own numbers; other numbers, one a channel or one for all: the net's numbers for one
+/// unit, such as a grey level, by which each channel's gradient is multiplied (1 / (255 sigma_ch)
+/// where the preprocessing divides by sigma).
 class Saliency final : public Method {
  public:
   explicit Saliency(const Attributes& o) : per_(channel_text(o, "per", "1")) {}
@@ -47,8 +48,9 @@ class Saliency final : public Method {
   std::size_t pass_{0};
 };
 
-/// Gradient times input (Shrikumar et al. 2016), summed over channels; equals LRP-0 on ReLU nets. Sums to the score where
-/// there are no biases; what they take is measured as conservation_residual = (sum R - S) / |S|.
+/// Gradient times input (Shrikumar et al. 2016), summed over channels; equals LRP-0 on ReLU nets.
+/// Sums to the score where there are no biases; what they take is measured as conservation_residual
+/// = (sum R - S) / |S|.
 class GradientTimesInput final : public Method {
  public:
   std::string_view name() const noexcept override { return "gradient_x_input"; }

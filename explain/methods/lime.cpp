@@ -65,8 +65,7 @@ class Lime final : public Method {
     const Segmentation parts = slic(x, shape, std::min(segments_, shape.plane()), compactness_);
     const auto count = static_cast<std::size_t>(parts.count);
     const std::vector<float> mean = mean_colors(x, parts, shape);
-    const Philox random{static_cast<std::uint64_t>(seed_),
-                        passes.image_number(n)};
+    const Philox random{static_cast<std::uint64_t>(seed_), passes.image_number(n)};
     std::vector<double> shown(static_cast<std::size_t>(samples_) * count, 1.0);
     for (std::size_t k = count; k < shown.size(); ++k) shown[k] = random.word(k) & 1u ? 1.0 : 0.0;
     const std::int64_t target = passes.targets()[static_cast<std::size_t>(n)];

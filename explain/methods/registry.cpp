@@ -42,8 +42,10 @@ constexpr std::array kMethods{
     Entry{"occlusion", make_occlusion, "score lost when a sliding window is painted over"},
     Entry{"rise", make_rise, "random masks weighted by the class probability they leave"},
     Entry{"lime", make_lime, "linear model of the class probability in superpixels"},
-    Entry{"lrp", make_lrp, "layer-wise relevance propagation of the class score: rules and composites"},
-    Entry{"excitation", make_excitation, "excitation backpropagation, contrastive if asked, to a middle layer"},
+    Entry{"lrp", make_lrp,
+          "layer-wise relevance propagation of the class score: rules and composites"},
+    Entry{"excitation", make_excitation,
+          "excitation backpropagation, contrastive if asked, to a middle layer"},
 };
 
 const Entry& entry_of(std::string_view name) {

@@ -163,9 +163,10 @@ NodeId classifier_of(const Graph& graph, NodeId logits) {
       .at(graph.node(logits).name);
 }
 
-/// The layer of excitation maps when none is named (Zhang et al. 2016, section 4: the maps at a middle layer localise
-/// best; they take pool2 of GoogLeNet and pool4 of VGG-16): the deepest one that all of the signal passes through and
-/// that is at least an eighth as large as the picture (28x28 of 224x224).
+/// The layer of excitation maps when none is named (Zhang et al. 2016, section 4: the maps at a
+/// middle layer localise best; they take pool2 of GoogLeNet and pool4 of VGG-16): the deepest one
+/// that all of the signal passes through and that is at least an eighth as large as the picture
+/// (28x28 of 224x224).
 NodeId middle_layer(const Graph& graph, NodeId from) {
   const Shape& picture = graph.node(0).shape;
   std::vector<NodeId> reach(static_cast<std::size_t>(from) + 1,
@@ -186,13 +187,14 @@ NodeId middle_layer(const Graph& graph, NodeId from) {
   return best;
 }
 
-/// Excitation backpropagation (Zhang et al. 2016, eq. 10; methods.md D.8): the probability that a winner-take-all walk
-/// from the class ends at each position; sums to 1 where everything is positive (measure `sum`). Options: `layer` (a
-/// name, "input", or empty: the layer the user chose for the run, otherwise middle_layer()); `contrastive` = true: minus
-/// the walk of the negated classifier. The difference is taken below the classifier and goes down signed; what is
-/// negative is dropped at the map, as the authors' code and TorchRay do. (Dropped below the classifier, as methods.md
-/// D.8 reads, nothing would be contrasted: a weight is positive in one of the two walks only, so the difference is
-/// the plain walk where it is positive.)
+/// Excitation backpropagation (Zhang et al. 2016, eq. 10; methods.md D.8): the probability that a
+/// winner-take-all walk from the class ends at each position; sums to 1 where everything is
+/// positive (measure `sum`). Options: `layer` (a name, "input", or empty: the layer the user chose
+/// for the run, otherwise middle_layer()); `contrastive` = true: minus the walk of the negated
+/// classifier. The difference is taken below the classifier and goes down signed; what is negative
+/// is dropped at the map, as the authors' code and TorchRay do. (Dropped below the classifier, as
+/// methods.md D.8 reads, nothing would be contrasted: a weight is positive in one of the two walks
+/// only, so the difference is the plain walk where it is positive.)
 class Excitation final : public Method {
  public:
   explicit Excitation(const Attributes& o)
@@ -248,7 +250,8 @@ class Excitation final : public Method {
       why_ = setting.layer_why;
     } else {
       layer_ = middle_layer(graph, setting.logits);
-      why_ = "the deepest layer everything passes through of at least an eighth of the picture's size";
+      why_ =
+          "the deepest layer everything passes through of at least an eighth of the picture's size";
     }
   }
 

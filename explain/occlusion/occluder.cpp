@@ -10,11 +10,12 @@ namespace {
 
 // Below this saving, cutting windows costs more than it saves.
 constexpr double kWorthIt = 0.85;
-// Rows of features that go through the fully connected layers at a time (VGG-16's fc6 reads 411 MB a batch).
+// Rows of features that go through the fully connected layers at a time (VGG-16's fc6 reads 411 MB
+// a batch).
 constexpr std::int64_t kHeadBatch = 64;
 
-/// What the first fully connected layer below `output` reads, if all that is above depends on nothing else; otherwise
-/// `output` itself.
+/// What the first fully connected layer below `output` reads, if all that is above depends on
+/// nothing else; otherwise `output` itself.
 NodeId features_of(const Model& model, NodeId output) {
   const Graph& graph = model.graph;
   for (NodeId id = 1; id <= output; ++id) {
@@ -147,8 +148,9 @@ void Occluder::run_regional(std::span<const float> image,
 void Occluder::run_head(std::size_t first, std::size_t count, Tensor& scores) {
   const auto rows = [&](const Tensor& from, std::size_t begin, std::size_t n, std::size_t to) {
     const std::size_t size = from.f32().size() / static_cast<std::size_t>(from.shape().n);
-    if (scores.empty()) scores = zeros({static_cast<std::int64_t>(regions_.size()),
-                                        static_cast<std::int64_t>(size), 1, 1});
+    if (scores.empty())
+      scores = zeros(
+          {static_cast<std::int64_t>(regions_.size()), static_cast<std::int64_t>(size), 1, 1});
     std::ranges::copy(from.f32().subspan(begin * size, n * size),
                       scores.f32().begin() + static_cast<std::ptrdiff_t>(to * size));
   };

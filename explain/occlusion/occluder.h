@@ -22,8 +22,8 @@ namespace cutaway::explain {
                                               std::int64_t stride);
 
 /// What a network answers when one region of an image at a time is painted over. Only what the
-/// region reaches is computed anew, where that pays (RegionalOccluder); the rest is read from the pass
-/// over the clean image. Both give the same answers to rounding.
+/// region reaches is computed anew, where that pays (RegionalOccluder); the rest is read from the
+/// pass over the clean image. Both give the same answers to rounding.
 class Occluder {
  public:
   enum class Passes : std::uint8_t { kAutomatic, kRegional, kFull };
@@ -53,7 +53,8 @@ class Occluder {
   std::vector<Region> regions_;
   Shape shape_;
   std::unique_ptr<RegionalOccluder> regional_;  // null: full passes
-  // The fully connected layers at the end run on large batches of their own: they read more weights than anything else.
+  // The fully connected layers at the end run on large batches of their own: they read more weights
+  // than anything else.
   std::unique_ptr<Model> head_model_;
   std::unique_ptr<Executor> head_;
   Tensor features_;  // a row a region of the slab in hand

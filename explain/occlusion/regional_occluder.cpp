@@ -11,8 +11,9 @@
 namespace cutaway::explain {
 namespace {
 
-// Patches a CPU thread carries at a time: enough to use a layer's weights several times while they are in the cache,
-// few enough that the patches themselves stay near. (GoogLeNet, 625 positions: 16 beats 4, 8 and 32.)
+// Patches a CPU thread carries at a time: enough to use a layer's weights several times while they
+// are in the cache, few enough that the patches themselves stay near. (GoogLeNet, 625 positions: 16
+// beats 4, 8 and 32.)
 constexpr std::int64_t kCpuBatch = 16;
 constexpr std::int64_t kCudaBatch = 64;
 
@@ -77,9 +78,12 @@ RegionalOccluder::RegionalOccluder(const Model& model,
 }
 
 void RegionalOccluder::make_groups() {
-  // A region in the middle reaches everything above a few layers, one in a corner a quarter of that. More rings than
-  // this make batches small.
-  const std::int64_t rings = regions_.size() >= 400 ? 7 : regions_.size() >= 200 ? 4 : regions_.size() >= 50 ? 2 : 1;
+  // A region in the middle reaches everything above a few layers, one in a corner a quarter of
+  // that. More rings than this make batches small.
+  const std::int64_t rings = regions_.size() >= 400   ? 7
+                             : regions_.size() >= 200 ? 4
+                             : regions_.size() >= 50  ? 2
+                                                      : 1;
   const auto ring = [&](const Span& span, std::int64_t extent) {
     const std::int64_t from_border = std::min(span.first, extent - 1 - span.last);
     return std::clamp<std::int64_t>(2 * rings * from_border / extent, 0, rings - 1);
@@ -125,7 +129,8 @@ void RegionalOccluder::make_workers(const Evaluator::Resources& resources) {
     for (std::size_t g = 0; g < groups_.size(); ++g) {
       Lane& lane = worker.lanes[g];
       lane.input = zeros(made[g].request().input);
-      lane.executor = std::make_unique<Executor>(lane.regional->model(), std::move(made[g]), stream, arena);
+      lane.executor =
+          std::make_unique<Executor>(lane.regional->model(), std::move(made[g]), stream, arena);
     }
   }
 }
@@ -198,13 +203,14 @@ void RegionalOccluder::run_job(Worker& worker, const Job& job, const Store& stor
   window.n = 1;
   const auto size = static_cast<std::size_t>(window.count());
   std::vector<Region> here;
-  for (std::size_t i = 0; i < batch; ++i) {  // what is missing to a batch is filled up with the last region
+  for (std::size_t i = 0; i < batch;
+       ++i) {  // what is missing to a batch is filled up with the last region
     here.push_back(regions_[order_[job.first + std::min(i, job.count - 1)]]);
   }
   const auto places = lane.regional->place(here, lane.executor->stream());
   for (std::size_t i = 0; i < batch; ++i) {
-    paint_window(image_, shape_, here[i], fill_, places[i].input_row, places[i].input_column, window,
-                 lane.input.f32().subspan(i * size, size));
+    paint_window(image_, shape_, here[i], fill_, places[i].input_row, places[i].input_column,
+                 window, lane.input.f32().subspan(i * size, size));
   }
   lane.executor->set_input(lane.input);
   lane.executor->forward();

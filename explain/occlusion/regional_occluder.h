@@ -10,12 +10,13 @@
 
 namespace cutaway::explain {
 
-/// What a node of a network holds when one region of an image at a time is painted over, computed only where the
-/// region reaches; the rest is read from the pass over the clean image. On a CPU every thread carries patches of its own
-/// through all layers: no thread ever waits for another.
+/// What a node of a network holds when one region of an image at a time is painted over, computed
+/// only where the region reaches; the rest is read from the pass over the clean image. On a CPU
+/// every thread carries patches of its own through all layers: no thread ever waits for another.
 class RegionalOccluder {
  public:
-  /// The model must outlive this. Throws kUnsupported when the network cannot be restricted (RegionalModel).
+  /// The model must outlive this. Throws kUnsupported when the network cannot be restricted
+  /// (RegionalModel).
   RegionalOccluder(const Model& model,
                    NodeId output,
                    const Evaluator::Resources& resources,
@@ -28,14 +29,14 @@ class RegionalOccluder {
 
   /// Passes over the clean image. It is read where it lies until the last run().
   void bind(std::span<const float> image, std::span<const float> fill);
-  /// store(region, values of the node, plain) for order()[first] to order()[last - 1]; regions of equal groups run
-  /// together. Called from several threads for different regions.
+  /// store(region, values of the node, plain) for order()[first] to order()[last - 1]; regions of
+  /// equal groups run together. Called from several threads for different regions.
   using Store = std::function<void(std::size_t region, std::span<const float> values)>;
   void run(std::size_t first, std::size_t last, const Store& store);
 
  private:
-  /// Regions about equally far from the borders: what they reach is about equally large, so that windows of one size
-  /// suit them all.
+  /// Regions about equally far from the borders: what they reach is about equally large, so that
+  /// windows of one size suit them all.
   struct Group {
     std::vector<std::size_t> members;
     std::size_t first{0};  ///< of its members in order_
@@ -55,7 +56,9 @@ class RegionalOccluder {
 
   void make_groups();
   void make_workers(const Evaluator::Resources& resources);
-  [[nodiscard]] std::vector<Plan> plans(const Worker& worker, const Stream& stream, std::size_t budget) const;
+  [[nodiscard]] std::vector<Plan> plans(const Worker& worker,
+                                        const Stream& stream,
+                                        std::size_t budget) const;
   void run_job(Worker& worker, const Job& job, const Store& store);
 
   const Model& model_;
@@ -72,8 +75,8 @@ class RegionalOccluder {
   double macs_{0};
 };
 
-/// Copies the window of `image` (plain, `plane`) that begins at (row, column) and is as large as `patch`, of shape `window`;
-/// 0 outside, and `fill`, a value a channel, where `painted` lies.
+/// Copies the window of `image` (plain, `plane`) that begins at (row, column) and is as large as
+/// `patch`, of shape `window`; 0 outside, and `fill`, a value a channel, where `painted` lies.
 void paint_window(std::span<const float> image,
                   const Shape& plane,
                   const Region& painted,

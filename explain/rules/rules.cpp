@@ -26,8 +26,7 @@ class ReluRule final : public BackwardRule {
   void apply(const Layer&, const BackCall& c) const override {
     if (!c.dx[0]) return;
     // The deconvnet's rule does not look at y, which the plan then did not keep.
-    const View<const float> y =
-        rule_ == kernels::ReluRule::kDeconvnet ? c.dy.in() : c.out.in();
+    const View<const float> y = rule_ == kernels::ReluRule::kDeconvnet ? c.dy.in() : c.out.in();
     kernels::run(c.stream, kernels::ReluBackward{y, c.dy.in(), c.dx[0].out(), rule_});
   }
 
@@ -60,8 +59,8 @@ class LeakyReluRule final : public BackwardRule {
   kernels::ReluRule rule_;
 };
 
-/// The same of a ReLU with a ceiling (ReLU6). A clip that lets negative values through is no rectifier and
-/// passes its gradient.
+/// The same of a ReLU with a ceiling (ReLU6). A clip that lets negative values through is no
+/// rectifier and passes its gradient.
 class ClipRule final : public BackwardRule {
  public:
   explicit ClipRule(kernels::ReluRule rule) : rule_(rule) {}
@@ -80,8 +79,8 @@ class ClipRule final : public BackwardRule {
     const kernels::ReluRule rule = rule_of(layer);
     const View<const float> y = rule == kernels::ReluRule::kDeconvnet ? c.dy.in() : c.out.in();
     const auto& clip = dynamic_cast<const Clip&>(layer);
-    kernels::run(c.stream, kernels::ClipBackward{y, c.dy.in(), c.dx[0].out(), clip.low(),
-                                                 clip.high(), rule});
+    kernels::run(c.stream,
+                 kernels::ClipBackward{y, c.dy.in(), c.dx[0].out(), clip.low(), clip.high(), rule});
   }
 
  private:

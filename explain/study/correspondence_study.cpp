@@ -40,7 +40,10 @@ std::vector<Correspondence> compare(const std::vector<Tensor>& whole,
 }
 
 /// The first row (or column) of `extent` somewhere in `within`, inside 0 to `plane`.
-std::int64_t place(std::int64_t extent, const Span& within, std::int64_t plane, std::uint32_t word) {
+std::int64_t place(std::int64_t extent,
+                   const Span& within,
+                   std::int64_t plane,
+                   std::uint32_t word) {
   const std::int64_t room = std::max<std::int64_t>(0, within.size() - extent);
   const std::int64_t at = within.first + static_cast<std::int64_t>(word) % (room + 1);
   return std::clamp<std::int64_t>(at, 0, std::max<std::int64_t>(0, plane - extent));
@@ -105,14 +108,16 @@ CorrespondenceTable study_correspondence(Features& features,
   const bool same = std::ranges::all_of(
       images, [&](const CorrespondenceImage& i) { return i.parts.size() == parts; });
   if (images.size() < 2 || parts == 0 || !same) {
-    throw Error(ErrorKind::kUsage, "correspondence").expected("two images or more with the same parts");
+    throw Error(ErrorKind::kUsage, "correspondence")
+        .expected("two images or more with the same parts");
   }
-  const auto whole =
-      stacked(features, images, [&](std::size_t n) { return images[n].input.clone(); }, watch);
+  const auto whole = stacked(
+      features, images, [&](std::size_t n) { return images[n].input.clone(); }, watch);
   const auto with = [&](const std::vector<Region>& where) {
-    return compare(whole, stacked(features, images,
-                                  [&](std::size_t n) { return painted(images[n].input, where[n], fill); },
-                                  watch));
+    return compare(
+        whole, stacked(
+                   features, images,
+                   [&](std::size_t n) { return painted(images[n].input, where[n], fill); }, watch));
   };
   CorrespondenceTable table;
   for (std::size_t p = 0; p < parts; ++p) {

@@ -22,8 +22,8 @@ struct CorrespondenceImage {
 /// `image` with a rectangle painted over; what lies outside is not looked at.
 [[nodiscard]] Tensor painted(const Tensor& image, const Region& where, std::span<const float> fill);
 
-/// A rectangle of the extents of `like` at a random place in `object` (where it does not fit: with its corner on the
-/// object's), within the image. The same for the same seed, image and draw.
+/// A rectangle of the extents of `like` at a random place in `object` (where it does not fit: with
+/// its corner on the object's), within the image. The same for the same seed, image and draw.
 [[nodiscard]] Region random_place(const Region& like,
                                   const Region& object,
                                   const Shape& image,
@@ -34,14 +34,16 @@ struct CorrespondenceImage {
 /// Results of equally many pairs, as one: the mean; the deviation over all pairs; the mean sum.
 [[nodiscard]] Correspondence pooled(std::span<const Correspondence> draws);
 
-/// Correspondence of every part and of random rectangles (Zeiler & Fergus 2013, section 4.3, table 1; methods.md A.8).
+/// Correspondence of every part and of random rectangles (Zeiler & Fergus 2013, section 4.3, table
+/// 1; methods.md A.8).
 struct CorrespondenceTable {
   std::vector<std::vector<Correspondence>> parts;  ///< [part][layer]
   std::vector<Correspondence> random;              ///< [layer], over all draws
   std::vector<std::vector<Region>> places;         ///< [draw][image]: the random rectangles
 };
-/// Draw d takes the extents of part d mod parts, in each image its own. At least two images; `draws` may be 0.
-/// `watch`: called before every forward pass. Throws kUsage when images do not have the same parts.
+/// Draw d takes the extents of part d mod parts, in each image its own. At least two images;
+/// `draws` may be 0. `watch`: called before every forward pass. Throws kUsage when images do not
+/// have the same parts.
 [[nodiscard]] CorrespondenceTable study_correspondence(Features& features,
                                                        std::span<const CorrespondenceImage> images,
                                                        std::span<const float> fill,

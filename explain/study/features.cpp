@@ -45,13 +45,15 @@ LayerChoice first_features(const Graph& graph) {
   id = followed(graph, id, LayerKind::kBatchNorm);
   id = followed(graph, id, LayerKind::kRelu);
   const NodeId pool = followed(graph, id, LayerKind::kMaxPool);
-  return {pool, pool != id ? "first convolution, rectified and pooled" : "first convolution, rectified"};
+  return {pool,
+          pool != id ? "first convolution, rectified and pooled" : "first convolution, rectified"};
 }
 
 LayerChoice last_features(const Graph& graph) {
   const NodeId logits = logits_node(graph);
   NodeId id = graph.node(logits).inputs.at(0);
-  while (id > 0 && (kind_of(graph, id) == LayerKind::kDropout || kind_of(graph, id) == LayerKind::kFlatten)) {
+  while (id > 0 &&
+         (kind_of(graph, id) == LayerKind::kDropout || kind_of(graph, id) == LayerKind::kFlatten)) {
     id = graph.node(id).inputs.at(0);
   }
   const Shape& s = graph.node(id).shape;

@@ -15,7 +15,8 @@ class Features {
   Features(const Model& model, std::vector<NodeId> layers, const Evaluator::Resources& resources);
 
   [[nodiscard]] const std::vector<NodeId>& layers() const noexcept { return layers_; }
-  /// Of one image (1 x c x h x w of the network's input, plain): the output of each layer, plain, on the CPU.
+  /// Of one image (1 x c x h x w of the network's input, plain): the output of each layer, plain,
+  /// on the CPU.
   [[nodiscard]] std::vector<Tensor> of(const Tensor& image);
 
  private:
@@ -23,14 +24,14 @@ class Features {
   std::unique_ptr<Executor> executor_;
 };
 
-/// The paper's "layer 1": what the first convolution that reads the pixels gives, rectified and, where a max pooling
-/// follows, pooled. Throws kUnsupported when there is none.
+/// The paper's "layer 1": what the first convolution that reads the pixels gives, rectified and,
+/// where a max pooling follows, pooled. Throws kUnsupported when there is none.
 [[nodiscard]] LayerChoice first_features(const Graph& graph);
-/// The paper's "layer 7": the vector that the layer of the class scores reads (dropout and flattening passed over).
-/// Where the scores come from maps right away, the scores.
+/// The paper's "layer 7": the vector that the layer of the class scores reads (dropout and
+/// flattening passed over). Where the scores come from maps right away, the scores.
 [[nodiscard]] LayerChoice last_features(const Graph& graph);
-/// `node`, or the max pooling that alone reads it, perhaps behind a normalisation: the paper's pooled map. Throws
-/// kUnsupported, naming the layer, when it is not pooled.
+/// `node`, or the max pooling that alone reads it, perhaps behind a normalisation: the paper's
+/// pooled map. Throws kUnsupported, naming the layer, when it is not pooled.
 [[nodiscard]] NodeId pooled_maps(const Graph& graph, NodeId node);
 
 }  // namespace cutaway::explain

@@ -20,10 +20,12 @@ enum class Change : std::uint8_t { kShift, kScale, kRotation };
 
 /// What one image's changes do.
 struct InvarianceCurve {
-  std::vector<std::vector<double>> distances;  ///< [layer][amount]: Euclidean, to the features of the image as it is
-  std::vector<double> probability;             ///< [amount]: of the class asked for
+  std::vector<std::vector<double>>
+      distances;  ///< [layer][amount]: Euclidean, to the features of the image as it is
+  std::vector<double> probability;  ///< [amount]: of the class asked for
 };
-/// `features`: the layers to compare, and behind them the class scores. `watch`: called before every forward pass.
+/// `features`: the layers to compare, and behind them the class scores. `watch`: called before
+/// every forward pass.
 [[nodiscard]] InvarianceCurve study_invariance(Features& features,
                                                const Tensor& image,
                                                std::int64_t target,

@@ -28,8 +28,7 @@ Axis axis(std::int64_t extent, std::int64_t size, std::int64_t stride, bool cent
   const std::int64_t first = (extent - 1 - (count - 1) * stride) / 2;
   for (std::int64_t k = 0; k < count; ++k) {
     const std::int64_t from = first + k * stride - (size - 1) / 2;
-    a.spans.push_back(
-        {std::max<std::int64_t>(0, from), std::min(extent - 1, from + size - 1)});
+    a.spans.push_back({std::max<std::int64_t>(0, from), std::min(extent - 1, from + size - 1)});
     a.centers.push_back(static_cast<double>(from) + static_cast<double>(size - 1) / 2);
   }
   return a;
@@ -60,7 +59,8 @@ OccluderGrid occluder_grid(const Shape& image,
                            bool centered) {
   if (size < 1 || size > std::min(image.h, image.w) || stride < 1) {
     throw Error(ErrorKind::kUsage, "square of the occluder")
-        .expected("1 to " + std::to_string(std::min(image.h, image.w)) + " pixels, moved by 1 or more")
+        .expected("1 to " + std::to_string(std::min(image.h, image.w)) +
+                  " pixels, moved by 1 or more")
         .got(std::to_string(size) + " pixels, moved by " + std::to_string(stride));
   }
   const Axis rows = axis(image.h, size, stride, centered);

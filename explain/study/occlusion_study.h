@@ -10,15 +10,17 @@
 
 namespace cutaway::explain {
 
-/// Where the occluder goes (Zeiler & Fergus 2013, section 4.2; methods.md A.7): rows x columns squares, row by row.
+/// Where the occluder goes (Zeiler & Fergus 2013, section 4.2; methods.md A.7): rows x columns
+/// squares, row by row.
 struct OccluderGrid {
   std::int64_t rows{0}, columns{0}, size{0}, stride{0};
   std::vector<Region> squares;
   /// Centre of the square in row i (column j) of the grid, before it was clipped, in pixels.
   std::vector<double> row_centers, column_centers;
 };
-/// Squares at 0, stride, 2 stride ..., those that lie fully inside; or, `centered`, squares around the points of a grid
-/// in the middle of the image, clipped at its borders. Throws kUsage when a square does not fit.
+/// Squares at 0, stride, 2 stride ..., those that lie fully inside; or, `centered`, squares around
+/// the points of a grid in the middle of the image, clipped at its borders. Throws kUsage when a
+/// square does not fit.
 [[nodiscard]] OccluderGrid occluder_grid(const Shape& image,
                                          std::int64_t size,
                                          std::int64_t stride,
@@ -30,8 +32,8 @@ enum class StrongestBy : std::uint8_t { kMaximum, kSum };
 /// What an image gives that nothing covers.
 struct ClearView {
   std::vector<float> scores;
-  std::int64_t map{0};  ///< k*
-  Peak strongest{};     ///< its strongest unit
+  std::int64_t map{0};   ///< k*
+  Peak strongest{};      ///< its strongest unit
   double activation{0};  ///< sum over that map
 };
 
@@ -42,13 +44,13 @@ struct OcclusionPanels {
   std::vector<std::int64_t> best;  ///< (e): the most probable class
 };
 
-/// Occlusion sensitivity as the paper draws it: class scores and the total activation of one map, while a square
-/// moves over an image. Both come from one regional pass (Occluder) over the network with the maps' means appended
-/// to its scores, so that they are those of whole passes to rounding.
+/// Occlusion sensitivity as the paper draws it: class scores and the total activation of one map,
+/// while a square moves over an image. Both come from one regional pass (Occluder) over the network
+/// with the maps' means appended to its scores, so that they are those of whole passes to rounding.
 class OcclusionStudy {
  public:
-  /// `maps`: the layer of k*. The model must outlive this. Throws like Occluder, and kUsage when `maps` is no layer of
-  /// maps or does not lie below `logits`.
+  /// `maps`: the layer of k*. The model must outlive this. Throws like Occluder, and kUsage when
+  /// `maps` is no layer of maps or does not lie below `logits`.
   OcclusionStudy(const Model& model,
                  NodeId logits,
                  NodeId maps,
@@ -59,7 +61,8 @@ class OcclusionStudy {
   [[nodiscard]] const OccluderGrid& grid() const noexcept { return grid_; }
   [[nodiscard]] const Occluder& occluder() const noexcept { return *occluder_; }
   /// `image`: plain c x h x w. k* is the map of the greatest value, or sum; the first on ties.
-  [[nodiscard]] ClearView look(std::span<const float> image, StrongestBy by = StrongestBy::kMaximum);
+  [[nodiscard]] ClearView look(std::span<const float> image,
+                               StrongestBy by = StrongestBy::kMaximum);
   /// `fill`: what the square is painted with, a value a channel.
   [[nodiscard]] OcclusionPanels occlude(std::span<const float> image,
                                         std::span<const float> fill,

@@ -9,8 +9,9 @@ namespace {
 
 // Units a pass. Windows of deep layers are large: more would cost memory and gain nothing.
 constexpr std::int64_t kBatch = 9;
-// A regional pass computes forward and backward for each unit, a whole one shares its forward pass among the units of an
-// image: beyond this share of the whole, that is worth more than the smaller windows.
+// A regional pass computes forward and backward for each unit, a whole one shares its forward pass
+// among the units of an image: beyond this share of the whole, that is worth more than the smaller
+// windows.
 constexpr double kWorthIt = 0.6;
 
 }  // namespace
@@ -30,8 +31,10 @@ TileProjector::TileProjector(const Model& model,
     whole_at_.push_back(whole.size());
     if (passes != Passes::kWhole) {
       try {
-        auto projector = std::make_unique<RegionalProjector>(model, layer, rules, resources, kBatch);
-        if (passes == Passes::kRegional || projector->work() <= kWorthIt) regional_.back() = std::move(projector);
+        auto projector =
+            std::make_unique<RegionalProjector>(model, layer, rules, resources, kBatch);
+        if (passes == Passes::kRegional || projector->work() <= kWorthIt)
+          regional_.back() = std::move(projector);
       } catch (const Error& error) {
         if (passes == Passes::kRegional || error.kind() != ErrorKind::kUnsupported) throw;
       }
@@ -39,7 +42,8 @@ TileProjector::TileProjector(const Model& model,
     if (!regional_.back()) whole.push_back(layer);
   }
   if (!whole.empty())
-    whole_ = std::make_unique<UnitProjector>(model, std::move(whole), rules, input, resources.stream, resources.engines);
+    whole_ = std::make_unique<UnitProjector>(model, std::move(whole), rules, input,
+                                             resources.stream, resources.engines);
 }
 
 std::size_t TileProjector::batch(std::size_t layer) const {
@@ -66,13 +70,15 @@ std::vector<float> TileProjector::in_frame(std::size_t layer,
   return tile;
 }
 
-std::vector<std::vector<float>> TileProjector::project(std::size_t layer, std::span<const Job> jobs) {
+std::vector<std::vector<float>> TileProjector::project(std::size_t layer,
+                                                       std::span<const Job> jobs) {
   std::vector<std::vector<float>> tiles;
   if (!regional(layer)) {
     for (const Job& job : jobs) {
       if (job.number != set_) whole_->set_image(*job.image);
       set_ = job.number;
-      tiles.push_back(std::move(whole_->project_units(whole_at_.at(layer), std::span(&job.unit, 1)).front()));
+      tiles.push_back(
+          std::move(whole_->project_units(whole_at_.at(layer), std::span(&job.unit, 1)).front()));
     }
     return tiles;
   }
@@ -80,7 +86,8 @@ std::vector<std::vector<float>> TileProjector::project(std::size_t layer, std::s
   for (const Job& job : jobs)
     units.push_back({job.image->f32(), job.unit.channel, job.unit.row, job.unit.column});
   const auto projections = regional_[layer]->project(units);
-  for (std::size_t i = 0; i < jobs.size(); ++i) tiles.push_back(in_frame(layer, projections[i], jobs[i].unit));
+  for (std::size_t i = 0; i < jobs.size(); ++i)
+    tiles.push_back(in_frame(layer, projections[i], jobs[i].unit));
   return tiles;
 }
 

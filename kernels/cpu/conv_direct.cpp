@@ -21,7 +21,8 @@ using direct::Run;
 constexpr std::int64_t kWide = std::max<std::int64_t>(kPanel, kBlock);
 /// Packed weights that one row of pixels works on at a time: half of a second-level cache.
 constexpr std::int64_t kWeightFloats = 48 * 1024;
-/// Packed weights of a whole convolution that stay in the second-level cache beside the pixels of a job.
+/// Packed weights of a whole convolution that stay in the second-level cache beside the pixels of a
+/// job.
 constexpr std::int64_t kAllWeightFloats = 256 * 1024;
 /// Output pixels of a job, so that weights are read from the cache for many.
 constexpr std::int64_t kJobPixels = 96;
@@ -183,11 +184,12 @@ class DirectConv final : public ConvPrimitive {
       // Equal jobs: 196 pixels are 2 of 98, not 96 + 96 + 4.
       const std::int64_t units = flat_ ? phase.columns : phase.rows;
       const std::int64_t most = std::max<std::int64_t>(1, kJobPixels / pixels);
-      const std::int64_t per_job = ceil_div(units, std::max<std::int64_t>(1, (units + most / 2) / most));
+      const std::int64_t per_job =
+          ceil_div(units, std::max<std::int64_t>(1, (units + most / 2) / most));
       const std::int64_t parts = ceil_div(units, per_job);
       const std::int64_t all_panels = plan_.groups * panels, all_parts = call.images * parts;
-      // Whichever of the two stays in the second-level cache is read again and again: the weights of all panels, or
-      // those of one panel with the pixels streaming by.
+      // Whichever of the two stays in the second-level cache is read again and again: the weights
+      // of all panels, or those of one panel with the pixels streaming by.
       const bool panels_inside = plan_.packed_floats() <= kAllWeightFloats;
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
       for (std::int64_t index = 0; index < all_panels * all_parts; ++index) {

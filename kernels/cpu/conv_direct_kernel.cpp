@@ -27,7 +27,8 @@ template <int T, int J>
   for (const Run& run : job.runs) {
     if (job.ahead) {
 #pragma GCC unroll 12
-      for (int t = 0; t < T; ++t) __builtin_prefetch(in + run.offset + (T + t) * job.in_pixel, 0, 2);
+      for (int t = 0; t < T; ++t)
+        __builtin_prefetch(in + run.offset + (T + t) * job.in_pixel, 0, 2);
     }
     sum.accumulate(in + run.offset, job.in_pixel, job.run_step, weights, job.width, run.count);
     weights += run.count * job.width;

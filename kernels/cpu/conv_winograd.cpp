@@ -22,8 +22,8 @@ using winograd::kPoints;
 /// How the tiles are spread over the threads.
 struct Schedule {
   /// Private: every thread carries blocks of `tiles` tiles through all stages in its own
-  /// second-level cache, one panel of output channels after the other. Shared: all threads carry one
-  /// block through a stage, then the next. Weights are read once a block.
+  /// second-level cache, one panel of output channels after the other. Shared: all threads carry
+  /// one block through a stage, then the next. Weights are read once a block.
   bool shared{false};
   std::int64_t tiles{1};
 };
@@ -154,8 +154,8 @@ constexpr std::int64_t kRegisterRows = 6;
 constexpr std::int64_t kFewRows = 60;
 constexpr std::int64_t kWide = std::max<std::int64_t>(kPanel, kBlock);
 
-/// One point and one panel of output channels: products = v u for the tiles of a block. `jump`: floats from this
-/// panel of u to the one that is needed next.
+/// One point and one panel of output channels: products = v u for the tiles of a block. `jump`:
+/// floats from this panel of u to the one that is needed next.
 template <bool AHEAD>
 void multiply(const Geometry& g,
               const float* u,

@@ -22,8 +22,10 @@ Optimizer::Optimizer(const Model& model, Device device, const OptimizerOptions& 
   }
 }
 
-void Optimizer::step(
-    Stream& stream, Parameters& parameters, const Parameters& gradients, float rate) {
+void Optimizer::step(Stream& stream,
+                     Parameters& parameters,
+                     const Parameters& gradients,
+                     float rate) {
   ++steps_;
   for (Entry& e : entries_) {
     float* w = parameters.of(e.node)[e.index].ref().out().data;
@@ -31,9 +33,8 @@ void Optimizer::step(
     const std::int64_t count = e.first.shape().count();
     const float decay = e.decays ? options_.weight_decay : 0.0f;
     if (options_.kind == OptimizerOptions::Kind::kSgd) {
-      kernels::run(stream,
-                   kernels::SgdUpdate{w, g, e.first.ref().out().data, count, rate,
-                                      options_.momentum, decay, options_.nesterov});
+      kernels::run(stream, kernels::SgdUpdate{w, g, e.first.ref().out().data, count, rate,
+                                              options_.momentum, decay, options_.nesterov});
     } else {
       kernels::run(stream,
                    kernels::AdamUpdate{w, g, e.first.ref().out().data, e.second.ref().out().data,

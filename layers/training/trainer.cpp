@@ -36,22 +36,26 @@ Trainer::Trainer(const Model& model, NodeId logits, const Options& options, Stre
       losses_(device_of(stream), DType::kF32, {1, options.batch, 1, 1}) {
   const Shape& scores = model.graph.node(logits).shape;
   if (scores.h != 1 || scores.w != 1) {
-    throw Error(ErrorKind::kShape, "class scores").expected("n x classes x 1 x 1").got(
-        to_string(scores));
+    throw Error(ErrorKind::kShape, "class scores")
+        .expected("n x classes x 1 x 1")
+        .got(to_string(scores));
   }
 }
 
-Trainer::Result Trainer::step(
-    const Tensor& images, std::span<const std::int32_t> labels, float rate) {
+Trainer::Result Trainer::step(const Tensor& images,
+                              std::span<const std::int32_t> labels,
+                              float rate) {
   const std::int64_t classes = working_.graph.node(logits_).shape.c;
   if (static_cast<std::int64_t>(labels.size()) != options_.batch) {
-    throw Error(ErrorKind::kShape, "number of labels").expected(std::to_string(options_.batch)).got(
-        std::to_string(labels.size()));
+    throw Error(ErrorKind::kShape, "number of labels")
+        .expected(std::to_string(options_.batch))
+        .got(std::to_string(labels.size()));
   }
   for (const std::int32_t label : labels) {
     if (label < 0 || label >= classes) {
-      throw Error(ErrorKind::kInput, "label").expected("0 to " + std::to_string(classes - 1)).got(
-          std::to_string(label));
+      throw Error(ErrorKind::kInput, "label")
+          .expected("0 to " + std::to_string(classes - 1))
+          .got(std::to_string(label));
     }
   }
   Stream& stream = executor_.stream();
@@ -69,7 +73,8 @@ Trainer::Result Trainer::step(
   optimizer_.step(stream, working_.parameters, executor_.parameter_gradients(), rate);
   if (options_.filter_radius > 0.0) {
     synchronize(stream);
-    renormalized_ += renormalize_filters(working_.graph, working_.parameters, options_.filter_radius);
+    renormalized_ +=
+        renormalize_filters(working_.graph, working_.parameters, options_.filter_radius);
   }
 
   const Tensor losses = executor_.read(losses_.ref());

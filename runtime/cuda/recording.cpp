@@ -31,13 +31,12 @@ Recording end_recording(Stream& stream) {
   const cudaError_t status = cudaGraphInstantiate(&executable, graph, 0);
   (void)cudaGraphDestroy(graph);
   CUTAWAY_CUDA(status);
-  return Recording(std::shared_ptr<void>(
-      executable, [](void* p) { destroy(static_cast<cudaGraphExec_t>(p)); }));
+  return Recording(
+      std::shared_ptr<void>(executable, [](void* p) { destroy(static_cast<cudaGraphExec_t>(p)); }));
 }
 
 void replay(Stream& stream, const Recording& recording) {
-  CUTAWAY_CUDA(
-      cudaGraphLaunch(static_cast<cudaGraphExec_t>(recording.graph()), queue_of(stream)));
+  CUTAWAY_CUDA(cudaGraphLaunch(static_cast<cudaGraphExec_t>(recording.graph()), queue_of(stream)));
 }
 
 }  // namespace cutaway

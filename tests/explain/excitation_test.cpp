@@ -1,4 +1,5 @@
-// Excitation backpropagation: hand-computed cases, what must hold on any net, and which layer it stops at.
+// Excitation backpropagation: hand-computed cases, what must hold on any net, and which layer it
+// stops at.
 
 #include <doctest/doctest.h>
 
@@ -99,8 +100,7 @@ TEST_CASE("excitation (D12): probabilities sum to 1 where everything is positive
   const Model m = positive_net();
   for (const char* layer : {"input", "pool1", "both", "last_relu"}) {
     CAPTURE(layer);
-    const Explanation e =
-        excite(m, bright({1, 3, 16, 16}), {2}, {{"layer", std::string(layer)}});
+    const Explanation e = excite(m, bright({1, 3, 16, 16}), {2}, {{"layer", std::string(layer)}});
     CHECK(std::abs(sum_of(e.map) - 1.0) <= 1e-4);
     CHECK(*std::ranges::min_element(e.map.f32()) >= 0.0f);
     CHECK(std::abs(e.measures.at(0).number("sum", 0.0) - 1.0) <= 1e-4);
@@ -108,9 +108,10 @@ TEST_CASE("excitation (D12): probabilities sum to 1 where everything is positive
 }
 
 TEST_CASE("excitation: plain and contrastive by hand") {
-  // Two pixels, two features, two classes. Feature 0 reads both pixels (1, 1), feature 1 the second alone (0, 2). With
-  // x = (1, 1) both features are 2. Class 0 has weights (3, 1): p = (.75, .25); its dual has no positive weights.
-  // Class 1 has (2, -1): p = (1, 0), the dual's (0, 1), the difference (1, -1).
+  // Two pixels, two features, two classes. Feature 0 reads both pixels (1, 1), feature 1 the second
+  // alone (0, 2). With x = (1, 1) both features are 2. Class 0 has weights (3, 1): p = (.75, .25);
+  // its dual has no positive weights. Class 1 has (2, -1): p = (1, 0), the dual's (0, 1), the
+  // difference (1, -1).
   Graph g({1, 1, 1, 2});
   g.add("flat", std::make_shared<Flatten>());
   g.add("features", std::make_shared<Dense>(2, false));
@@ -122,7 +123,8 @@ TEST_CASE("excitation: plain and contrastive by hand") {
   std::ranges::copy(Floats{3, 1, 2, -1}, m.parameters.of(4)[0].f32().begin());
   const Tensor x = tensor_of({2, 1, 1, 2}, Floats{1, 1, 1, 1});
   const auto map = [&](bool contrastive) {
-    return excite(m, x, {0, 1}, {{"layer", std::string("input")}, {"contrastive", contrastive}}).map;
+    return excite(m, x, {0, 1}, {{"layer", std::string("input")}, {"contrastive", contrastive}})
+        .map;
   };
   // Feature 0 shares out (1/2, 1/2), feature 1 (0, 1).
   expect(map(false), {.375f, .625f, .5f, .5f});
@@ -141,7 +143,8 @@ TEST_CASE("excitation: the contrastive form tells classes apart that the plain o
   Tensor same = x.clone();
   std::copy_n(x.f32().begin(), 768, same.f32().begin() + 768);
   const auto cosine = [&](bool contrastive) {
-    const Explanation e = excite(m, same, {0, 1}, {{"layer", std::string("last_relu")}, {"contrastive", contrastive}});
+    const Explanation e = excite(
+        m, same, {0, 1}, {{"layer", std::string("last_relu")}, {"contrastive", contrastive}});
     const std::size_t half = e.map.f32().size() / 2;
     double aa = 0, bb = 0, ab = 0;
     for (std::size_t i = 0; i < half; ++i) {
@@ -163,12 +166,14 @@ TEST_CASE("excitation: which layer, and why, is recorded") {
     CHECK(e.options.text("layer", "") == e.layer);
     return e.layer + ": " + e.options.text("layer_choice", "");
   };
-  // The default is no CAM layer: the deepest that everything passes through, of at least an eighth of 16 pixels.
+  // The default is no CAM layer: the deepest that everything passes through, of at least an eighth
+  // of 16 pixels.
   CHECK(chosen({}, "").find("last_relu: the deepest layer") == 0);
   CHECK(chosen({}, "both") == "both: chosen by the user");
   CHECK(chosen({{"layer", std::string("pool1")}}, "both") == "pool1: option layer");
   CHECK(chosen({{"layer", std::string("input")}}, "").find("input: ") == 0);
   CHECK(excite(m, x, {1}, {}, "both").map.shape() == Shape{1, 1, 8, 8});
   // Contrast begins below the classifier.
-  CHECK_THROWS_AS((void)excite(m, x, {1}, {{"layer", std::string("fc")}, {"contrastive", true}}), Error);
+  CHECK_THROWS_AS((void)excite(m, x, {1}, {{"layer", std::string("fc")}, {"contrastive", true}}),
+                  Error);
 }

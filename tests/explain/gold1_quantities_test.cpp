@@ -1,5 +1,5 @@
-// What GOLD-1's table has beside the maps of gold1_methods_test.cpp (methods.md I.1): signed gradients, weights, sums, the
-// panels of occlusion; and what options make of it.
+// What GOLD-1's table has beside the maps of gold1_methods_test.cpp (methods.md I.1): signed
+// gradients, weights, sums, the panels of occlusion; and what options make of it.
 
 #include <doctest/doctest.h>
 
@@ -27,7 +27,10 @@ void expect(std::span<const float> got, const Floats& want) {
   }
 }
 
-Explanation explain_one(const Model& m, const char* method, std::int64_t target, const Attributes& options = {}) {
+Explanation explain_one(const Model& m,
+                        const char* method,
+                        std::int64_t target,
+                        const Attributes& options = {}) {
   std::vector<MethodPtr> methods;
   methods.push_back(make_method(method, options));
   Session session(m, std::move(methods), {1, 1, 4, 4}, CpuStream(1));
@@ -61,7 +64,8 @@ Tensor gradient(const Model& m, std::int64_t c, const char* node) {
 TEST_CASE("GOLD-1: signed gradients, and sensitivity sums to their squared norm") {
   const Model m = tests::gold1();
   const Floats g0{-.5f, -.5f, 1.25f, -.5f, 1, -.5f, -.5f, 0, .25f, -2, 2, -1, -.25f, 2, -2, 0};
-  const Floats g1{1.5f, 1.5f, -3.75f, 1.5f, -3, 1.5f, 1.5f, 0, .5f, 3.5f, -3.5f, 1.75f, .75f, -3.5f, 3.5f, 0};
+  const Floats g1{1.5f, 1.5f, -3.75f, 1.5f,  -3,   1.5f,  1.5f, 0,
+                  .5f,  3.5f, -3.5f,  1.75f, .75f, -3.5f, 3.5f, 0};
   const Tensor image = tests::gold1_input();
   const auto x = image.f32();
   for (const std::int64_t c : {0, 1}) {
@@ -76,7 +80,8 @@ TEST_CASE("GOLD-1: signed gradients, and sensitivity sums to their squared norm"
     expect(evidence.map.f32(), product);
     // -7.75 of -3.25 and 20.75 of 13.25: biases take the rest.
     const double residual = c == 0 ? (-7.75 + 3.25) / 3.25 : (20.75 - 13.25) / 13.25;
-    CHECK(evidence.measures.at(0).number("conservation_residual", 0.0) == doctest::Approx(residual));
+    CHECK(evidence.measures.at(0).number("conservation_residual", 0.0) ==
+          doctest::Approx(residual));
     expect(explain_one(m, "sensitivity", c).map.f32(), square);
   }
   CHECK(sum_of(explain_one(m, "sensitivity", 1).map.f32()) == doctest::Approx(87.1875));
@@ -107,7 +112,8 @@ TEST_CASE("GOLD-1: Grad-CAM of what speaks against a class, and without its last
 TEST_CASE("GOLD-1: saliency per another unit") {
   const Model m = tests::gold1();
   const Tensor one = explain_one(m, "saliency", 1).map;
-  for (const Attributes& options : {Attributes{{"per", std::string("2")}}, Attributes{{"per", std::int64_t{2}}}}) {
+  for (const Attributes& options :
+       {Attributes{{"per", std::string("2")}}, Attributes{{"per", std::int64_t{2}}}}) {
     const Explanation two = explain_one(m, "saliency", 1, options);
     for (std::size_t i = 0; i < 16; ++i) CHECK(two.map.f32()[i] == 2.0f * one.f32()[i]);
     CHECK(two.options.text("per", "") == "2");
@@ -132,6 +138,7 @@ TEST_CASE("GOLD-1: occlusion panels (b), (d) and (e)") {
     winner.push_back(s[1] > s[0] ? 1.0f : 0.0f);
   });
   expect(activation, {15, 6, 6, 19, 8, 7, 13, 15, 16});
-  expect(probability_1, {.999992f, .880797f, .437823f, 1, .982014f, .904651f, .999942f, .999983f, .999994f});
+  expect(probability_1,
+         {.999992f, .880797f, .437823f, 1, .982014f, .904651f, .999942f, .999983f, .999994f});
   expect(winner, {1, 1, 0, 1, 1, 1, 1, 1, 1});
 }

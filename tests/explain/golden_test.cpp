@@ -51,10 +51,11 @@ double scale_of(const weights::Hdf5File& file, const std::string& dataset) {
   return file.read_attribute_number(dataset, "scale");
 }
 
-/// Guided backpropagation and Grad-CAM must be within 1e-3 of the range. So must saliency, unless rounding sends the
-/// signal of some ReLU or pooling window another way: PyTorch's own float32 is up to 9e-3 off its float64 on these
-/// pictures (tests/golden/README.md). Then the difference must stay below what noise of the size of rounding
-/// does (recorded in the bundle), and at most 3 of 5 pictures may be concerned.
+/// Guided backpropagation and Grad-CAM must be within 1e-3 of the range. So must saliency, unless
+/// rounding sends the signal of some ReLU or pooling window another way: PyTorch's own float32 is
+/// up to 9e-3 off its float64 on these pictures (tests/golden/README.md). Then the difference must
+/// stay below what noise of the size of rounding does (recorded in the bundle), and at most 3 of 5
+/// pictures may be concerned.
 void check_net(const Net& net, const std::string& engine) {
   constexpr double kLargest = 1e-3;
   int flipped = 0;
@@ -81,17 +82,19 @@ void check_net(const Net& net, const std::string& engine) {
     const explain::Image image = tools::read_image(data + "/images/imagenet_val/images/" + file);
     const Tensor logits = session.forward(tools::preprocess(image, zoo.preprocess)).clone();
     const auto want_logits = bundle.read_f32(group + "/logits", 100000);
-    const Agreement scores = compare(logits.f32(), want_logits, scale_of(bundle, group + "/logits"));
+    const Agreement scores =
+        compare(logits.f32(), want_logits, scale_of(bundle, group + "/logits"));
     CHECK(scores.cosine >= 0.999999);
     CHECK(scores.largest <= 1e-4);
     const auto maps = session.explain({target});
     for (std::size_t m = 0; m < maps.size(); ++m) {
       CAPTURE(names[m]);
       const std::string dataset = group + "/" + datasets[m];
-      const Agreement a = compare(maps[m].map.f32(), bundle.read_f32(dataset, 10000000),
-                                  scale_of(bundle, dataset));
-      MESSAGE(std::string(net.architecture) << " " << names[m] << " " << file << ": cosine " << a.cosine
-                               << ", largest difference " << a.largest << " of the range");
+      const Agreement a =
+          compare(maps[m].map.f32(), bundle.read_f32(dataset, 10000000), scale_of(bundle, dataset));
+      MESSAGE(std::string(net.architecture)
+              << " " << names[m] << " " << file << ": cosine " << a.cosine
+              << ", largest difference " << a.largest << " of the range");
       CHECK(a.cosine >= 0.9999);
       if (names[m] != "saliency" || a.largest <= kLargest) {
         CHECK(a.largest <= kLargest);

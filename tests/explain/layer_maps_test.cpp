@@ -134,8 +134,9 @@ TEST_CASE("D3: Score-CAM: equal channels weigh the same, constant ones nothing")
 }
 
 TEST_CASE("D3: Score-CAM: channels that are the same weigh the same") {
-  // Maps A, A, B against A, B with the first weight halved between the two: every masked input has the same score, so A
-  // counts twice and B once. A and B are positive on the left and on the right.
+  // Maps A, A, B against A, B with the first weight halved between the two: every masked input has
+  // the same score, so A counts twice and B once. A and B are positive on the left and on the
+  // right.
   Tensor x = zeros({1, 2, 2, 4});
   std::ranges::copy(Floats{3, 1, 0, 0, 2, 4, 0, 0, 0, 0, 5, 1, 0, 0, 2, 2}, x.f32().begin());
   const auto map = [&](bool twice, const char* form) {
@@ -157,7 +158,8 @@ TEST_CASE("D3: Score-CAM: channels that are the same weigh the same") {
     CHECK(two.f32()[i] == doctest::Approx((i % 4 < 2 ? 2.0f : 1.0f) * one.f32()[i]).epsilon(1e-5));
     CHECK(one.f32()[i] > 0.0f);
   }
-  // The paper's softmax: weights e^a / (e^a + e^b) against e^a / (2 e^a + e^b), so the ratio of sides doubles.
+  // The paper's softmax: weights e^a / (e^a + e^b) against e^a / (2 e^a + e^b), so the ratio of
+  // sides doubles.
   const Tensor paper = map(false, "paper"), paper_two = map(true, "paper");
   CHECK(paper_two.f32()[0] / paper_two.f32()[2] ==
         doctest::Approx(2.0f * paper.f32()[0] / paper.f32()[2]).epsilon(1e-5));

@@ -216,9 +216,9 @@ void check_photographs(const char* name, const char* architecture, const char* w
     const auto maps = session.explain({file.read_attribute_integer(group, "class")});
     for (std::size_t k = 0; k < (i == 0 ? composites.size() : 2); ++k) {
       const std::string dataset = group + "/" + composites[k];
-      const Agreement a = compare(thinned(maps[k].map, file.read_attribute_integer(dataset, "step")),
-                                  file.read_f32(dataset, 1000000),
-                                  file.read_attribute_number(dataset, "scale"));
+      const Agreement a =
+          compare(thinned(maps[k].map, file.read_attribute_integer(dataset, "step")),
+                  file.read_f32(dataset, 1000000), file.read_attribute_number(dataset, "scale"));
       MESSAGE(std::string(name) << " " << picture << " " << composites[k] << ": cosine " << a.cosine
                                 << ", largest difference " << a.largest << "; "
                                 << maps[k].notes[0]);

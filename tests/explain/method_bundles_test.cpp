@@ -1,5 +1,5 @@
-// Maps of real networks on real photographs against independent implementations: Captum, pytorch-grad-cam, torch-cam, and
-// what is written out in tests/golden (make_method_bundles.py).
+// Maps of real networks on real photographs against independent implementations: Captum,
+// pytorch-grad-cam, torch-cam, and what is written out in tests/golden (make_method_bundles.py).
 
 #include <doctest/doctest.h>
 
@@ -69,33 +69,34 @@ std::vector<Asked> asked_of(const weights::Hdf5File& bundle) {
                          {"noise", bundle.read_attribute_number("/", "noise")}};
   Attributes squared = noise;
   squared.set("squared", true);
-  return {{"integrated_gradients", "integrated_gradients", {{"steps", whole("steps")}}},
-          {"gradient_x_input", "gradient_x_input", {}},
-          {"sensitivity", "sensitivity", {}},
-          {"saliency", "saliency", {}},
-          {"guided", "guided", {}},
-          {"smoothgrad", "smoothgrad", noise},
-          {"smoothgrad_squared", "smoothgrad", squared},
-          {"vargrad", "vargrad", noise},
-          {"occlusion", "occlusion", {{"window", whole("window")}, {"stride", whole("stride")}}},
-          {"rise", "rise", {{"masks", whole("masks")}, {"seed", whole("seed")}}},
-          {"lime", "lime", {{"samples", whole("lime_samples")}, {"seed", whole("seed")}}},
-          {"cam", "cam", {}},
-          {"gradcam", "gradcam", {}},
-          {"gradcam++", "gradcam++", {}},
-          {"gradcam++_refcode", "gradcam++", {{"refcode", true}}},
-          {"hirescam", "hirescam", {}},
-          {"xgradcam", "xgradcam", {}},
-          {"layercam", "layercam", {}},
-          {"layercam_fusion", "layercam", {{"layers", text("fusion")}}},
-          {"eigencam", "eigencam", {}},
-          {"eigencam_centered", "eigencam", {{"centered", true}}},
-          {"scorecam", "scorecam", {}},
-          {"scorecam_paper", "scorecam", {{"form", std::string("paper")}}},
-          {"ablationcam", "ablationcam", {}},
-          {"guided_gradcam", "guided_gradcam", {}},
-          {"excitation", "excitation", {{"layer", text("middle")}}},
-          {"excitation_contrastive", "excitation", {{"layer", text("middle")}, {"contrastive", true}}}};
+  return {
+      {"integrated_gradients", "integrated_gradients", {{"steps", whole("steps")}}},
+      {"gradient_x_input", "gradient_x_input", {}},
+      {"sensitivity", "sensitivity", {}},
+      {"saliency", "saliency", {}},
+      {"guided", "guided", {}},
+      {"smoothgrad", "smoothgrad", noise},
+      {"smoothgrad_squared", "smoothgrad", squared},
+      {"vargrad", "vargrad", noise},
+      {"occlusion", "occlusion", {{"window", whole("window")}, {"stride", whole("stride")}}},
+      {"rise", "rise", {{"masks", whole("masks")}, {"seed", whole("seed")}}},
+      {"lime", "lime", {{"samples", whole("lime_samples")}, {"seed", whole("seed")}}},
+      {"cam", "cam", {}},
+      {"gradcam", "gradcam", {}},
+      {"gradcam++", "gradcam++", {}},
+      {"gradcam++_refcode", "gradcam++", {{"refcode", true}}},
+      {"hirescam", "hirescam", {}},
+      {"xgradcam", "xgradcam", {}},
+      {"layercam", "layercam", {}},
+      {"layercam_fusion", "layercam", {{"layers", text("fusion")}}},
+      {"eigencam", "eigencam", {}},
+      {"eigencam_centered", "eigencam", {{"centered", true}}},
+      {"scorecam", "scorecam", {}},
+      {"scorecam_paper", "scorecam", {{"form", std::string("paper")}}},
+      {"ablationcam", "ablationcam", {}},
+      {"guided_gradcam", "guided_gradcam", {}},
+      {"excitation", "excitation", {{"layer", text("middle")}}},
+      {"excitation_contrastive", "excitation", {{"layer", text("middle")}, {"contrastive", true}}}};
 }
 
 class Comparison {
@@ -105,7 +106,8 @@ class Comparison {
         data_(tests::shared_data()),
         zoo_(weights::build_zoo(architecture)),
         imported_(import(files)),
-        bundle_(weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/" + bundle)) {}
+        bundle_(
+            weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/" + bundle)) {}
 
   void run() {
     std::vector<Asked> asked;
@@ -125,15 +127,19 @@ class Comparison {
       const std::string group = "/image" + std::to_string(i);
       const std::int64_t target = bundle_.read_attribute_integer(group, "class");
       const Tensor x = picture(group);
-      const auto number = static_cast<std::uint64_t>(bundle_.read_attribute_integer(group, "number"));
+      const auto number =
+          static_cast<std::uint64_t>(bundle_.read_attribute_integer(group, "number"));
       const Tensor& logits = session.forward(x.clone(), {number});
       if (bundle_.contains(group + "/logits")) compare(group, "logits", logits, 0.999999);
       const auto maps = session.explain({target});
-      // Issue 4 asks for 0.999. Maps of gradients have ReLU masks and switches that rounding flips here and there.
-      for (std::size_t m = 0; m < maps.size(); ++m) compare(group, asked[m].dataset, maps[m].map, 0.999);
+      // Issue 4 asks for 0.999. Maps of gradients have ReLU masks and switches that rounding flips
+      // here and there.
+      for (std::size_t m = 0; m < maps.size(); ++m)
+        compare(group, asked[m].dataset, maps[m].map, 0.999);
       // Few steps leave more on the way: 5 % is asked for 50, the default (methods.md D.7).
       const double missing = maps[0].measures.at(0).number("completeness_relative", 1.0);
-      MESSAGE(architecture_ << " " << group << ": integrated gradients miss " << missing << " of the score");
+      MESSAGE(architecture_ << " " << group << ": integrated gradients miss " << missing
+                            << " of the score");
       if (bundle_.read_attribute_integer("/", "steps") >= 50) CHECK(missing < 0.05);
       if (bundle_.contains(group + "/deconvolution"))
         compare(group, "deconvolution", from_logit(x, target), 0.999);
@@ -169,7 +175,10 @@ class Comparison {
     return std::move(session.explain({target}).at(0).map);
   }
 
-  void compare(const std::string& group, const std::string& dataset, const Tensor& map, double least) {
+  void compare(const std::string& group,
+               const std::string& dataset,
+               const Tensor& map,
+               double least) {
     CAPTURE(group);
     CAPTURE(dataset);
     const std::string path = group + "/" + dataset;
@@ -186,7 +195,9 @@ class Comparison {
   weights::Hdf5File bundle_;
 };
 
-void check_net(const char* architecture, const std::vector<std::string>& files, const char* bundle) {
+void check_net(const char* architecture,
+               const std::vector<std::string>& files,
+               const char* bundle) {
   if (tests::shared_data().empty()) return;
 #if !defined(NDEBUG)
   MESSAGE("skipped in a debug build: it takes thousands of passes");

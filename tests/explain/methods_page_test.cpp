@@ -1,5 +1,5 @@
-// docs/methods.md against the program: every method has a row, with exactly the options it records, and their defaults are
-// the defaults.
+// docs/methods.md against the program: every method has a row, with exactly the options it records,
+// and their defaults are the defaults.
 
 #include <doctest/doctest.h>
 
@@ -47,9 +47,11 @@ Attributes::Value value_of(const std::string& text) {
   if (text == "true" || text == "false") return text == "true";
   const char* end = text.data() + text.size();
   std::int64_t whole = 0;
-  if (const auto r = std::from_chars(text.data(), end, whole); r.ec == std::errc{} && r.ptr == end) return whole;
+  if (const auto r = std::from_chars(text.data(), end, whole); r.ec == std::errc{} && r.ptr == end)
+    return whole;
   double number = 0;
-  if (const auto r = std::from_chars(text.data(), end, number); r.ec == std::errc{} && r.ptr == end) return number;
+  if (const auto r = std::from_chars(text.data(), end, number); r.ec == std::errc{} && r.ptr == end)
+    return number;
   return text;
 }
 
@@ -113,10 +115,12 @@ TEST_CASE("docs/methods.md has the options that methods record, and their defaul
     const Explanation plain = explain_tiny(m, name, {}), spelled = explain_tiny(m, name, values);
     CHECK(std::ranges::equal(plain.map.f32(), spelled.map.f32()));
     CHECK(plain.options.values() == spelled.options.values());
-    // What is recorded is what can be chosen, apart from what follows from it; and what can be chosen is recorded.
+    // What is recorded is what can be chosen, apart from what follows from it; and what can be
+    // chosen is recorded.
     std::set<std::string> recorded, page;
     for (const auto& [option, value] : plain.options.values()) {
-      if (option != "regional" && option != "work" && option != "layer_choice") recorded.insert(option);
+      if (option != "regional" && option != "work" && option != "layer_choice")
+        recorded.insert(option);
     }
     for (const auto& [option, text] : documented) {
       if (text != "...") page.insert(option);

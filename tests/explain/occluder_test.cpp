@@ -1,4 +1,5 @@
-// Occlusion by regional passes: equal to whole passes, whatever the threads, the memory and the end of the network.
+// Occlusion by regional passes: equal to whole passes, whatever the threads, the memory and the end
+// of the network.
 
 #include <doctest/doctest.h>
 
@@ -51,10 +52,11 @@ Model net(End end) {
 Floats scores_of(Occluder& occluder, const Tensor& x) {
   Floats all;
   std::int64_t expected = 0;
-  occluder.run(x.f32(), Floats{0.5f, 0, -0.25f}, [&](std::int64_t region, std::span<const float> scores) {
-    CHECK(region == expected++);
-    all.insert(all.end(), scores.begin(), scores.end());
-  });
+  occluder.run(x.f32(), Floats{0.5f, 0, -0.25f},
+               [&](std::int64_t region, std::span<const float> scores) {
+                 CHECK(region == expected++);
+                 all.insert(all.end(), scores.begin(), scores.end());
+               });
   return all;
 }
 
@@ -121,8 +123,8 @@ TEST_CASE("occlusion: the method says whether it was regional, and both ways giv
   double most = 0.0, error = 0.0;
   for (std::size_t i = 0; i < full.map.f32().size(); ++i) {
     most = std::max(most, std::fabs(static_cast<double>(full.map.f32()[i])));
-    error = std::max(error,
-                     std::fabs(static_cast<double>(regional.map.f32()[i] - full.map.f32()[i])));
+    error =
+        std::max(error, std::fabs(static_cast<double>(regional.map.f32()[i] - full.map.f32()[i])));
   }
   // Differences of scores near 1 in float32: their rounding, 1e-7, against changes of 1e-2.
   CHECK(error < 1e-4 * most);

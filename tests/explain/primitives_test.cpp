@@ -17,15 +17,16 @@
 using namespace cutaway;
 using cutaway::tests::random_tensor;
 
-TEST_CASE("I.0.1: every convolution geometry of the published nets has the adjoint as its way back") {
+TEST_CASE(
+    "I.0.1: every convolution geometry of the published nets has the adjoint as its way back") {
   std::set<std::tuple<int, int, int, int, int, int, int, int, int>> geometries;
   for (const weights::ZooEntry& entry : weights::zoo()) {
     const Graph g = weights::build_zoo(entry.name).graph;
     for (const Node& node : g.nodes()) {
       if (node.layer->kind() != LayerKind::kConv) continue;
       const auto& k = static_cast<const Conv&>(*node.layer).geometry();
-      geometries.insert({k.kernel_h, k.kernel_w, k.stride_h, k.stride_w, k.pad_h, k.pad_w, k.dilation_h,
-                         k.dilation_w, k.groups});
+      geometries.insert({k.kernel_h, k.kernel_w, k.stride_h, k.stride_w, k.pad_h, k.pad_w,
+                         k.dilation_h, k.dilation_w, k.groups});
     }
   }
   CHECK(geometries.size() > 12);
@@ -35,8 +36,9 @@ TEST_CASE("I.0.1: every convolution geometry of the published nets has the adjoi
     CAPTURE(ph);
     CAPTURE(groups);
     Graph g({1, 4 * std::int64_t{groups}, 23, 18});
-    g.add("conv", std::make_shared<Conv>(6 * std::int64_t{groups},
-                                         kernels::ConvGeometry{kh, kw, sh, sw, ph, pw, dh, dw, groups}, false));
+    g.add("conv", std::make_shared<Conv>(
+                      6 * std::int64_t{groups},
+                      kernels::ConvGeometry{kh, kw, sh, sw, ph, pw, dh, dw, groups}, false));
     Model m(std::move(g));
     m.parameters = Parameters::initialized(m.graph, 3);
     PlanRequest r;
@@ -74,7 +76,8 @@ TEST_CASE("I.0.2: extents of the published nets' convolutions") {
   CHECK(extent(224, 7, 2, 3) == 112);
 }
 
-TEST_CASE("I.0.6, I.0.7: minmax of a constant is zeros; so many values lie above and below a quantile") {
+TEST_CASE(
+    "I.0.6, I.0.7: minmax of a constant is zeros; so many values lie above and below a quantile") {
   const std::vector<float> same(6, 3.5f);
   const explain::Normalized n = explain::normalize({same, 2, 3}, explain::Normalization::min_max());
   CHECK(n.values == std::vector<float>(6, 0.0f));

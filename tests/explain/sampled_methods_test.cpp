@@ -160,9 +160,11 @@ TEST_CASE("D6: SmoothGrad of x^2: 2 x, squared 4 (x^2 + sigma^2), variance 4 sig
   const double variance = static_cast<double>(explain_one(m, "vargrad", x, 0, o).map.f32()[0]);
   o.set("squared", true);
   const double squared = static_cast<double>(explain_one(m, "smoothgrad", x, 0, o).map.f32()[0]);
-  // Three standard errors: of 2 (x + e), of 4 (x + e)^2 (8 x sigma and little more), of a variance (2 sigma)^2.
+  // Three standard errors: of 2 (x + e), of 4 (x + e)^2 (8 x sigma and little more), of a variance
+  // (2 sigma)^2.
   CHECK(std::fabs(mean - 2 * value) < 3.0 * 2.0 * sigma / std::sqrt(n));
-  CHECK(std::fabs(squared - 4 * (value * value + sigma * sigma)) < 3.0 * 8.1 * value * sigma / std::sqrt(n));
+  CHECK(std::fabs(squared - 4 * (value * value + sigma * sigma)) <
+        3.0 * 8.1 * value * sigma / std::sqrt(n));
   CHECK(std::fabs(variance - 4 * sigma * sigma) < 3.0 * 4.0 * sigma * sigma * std::sqrt(2.0 / n));
 }
 

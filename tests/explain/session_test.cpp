@@ -136,7 +136,9 @@ class Failing final : public Method {
 
 }  // namespace
 
-TEST_CASE("explaining with every method, and failing in the middle, leaves weights, scores and maps bit for bit") {
+TEST_CASE(
+    "explaining with every method, and failing in the middle, leaves weights, scores and maps bit "
+    "for bit") {
   const Model m = net();
   const std::string weights = weights::weights_hash(m);
   const Tensor x = random_tensor({2, 3, 12, 10}, 5);

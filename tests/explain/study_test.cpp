@@ -1,4 +1,5 @@
-// The paper's experiments: occlusion panels, correspondence, invariance (methods.md A.7, A.8, A.11).
+// The paper's experiments: occlusion panels, correspondence, invariance (methods.md A.7, A.8,
+// A.11).
 
 #include <doctest/doctest.h>
 
@@ -69,9 +70,12 @@ TEST_CASE("GOLD-1: the occlusion panels (b), (d) and (e)") {
     CHECK(study.look(x.f32(), StrongestBy::kSum).map == 1);
     const OcclusionPanels p = study.occlude(x.f32(), Floats{0}, clear.map, 1);
     const Floats b{15, 6, 6, 19, 8, 7, 13, 15, 16};
-    // Exact but for the mean's division and a softmax: a few units in the last place of 19 and of 1.
-    for (std::size_t i = 0; i < 9; ++i) CHECK(p.activation[i] == doctest::Approx(b[i]).epsilon(1e-6));
-    const Floats d{.999992f, .880797f, .437823f, 1.f, .982014f, .904651f, .999942f, .999983f, .999994f};
+    // Exact but for the mean's division and a softmax: a few units in the last place of 19 and
+    // of 1.
+    for (std::size_t i = 0; i < 9; ++i)
+      CHECK(p.activation[i] == doctest::Approx(b[i]).epsilon(1e-6));
+    const Floats d{.999992f, .880797f, .437823f, 1.f,     .982014f,
+                   .904651f, .999942f, .999983f, .999994f};
     for (std::size_t i = 0; i < 9; ++i)
       CHECK(std::fabs(p.probability[i] - d[i]) < 1e-6f);  // printed to six places
     CHECK(p.best == std::vector<std::int64_t>{1, 1, 0, 1, 1, 1, 1, 1, 1});
@@ -126,14 +130,18 @@ TEST_CASE("occlusion panels of regional passes are those of whole passes, at any
     for (std::size_t i = 0; i < study.grid().squares.size(); ++i) {
       const auto values = whole.of(painted(x, study.grid().squares[i], fill));
       double sum = 0.0;
-      for (const float v : values[0].f32().subspan(static_cast<std::size_t>(clear.map) * plane, plane))
+      for (const float v :
+           values[0].f32().subspan(static_cast<std::size_t>(clear.map) * plane, plane))
         sum += static_cast<double>(v);
       // Two float32 passes over the same sums in another order.
-      CHECK(std::fabs(static_cast<double>(p.activation[i]) - sum) <= 1e-5 * std::max(1.0, clear.activation));
-      CHECK(std::fabs(static_cast<double>(p.probability[i]) - probability(values[1].f32(), 2)) < 1e-5);
+      CHECK(std::fabs(static_cast<double>(p.activation[i]) - sum) <=
+            1e-5 * std::max(1.0, clear.activation));
+      CHECK(std::fabs(static_cast<double>(p.probability[i]) - probability(values[1].f32(), 2)) <
+            1e-5);
     }
   }
-  CHECK_THROWS_AS(OcclusionStudy(m, m.graph.last(), m.graph.find("fc6"), occluder_grid(shape, 9, 7), one_thread()),
+  CHECK_THROWS_AS(OcclusionStudy(m, m.graph.last(), m.graph.find("fc6"), occluder_grid(shape, 9, 7),
+                                 one_thread()),
                   Error);
 }
 
@@ -181,8 +189,8 @@ TEST_CASE("A.8: painted rectangles, random places on the object, pooled draws") 
 }
 
 TEST_CASE("I.A7: correspondence of a network's features, by hand") {
-  // conv 1x1 with weight 1: features are the pixels. Images are constant, so hiding a pixel of image n changes exactly
-  // that feature, with the sign of the image.
+  // conv 1x1 with weight 1: features are the pixels. Images are constant, so hiding a pixel of
+  // image n changes exactly that feature, with the sign of the image.
   Graph g({1, 1, 2, 3});
   g.add("conv", std::make_shared<Conv>(1, conv(1, 1, 0)));
   Model m(std::move(g));
@@ -207,7 +215,8 @@ TEST_CASE("I.A7: correspondence of a network's features, by hand") {
   CHECK(t.random[0].mean == doctest::Approx(0.4));  // "random" can only be everything
   CHECK(t.places.size() == 3);
   CHECK(t.places[2][4] == all);
-  // A fifth image that hides another column differs in two columns of three: 8 of 20 pairs, 4 of 6 features.
+  // A fifth image that hides another column differs in two columns of three: 8 of 20 pairs, 4 of 6
+  // features.
   same.back().parts = {{{0, 1}, {2, 2}}};
   CHECK(study_correspondence(features, same, Floats{0}, 0, 1).parts[0][0].mean ==
         doctest::Approx(0.4 * 4.0 / 6.0));
@@ -236,8 +245,8 @@ TEST_CASE("A.11: warps bring pixels where they should, and fill the rest") {
   Tensor smooth = zeros({1, 2, 41, 41});
   for (std::int64_t i = 0; i < 41; ++i) {
     for (std::int64_t j = 0; j < 41; ++j)
-      smooth.ref().out().at(0, 1, i, j) = static_cast<float>(std::sin(0.2 * static_cast<double>(i)) +
-                                                             0.05 * static_cast<double>(j));
+      smooth.ref().out().at(0, 1, i, j) = static_cast<float>(
+          std::sin(0.2 * static_cast<double>(i)) + 0.05 * static_cast<double>(j));
   }
   const Floats none{0, 0};
   const Tensor back = warp(warp(smooth, {0, 1, 37}, none), {0, 1, -37}, none);
@@ -250,7 +259,8 @@ TEST_CASE("A.11: warps bring pixels where they should, and fill the rest") {
 TEST_CASE("A.11: distances of features and the class's probability under motion") {
   const Model m = deep_net();
   const Tensor x = random_tensor(m.graph.node(0).shape, 9);
-  Features features(m, {m.graph.find("pool1"), m.graph.find("relu6"), m.graph.last()}, one_thread());
+  Features features(m, {m.graph.find("pool1"), m.graph.find("relu6"), m.graph.last()},
+                    one_thread());
   const Floats fill{0, 0, 0};
   const std::vector<double> amounts{-3, 0, 5};
   const InvarianceCurve c = study_invariance(features, x, 1, Change::kShift, amounts, fill);
@@ -263,7 +273,8 @@ TEST_CASE("A.11: distances of features and the class's probability under motion"
   for (std::size_t l = 0; l < 2; ++l) {
     double sum = 0.0;
     for (std::size_t i = 0; i < moved[l].f32().size(); ++i)
-      sum += std::pow(static_cast<double>(moved[l].f32()[i]) - static_cast<double>(still[l].f32()[i]), 2);
+      sum += std::pow(
+          static_cast<double>(moved[l].f32()[i]) - static_cast<double>(still[l].f32()[i]), 2);
     CHECK(c.distances[l][2] == doctest::Approx(std::sqrt(sum)));
     CHECK(c.distances[l][2] > 0.1 * largest(still[l].f32()));
   }

@@ -44,7 +44,8 @@ Model net() {
 TEST_CASE("tiles of regional passes are those of whole passes, at borders and for many images") {
   const Model m = net();
   const Shape shape = m.graph.node(0).shape;
-  const std::vector<NodeId> layers{m.graph.find("relu1"), m.graph.find("relu2"), m.graph.find("relu3")};
+  const std::vector<NodeId> layers{m.graph.find("relu1"), m.graph.find("relu2"),
+                                   m.graph.find("relu3")};
   std::vector<Tensor> images;
   for (unsigned k = 0; k < 4; ++k) images.push_back(random_tensor(shape, 60 + k));
   for (const RuleSet& rules : {deconvnet_rules(), guided_rules(), gradient_rules()}) {
@@ -72,14 +73,16 @@ TEST_CASE("tiles of regional passes are those of whole passes, at borders and fo
                                           {plane.h - 1, plane.w / 2},
                                           {plane.h / 3, plane.w - 1},
                                           {plane.h / 2, plane.w / 2}}) {
-          // The strongest map there: a unit that is nearly off is mostly rounding, and so is its seed.
+          // The strongest map there: a unit that is nearly off is mostly rounding, and so is its
+          // seed.
           const auto at = [&](std::int64_t c) { return maps.ref().in().at(0, c, row, column); };
           std::int64_t channel = 0;
           for (std::int64_t c = 1; c < plane.c; ++c) channel = at(c) > at(channel) ? c : channel;
           jobs.push_back({&image, n, {channel, row, column, at(channel)}});
         }
       }
-      const auto want = whole.project(l, jobs), got = regional.project(l, jobs), chosen = automatic.project(l, jobs);
+      const auto want = whole.project(l, jobs), got = regional.project(l, jobs),
+                 chosen = automatic.project(l, jobs);
       REQUIRE(got.size() == jobs.size());
       for (std::size_t i = 0; i < jobs.size(); ++i) {
         CAPTURE(i);
@@ -87,8 +90,10 @@ TEST_CASE("tiles of regional passes are those of whole passes, at borders and fo
         double most = 1e-20, error = 0.0, other = 0.0;
         for (std::size_t k = 0; k < want[i].size(); ++k) {
           most = std::max(most, std::fabs(static_cast<double>(want[i][k])));
-          error = std::max(error, std::fabs(static_cast<double>(got[i][k]) - static_cast<double>(want[i][k])));
-          other = std::max(other, std::fabs(static_cast<double>(chosen[i][k]) - static_cast<double>(want[i][k])));
+          error = std::max(
+              error, std::fabs(static_cast<double>(got[i][k]) - static_cast<double>(want[i][k])));
+          other = std::max(other, std::fabs(static_cast<double>(chosen[i][k]) -
+                                            static_cast<double>(want[i][k])));
         }
         // Float32 sums in another order, forward and backward.
         CHECK(error <= 2e-5 * most);
@@ -108,22 +113,27 @@ TEST_CASE("tiles: a network that cannot be restricted goes through as a whole") 
   const Evaluator::Resources resources{CpuStream(1), {}};
   const Shape shape{1, 1, 8, 8};
   CHECK_FALSE(TileProjector(m, {3}, deconvnet_rules(), shape, resources).regional(0));
-  CHECK_THROWS_AS(TileProjector(m, {3}, deconvnet_rules(), shape, resources, TileProjector::Passes::kRegional),
-                  Error);
+  CHECK_THROWS_AS(
+      TileProjector(m, {3}, deconvnet_rules(), shape, resources, TileProjector::Passes::kRegional),
+      Error);
 }
 
-TEST_CASE("tiles: another image under the number of the last one is not mistaken for it when numbers differ") {
+TEST_CASE(
+    "tiles: another image under the number of the last one is not mistaken for it when numbers "
+    "differ") {
   const Model m = tests::gold1();
   const Evaluator::Resources resources{CpuStream(1), {}};
   const NodeId relu2 = m.graph.find("relu2");
-  TileProjector p(m, {relu2}, deconvnet_rules(), {1, 1, 4, 4}, resources, TileProjector::Passes::kWhole);
+  TileProjector p(m, {relu2}, deconvnet_rules(), {1, 1, 4, 4}, resources,
+                  TileProjector::Passes::kWhole);
   const Tensor x = tests::gold1_input();
   const Tensor none = zeros({1, 1, 4, 4});
   const TileProjector::Job first{&x, 0, {1, 0, 1, 7.0f}}, second{&none, 1, {1, 0, 1, 7.0f}};
   const auto a = p.project(0, {&first, 1}).front();
   (void)p.project(0, {&second, 1});
   CHECK(p.project(0, {&first, 1}).front() == a);
-  // GOLD-1's projection of map 1: 0 14 -28 14 in its first row. The frame of the unit is 4 x 4 at (-1, 1).
+  // GOLD-1's projection of map 1: 0 14 -28 14 in its first row. The frame of the unit is 4 x 4 at
+  // (-1, 1).
   const UnitFrame& frame = p.frame(0);
   const FrameOrigin o = frame_origin(frame, 0, 1);
   const auto at = [&](std::int64_t row, std::int64_t column) {

@@ -122,7 +122,9 @@ TEST_CASE("B1: a mean picture without gradient gets noise once, and says so") {
   CHECK(mean_magnitude(a.picture) > 0.0);
 }
 
-TEST_CASE("Yosinski's ascent: a step promises the objective so much, and is never longer than the rate's") {
+TEST_CASE(
+    "Yosinski's ascent: a step promises the objective so much, and is never longer than the "
+    "rate's") {
   const Model m = linear_net();  // the gradient is (3, -2), its square 13
   LayerScore score(m, 1, {1, 2, 1, 1}, CpuStream(1));
   YosinskiOptions o;
@@ -133,7 +135,8 @@ TEST_CASE("Yosinski's ascent: a step promises the objective so much, and is neve
   const Ascended a = ascend_yosinski(score, *neuron_objective(0), wide, o);
   for (std::size_t k = 0; k < 6; ++k)
     expect_close(a.values[k], 0.7 + 0.5 * static_cast<double>(k), 1e-5);
-  // The unit of these pixels is 2e6 / 255 a grey level; a rate of 1e-9 in its square allows 0.0615 g, which gains 0.8.
+  // The unit of these pixels is 2e6 / 255 a grey level; a rate of 1e-9 in its square allows 0.0615
+  // g, which gains 0.8.
   o.gain = 100.0;
   o.rate = 1e-9;
   const Ascended capped = ascend_yosinski(score, *neuron_objective(0), wide, o);

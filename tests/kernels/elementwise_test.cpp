@@ -97,9 +97,17 @@ TEST_CASE("clip, leaky relu and the ways down") {
   };
   const auto leak = [](float x, float) { return x > 0 ? x : 0.25f * x; };
   check_map(
-      20, [](auto& s, auto x0, auto, auto y) { run(s, Clip{x0, y, -0.5f, 0.75f}); }, clip);
+      20,
+      [](auto& s, auto x0, auto, auto y) {
+        run(s, Clip{x0, y, -0.5f, 0.75f});
+      },
+      clip);
   check_map(
-      21, [](auto& s, auto x0, auto, auto y) { run(s, LeakyRelu{x0, y, 0.25f}); }, leak);
+      21,
+      [](auto& s, auto x0, auto, auto y) {
+        run(s, LeakyRelu{x0, y, 0.25f});
+      },
+      leak);
   for (const ReluRule rule : {ReluRule::kGradient, ReluRule::kDeconvnet, ReluRule::kGuided}) {
     const bool reads_y = rule != ReluRule::kDeconvnet;
     const auto sieve = [rule](float dy) {
@@ -110,9 +118,7 @@ TEST_CASE("clip, leaky relu and the ways down") {
         [=](auto& s, auto x0, auto x1, auto y) {
           run(s, ClipBackward{reads_y ? x0 : decltype(x0){}, x1, y, -0.5f, 0.75f, rule});
         },
-        [=](float y, float dy) {
-          return !reads_y || (y > -0.5f && y < 0.75f) ? sieve(dy) : 0.0f;
-        });
+        [=](float y, float dy) { return !reads_y || (y > -0.5f && y < 0.75f) ? sieve(dy) : 0.0f; });
     check_map(
         23,
         [=](auto& s, auto x0, auto x1, auto y) {

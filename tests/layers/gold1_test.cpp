@@ -29,8 +29,8 @@ TEST_CASE("GOLD-1 forward: every layer") {
   e.set_input(tests::gold1_input());
   e.forward();
   const auto at = [&](const char* name) { return e.read(e.value(m.graph.find(name))); };
-  expect(at("conv1"), {-3, -2, 1, 3, -4, 0, 2, 3, -2, -1, -1, 4, -1, 2, -1, 1,
-                       -1, -3, 5, -2, 3, 3, -5, 1, -3, 0, 4, 2, -1, 2, -1, -4});
+  expect(at("conv1"), {-3, -2, 1, 3,  -4, 0, 2,  3, -2, -1, -1, 4, -1, 2, -1, 1,
+                       -1, -3, 5, -2, 3,  3, -5, 1, -3, 0,  4,  2, -1, 2, -1, -4});
   expect(at("pool1"), {0, 3, 2, 4, 3, 5, 2, 4});
   expect(at("conv2"), {-2, -1, 1, 1, 6, 7, 2, 4});
   expect(at("gap"), {.5f, 4.75f});

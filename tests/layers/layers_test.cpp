@@ -6,12 +6,12 @@
 
 #include "layers/average_pool.h"
 #include "layers/batch_norm.h"
+#include "layers/clip.h"
 #include "layers/dense.h"
 #include "layers/dropout.h"
 #include "layers/flatten.h"
 #include "layers/global_pool.h"
 #include "layers/input.h"
-#include "layers/clip.h"
 #include "layers/leaky_relu.h"
 #include "layers/lrn.h"
 #include "layers/max_pool.h"
@@ -138,8 +138,11 @@ TEST_CASE("layers: relu, softmax, flatten") {
 
 TEST_CASE("layers: clip, leaky_relu") {
   // Inputs are multiples of 0.1 plus 0.05: never on a bound.
-  expect_good_at_all_channels([](auto) { return LayerCase{std::make_shared<Clip>(0.0, 0.6), {}}; }, 3,
-                              4);
+  expect_good_at_all_channels(
+      [](auto) {
+        return LayerCase{std::make_shared<Clip>(0.0, 0.6), {}};
+      },
+      3, 4);
   expect_good_at_all_channels(
       [](auto) {
         return LayerCase{std::make_shared<Clip>(-0.3, 0.2), {}};

@@ -222,7 +222,8 @@ TEST_CASE("training: errors") {
   CHECK_THROWS_AS(Trainer(m, m.graph.find("relu2"), options, CpuStream(1)), Error);
 }
 
-TEST_CASE("I.A8: training with a filter radius keeps every filter within it, and without it does not") {
+TEST_CASE(
+    "I.A8: training with a filter radius keeps every filter within it, and without it does not") {
   const auto largest_rms = [](const Parameters& p, const Graph& g) {
     double most = 0.0;
     for (const char* name : {"conv1", "conv2"}) {
@@ -230,7 +231,8 @@ TEST_CASE("I.A8: training with a filter radius keeps every filter within it, and
       const auto size = static_cast<std::size_t>(w.shape().c * w.shape().plane());
       for (std::size_t o = 0; o < static_cast<std::size_t>(w.shape().n); ++o) {
         double sum = 0.0;
-        for (const float v : w.f32().subspan(o * size, size)) sum += static_cast<double>(v) * static_cast<double>(v);
+        for (const float v : w.f32().subspan(o * size, size))
+          sum += static_cast<double>(v) * static_cast<double>(v);
         most = std::max(most, std::sqrt(sum / static_cast<double>(size)));
       }
     }
@@ -261,7 +263,8 @@ TEST_CASE("I.A8: training with a filter radius keeps every filter within it, and
       CHECK(trainer.renormalized() >= 24);  // at the first update all of both layers' filters
     }
   }
-  // Scaling conv1, which is normalised behind it, changes nothing of the first loss; the nets learn both.
+  // Scaling conv1, which is normalised behind it, changes nothing of the first loss; the nets learn
+  // both.
   CHECK(losses[0].front() == losses[1].front());
   CHECK(losses[0].back() != losses[1].back());
   CHECK(losses[1].back() < 0.5 * losses[1].front());

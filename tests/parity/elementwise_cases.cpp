@@ -106,7 +106,8 @@ void add_elementwise(Cases& cases) {
   for (Case* c : add(cases, "elementwise", "clip guided", kExact, [](Fixture& f) -> Launch {
          const Shape s = f.shape();
          const Layout l = f.layout(s.c);
-         const ClipBackward k{f.input(s, l), f.input(s, l), f.output(s, l), -0.5f, 0.75f, ReluRule::kGuided};
+         const ClipBackward k{f.input(s, l), f.input(s, l), f.output(s, l),
+                              -0.5f,         0.75f,         ReluRule::kGuided};
          return [k](Stream& stream) { run(stream, k); };
        })) {
     c->zeros = true;
@@ -114,7 +115,8 @@ void add_elementwise(Cases& cases) {
   for (Case* c : add(cases, "elementwise", "leaky relu guided", kExact, [](Fixture& f) -> Launch {
          const Shape s = f.shape();
          const Layout l = f.layout(s.c);
-         const LeakyReluBackward k{f.input(s, l), f.input(s, l), f.output(s, l), 0.25f, ReluRule::kGuided};
+         const LeakyReluBackward k{f.input(s, l), f.input(s, l), f.output(s, l), 0.25f,
+                                   ReluRule::kGuided};
          return [k](Stream& stream) { run(stream, k); };
        })) {
     c->zeros = true;

@@ -199,8 +199,8 @@ int main(int argc, char** argv) {
   }
   const cutaway::CudaStatus status = cutaway::cuda_status();
   if (status.count == 0 && !o.against_cpu) {
-    std::printf("SKIPPED %zu cases: no CUDA device (%s)\n", cases.size() + graph_case_names().size(),
-                status.reason.c_str());
+    std::printf("SKIPPED %zu cases: no CUDA device (%s)\n",
+                cases.size() + graph_case_names().size(), status.reason.c_str());
     return 77;
   }
   const bool graphs = !o.against_cpu && (o.filter.empty() || o.filter == "graph");

@@ -103,7 +103,8 @@ TEST_CASE("several layers: methods that take one run at each, the others once; g
   REQUIRE(run({"explain", f / "net.h5", f / "p", "--method", "all", "--out", f / "all"}) == 0);
   CHECK(columns(f / "all").contains("cam relu2 top1"));
   CHECK(columns(f / "all").contains("deconvnet relu2 top1"));
-  // All 23 methods leave the weights and the scores as they were; those that promise a sum say what is missing of it.
+  // All 23 methods leave the weights and the scores as they were; those that promise a sum say what
+  // is missing of it.
   const auto all = json_file(f / "all/manifest.json");
   CHECK(all["methods"].size() == explain::method_names().size());
   CHECK(all["model"]["details"]["weights_hash"] == all["model"]["details"]["weights_hash_after"]);
@@ -119,7 +120,8 @@ TEST_CASE("several layers: methods that take one run at each, the others once; g
   CHECK(columns(f / "all").contains("excitation relu2 top1"));
   REQUIRE(run({"explain", f / "net.h5", f / "p", "--method", "excitation,saliency", "--layer",
                "relu1,pool1", "--out", f / "walks"}) == 0);
-  CHECK(columns(f / "walks") == std::set<std::string>{"excitation relu1 top1", "excitation pool1 top1",
+  CHECK(columns(f / "walks") == std::set<std::string>{"excitation relu1 top1",
+                                                      "excitation pool1 top1",
                                                       "saliency input top1"});
   REQUIRE(run({"explain", f / "net.h5", f / "p", "--method", "cam-family", "--out", f / "cam"}) ==
           0);

@@ -28,7 +28,9 @@ struct Folder {
     fs::create_directories(path);
   }
   ~Folder() { fs::remove_all(path); }
-  [[nodiscard]] std::string operator/(const std::string& name) const { return (path / name).string(); }
+  [[nodiscard]] std::string operator/(const std::string& name) const {
+    return (path / name).string();
+  }
 };
 
 int run(std::vector<std::string> arguments) {
@@ -64,7 +66,8 @@ std::string read_bytes(const std::string& path) {
 std::size_t files_in(const std::string& folder) {
   std::size_t count = 0;
   if (!fs::exists(folder)) return 0;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) count += entry.is_regular_file();
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    count += entry.is_regular_file();
   return count;
 }
 
@@ -75,7 +78,8 @@ TEST_CASE("explain writes maps, pictures, a report, and the manifest last") {
   make_model(f / "net.h5");
   make_picture(f / "a.png", 1);
   make_picture(f / "b.jpg", 2);
-  const std::string methods = "saliency,guided,deconvnet,gradient_x_input,cam,gradcam,guided_gradcam";
+  const std::string methods =
+      "saliency,guided,deconvnet,gradient_x_input,cam,gradcam,guided_gradcam";
   CHECK(run({"explain", f / "net.h5", f / "a.png", f / "b.jpg", "--method", methods, "--target",
              "top1,cat", "--out", f / "out"}) == 0);
   CHECK(fs::exists(f / "out/sheet.png"));
@@ -84,7 +88,8 @@ TEST_CASE("explain writes maps, pictures, a report, and the manifest last") {
     maps += entry.path().extension() == ".npy" ? 1 : 0;
     pictures += entry.path().extension() == ".png" ? 1 : 0;
   }
-  // Six methods explain each of the classes (one or two a picture: the first may be "cat"); the deconvnet a unit.
+  // Six methods explain each of the classes (one or two a picture: the first may be "cat"); the
+  // deconvnet a unit.
   CHECK(maps >= 2 * 7);
   CHECK(maps <= 2 * 13);
   CHECK(pictures == maps + 1);
@@ -163,15 +168,17 @@ TEST_CASE("usage errors: exit code 2, nothing left behind") {
   make_picture(f / "a.png", 1);
   CHECK(tools::run_program({}) == 2);
   CHECK(run({"explian"}) == 2);
-  CHECK(run({"explain", f / "net.h5", f / "a.png", "--method", "gradcamm", "--out", f / "out"}) == 2);
-  CHECK(run({"explain", f / "net.h5", f / "a.png", "--method", "cam", "--bogus", "--out", f / "out"}) == 2);
+  CHECK(run({"explain", f / "net.h5", f / "a.png", "--method", "gradcamm", "--out", f / "out"}) ==
+        2);
+  CHECK(run({"explain", f / "net.h5", f / "a.png", "--method", "cam", "--bogus", "--out",
+             f / "out"}) == 2);
   CHECK(run({"explain", f / "net.h5", f / "a.png", "--method", "deconvnet", "--option",
              "deconvnet.chanel=3", "--out", f / "out"}) == 2);
   CHECK(!fs::exists(f / "out"));
-  CHECK(run({"explain", f / "net.h5", f / "a.png", "--method", "gradcam", "--layer", "conv99", "--out",
-             f / "out"}) == 2);
-  CHECK(run({"explain", f / "net.h5", f / "a.png", "--method", "cam", "--target", "unicorn", "--out",
-             f / "out"}) == 2);
+  CHECK(run({"explain", f / "net.h5", f / "a.png", "--method", "gradcam", "--layer", "conv99",
+             "--out", f / "out"}) == 2);
+  CHECK(run({"explain", f / "net.h5", f / "a.png", "--method", "cam", "--target", "unicorn",
+             "--out", f / "out"}) == 2);
   CHECK(files_in(f / "out") == 0);
   CHECK(run({"classify", f / "net.h5", f / "a.png", "--engine", "conv:warp"}) == 2);
   CHECK(run({"classify", f / "net.h5", f / "a.png", "--device", "tpu"}) == 2);

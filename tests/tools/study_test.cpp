@@ -25,7 +25,9 @@ using namespace cutaway::tools::test;
 namespace {
 
 /// The scores of a picture, a part of which is painted with the net's mean colour.
-std::vector<float> scores_of(const weights::Package& package, const std::string& file, const Region& hidden) {
+std::vector<float> scores_of(const weights::Package& package,
+                             const std::string& file,
+                             const Region& hidden) {
   Tensor x = preprocess(read_image(file), package.preprocess);
   x = explain::painted(x, hidden, std::vector<float>{0, 0, 0});
   PlanRequest r;
@@ -59,8 +61,8 @@ TEST_CASE("study occlusion: panels, numbers, page; a picture that cannot be read
   make_tiny_model(f / "net.h5");
   const std::string list = make_pictures(f, 5);
   put(f / "p/3.png", "no picture");
-  REQUIRE(run({"study", "occlusion", f / "net.h5", list, "--size", "8", "--stride", "6", "--data", list, "--out",
-               f / "out"}) == 5);
+  REQUIRE(run({"study", "occlusion", f / "net.h5", list, "--size", "8", "--stride", "6", "--data",
+               list, "--out", f / "out"}) == 5);
   const auto study = json_file(f / "out/study.json");
   CHECK(study["layer"] == "relu2");
   CHECK(study["rows"] == 5);
@@ -71,15 +73,17 @@ TEST_CASE("study occlusion: panels, numbers, page; a picture that cannot be read
   CHECK(image["class"] == 1);  // its label
   CHECK(image["class_why"] == "true class");
   const auto clear = scores_of(package, f / "p/1.png", {});
-  CHECK(image["probability"].get<double>() == doctest::Approx(explain::probability(clear, 1)).epsilon(1e-5));
+  CHECK(image["probability"].get<double>() ==
+        doctest::Approx(explain::probability(clear, 1)).epsilon(1e-5));
   const auto d = read_npy(f / "out/p_1__probability.npy", 25);
   const auto b = read_npy(f / "out/p_1__activation.npy", 25);
   for (std::int64_t i = 0; i < 5; ++i) {
     for (std::int64_t j = 0; j < 5; ++j) {
-      const auto scores = scores_of(package, f / "p/1.png", {{6 * i, 6 * i + 7}, {6 * j, 6 * j + 7}});
+      const auto scores =
+          scores_of(package, f / "p/1.png", {{6 * i, 6 * i + 7}, {6 * j, 6 * j + 7}});
       // Two float32 passes.
-      CHECK(std::fabs(static_cast<double>(d[static_cast<std::size_t>(5 * i + j)]) - explain::probability(scores, 1)) <
-            1e-5);
+      CHECK(std::fabs(static_cast<double>(d[static_cast<std::size_t>(5 * i + j)]) -
+                      explain::probability(scores, 1)) < 1e-5);
     }
   }
   CHECK(*std::ranges::min_element(b) == doctest::Approx(image["least_activation"].get<float>()));
@@ -105,9 +109,11 @@ TEST_CASE("study occlusion: options are carried out, and wrong ones refused") {
   make_tiny_model(f / "net.h5");
   make_pictures(f, 1);
   const std::string net = f / "net.h5", picture = f / "p/0.png";
-  REQUIRE(run({"study", "occlusion", net, picture, "--fill", "grey", "--centered", "--size", "5", "--stride", "8",
-               "--anchor", "pooled", "--layer", "relu1", "--strongest", "sum", "--display", "bilinear", "--target",
-               "dog", "--colormap", "jet", "--out", f / "out"}) == 0);
+  REQUIRE(run({"study",       "occlusion",  net,         picture,    "--fill",
+               "grey",        "--centered", "--size",    "5",        "--stride",
+               "8",           "--anchor",   "pooled",    "--layer",  "relu1",
+               "--strongest", "sum",        "--display", "bilinear", "--target",
+               "dog",         "--colormap", "jet",       "--out",    f / "out"}) == 0);
   const auto study = json_file(f / "out/study.json");
   CHECK(study["layer"] == "pool1");
   CHECK(study["rows"] == 4);
@@ -115,8 +121,9 @@ TEST_CASE("study occlusion: options are carried out, and wrong ones refused") {
   const auto fill = json_file(f / "out/manifest.json")["methods"][0]["parameters"]["fill_values"];
   CHECK(fill[0] == 0.0);  // this net's mean is 127.5
   const std::vector<std::pair<std::vector<std::string>, int>> wrong{
-      {{"--size", "33"}, 2},   {{"--fill", "red"}, 2},   {{"--layer", "conv9"}, 2},
-      {{"--target", "yak"}, 2}, {{"--data", "-"}, 2},     {{"--anchor", "pooled"}, 3}};  // nothing pools relu2
+      {{"--size", "33"}, 2},     {{"--fill", "red"}, 2},
+      {{"--layer", "conv9"}, 2}, {{"--target", "yak"}, 2},
+      {{"--data", "-"}, 2},      {{"--anchor", "pooled"}, 3}};  // nothing pools relu2
   for (const auto& [words, code] : wrong) {
     std::vector<std::string> all{"study", "occlusion", net, picture, "--out", f / "other"};
     all.insert(all.end(), words.begin(), words.end());
@@ -130,12 +137,14 @@ TEST_CASE("study correspondence: boxes by picture, places in the net's pixels, t
   const Folder f;
   make_tiny_model(f / "net.h5");
   make_pictures(f, 4);  // 40 x 36, warped to 32 x 32
-  put(f / "boxes.json", R"({"p/0.png": {"object": [0, 0, 39, 35], "eye": [0, 0, 9, 8], "leg": [20, 18, 29, 35]},
+  put(f / "boxes.json",
+      R"({"p/0.png": {"object": [0, 0, 39, 35], "eye": [0, 0, 9, 8], "leg": [20, 18, 29, 35]},
     "p/1.png": {"object": [10, 9, 39, 35], "eye": [10, 9, 19, 17], "leg": [30, 27, 39, 35]},
     "p/2.png": {"eye": [0, 0, 9, 8], "leg": [30, 27, 39, 35]},
     "p/3.png": {"eye": [0, 0, 9, 8]}})");
-  REQUIRE(run({"study", "correspondence", f / "net.h5", f / "p/0.png", f / "p/1.png", f / "p/2.png", "--boxes",
-               f / "boxes.json", "--draws", "4", "--seed", "3", "--out", f / "out"}) == 0);
+  REQUIRE(run({"study", "correspondence", f / "net.h5", f / "p/0.png", f / "p/1.png", f / "p/2.png",
+               "--boxes", f / "boxes.json", "--draws", "4", "--seed", "3", "--out", f / "out"}) ==
+          0);
   const auto study = json_file(f / "out/study.json");
   REQUIRE(study["images"].size() == 3);
   CHECK(study["images"][0]["parts"]["eye"] == nlohmann::json{0, 0, 7, 7});
@@ -156,42 +165,46 @@ TEST_CASE("study correspondence: boxes by picture, places in the net's pixels, t
   CHECK(fs::exists(f / "out/hidden.png"));
   CHECK(contains(bytes_of(f / "out/report.html"), "random"));
   // Cut out, the eye of image 1 is where the eye of image 0 is.
-  REQUIRE(run({"study", "correspondence", f / "net.h5", f / "p/0.png", f / "p/1.png", "--boxes", f / "boxes.json",
-               "--parts", "eye", "--cut", "--draws", "0", "--out", f / "cut"}) == 0);
+  REQUIRE(run({"study", "correspondence", f / "net.h5", f / "p/0.png", f / "p/1.png", "--boxes",
+               f / "boxes.json", "--parts", "eye", "--cut", "--draws", "0", "--out", f / "cut"}) ==
+          0);
   const auto cut = json_file(f / "cut/study.json");
   CHECK(cut["images"][1]["parts"]["eye"][0] == 0);
   CHECK(cut["table"].size() == 2);
   // No object has this part; one picture is no pair; a damaged list.
-  CHECK(run({"study", "correspondence", f / "net.h5", f / "p/0.png", f / "p/1.png", "--boxes", f / "boxes.json",
-             "--parts", "wing", "--out", f / "x"}) == 3);
-  CHECK(run({"study", "correspondence", f / "net.h5", f / "p/0.png", "--boxes", f / "boxes.json", "--out",
-             f / "x"}) == 3);
-  CHECK(run({"study", "correspondence", f / "net.h5", f / "p/0.png", f / "p/1.png", "--out", f / "x"}) == 2);
+  CHECK(run({"study", "correspondence", f / "net.h5", f / "p/0.png", f / "p/1.png", "--boxes",
+             f / "boxes.json", "--parts", "wing", "--out", f / "x"}) == 3);
+  CHECK(run({"study", "correspondence", f / "net.h5", f / "p/0.png", "--boxes", f / "boxes.json",
+             "--out", f / "x"}) == 3);
+  CHECK(run({"study", "correspondence", f / "net.h5", f / "p/0.png", f / "p/1.png", "--out",
+             f / "x"}) == 2);
   put(f / "damaged.json", R"({"p/0.png": {"eye": [0, 0, 1e9, 8]}})");
-  CHECK(run({"study", "correspondence", f / "net.h5", f / "p/0.png", "--boxes", f / "damaged.json", "--out",
-             f / "x"}) == 3);
+  CHECK(run({"study", "correspondence", f / "net.h5", f / "p/0.png", "--boxes", f / "damaged.json",
+             "--out", f / "x"}) == 3);
   put(f / "damaged.json", R"({"p/0.png": [1, 2]})");
-  CHECK(run({"study", "correspondence", f / "net.h5", f / "p/0.png", "--boxes", f / "damaged.json", "--out",
-             f / "x"}) == 3);
+  CHECK(run({"study", "correspondence", f / "net.h5", f / "p/0.png", "--boxes", f / "damaged.json",
+             "--out", f / "x"}) == 3);
 }
 
 TEST_CASE("study correspondence: creatures with their truth") {
   const Folder f;
   make_tiny_model(f / "net.h5");
-  REQUIRE(run({"dataset", "make", "creatures", f / "data", "--count", "40", "--size", "64", "--seed", "2"}) == 0);
-  REQUIRE(run({"study", "correspondence", f / "net.h5", f / "data", "--category", "giraffe", "--count", "3",
-               "--draws", "2", "--out", f / "out"}) == 0);
+  REQUIRE(run({"dataset", "make", "creatures", f / "data", "--count", "40", "--size", "64",
+               "--seed", "2"}) == 0);
+  REQUIRE(run({"study", "correspondence", f / "net.h5", f / "data", "--category", "giraffe",
+               "--count", "3", "--draws", "2", "--out", f / "out"}) == 0);
   const auto study = json_file(f / "out/study.json");
   CHECK(study["images"].size() == 3);
   CHECK(study["images"][0]["parts"].size() >= 1);
 }
 
-TEST_CASE("study invariance: curves of every image, charts, and the picture as it is in their middle") {
+TEST_CASE(
+    "study invariance: curves of every image, charts, and the picture as it is in their middle") {
   const Folder f;
   make_tiny_model(f / "net.h5");
   const std::string list = make_pictures(f, 2);
-  REQUIRE(run({"study", "invariance", f / "net.h5", list, "--shift", "6", "--shift-steps", "5", "--scale-steps", "3",
-               "--rotation-steps", "4", "--out", f / "out"}) == 0);
+  REQUIRE(run({"study", "invariance", f / "net.h5", list, "--shift", "6", "--shift-steps", "5",
+               "--scale-steps", "3", "--rotation-steps", "4", "--out", f / "out"}) == 0);
   const auto study = json_file(f / "out/study.json");
   CHECK(study["layers"] == nlohmann::json{"pool1", "gap"});
   REQUIRE(study["images"].size() == 2);
@@ -202,14 +215,16 @@ TEST_CASE("study invariance: curves of every image, charts, and the picture as i
   const weights::Package package = weights::load(f / "net.h5");
   const double clear = explain::probability(scores_of(package, f / "p/1.png", {}), 1);
   for (const auto& [change, still] : {std::pair<int, int>{0, 2}, {1, 0}, {2, 0}}) {
-    CHECK(changes[static_cast<std::size_t>(change)]["distances"][0][static_cast<std::size_t>(still)] == 0.0);
-    CHECK(changes[static_cast<std::size_t>(change)]["probability"][static_cast<std::size_t>(still)].get<double>() ==
-          doctest::Approx(clear).epsilon(1e-5));
+    CHECK(changes[static_cast<std::size_t>(change)]["distances"][0]
+                 [static_cast<std::size_t>(still)] == 0.0);
+    CHECK(changes[static_cast<std::size_t>(change)]["probability"][static_cast<std::size_t>(still)]
+              .get<double>() == doctest::Approx(clear).epsilon(1e-5));
   }
   CHECK(changes[0]["distances"][0][0].get<double>() > 0.0);
   const std::string csv = bytes_of(f / "out/curves.csv");
   CHECK(std::ranges::count(csv, '\n') == 1 + 2 * (5 + 3 + 4));
-  for (const char* file : {"shift__layer1.svg", "scale__layer2.svg", "rotation__probability.svg", "p_0.png"})
+  for (const char* file :
+       {"shift__layer1.svg", "scale__layer2.svg", "rotation__probability.svg", "p_0.png"})
     CHECK(fs::exists(f / ("out/" + std::string(file))));
   CHECK(contains(bytes_of(f / "out/report.html"), "<svg"));
 }
@@ -244,7 +259,8 @@ TEST_CASE("the legend of classes: the true one first, the rest together") {
   CHECK((long_legend.back().label == -1 && long_legend.back().positions == 21));
 }
 
-TEST_CASE("rectangles of a picture in what the net sees: rounded outwards, clipped, empty outside") {
+TEST_CASE(
+    "rectangles of a picture in what the net sees: rounded outwards, clipped, empty outside") {
   // Columns 10 to 29 and rows 0 to 19 of a picture became 40 x 40.
   const explain::Rect seen{10, 0, 20, 20};
   CHECK(region_seen({10, 0, 29, 19}, seen, 40, 40) == Region{{0, 39}, {0, 39}});

@@ -52,8 +52,11 @@ Json truth_of(const creatures::Creature& c, const std::string& name) {
 
 }  // namespace
 
-void write_creatures(const std::string& folder, const creatures::Options& options, std::uint64_t first,
-                     std::uint64_t count, int threads,
+void write_creatures(const std::string& folder,
+                     const creatures::Options& options,
+                     std::uint64_t first,
+                     std::uint64_t count,
+                     int threads,
                      const std::function<void(std::int64_t)>& progress) {
   make_folder(folder + "/images");
   make_folder(folder + "/masks");

@@ -163,8 +163,8 @@ class Layered {
     }
   }
 
-  /// In the middle of the boxes above and of those below. Both sides at once: one alone would let the drawing
-  /// drift a little further with every sweep.
+  /// In the middle of the boxes above and of those below. Both sides at once: one alone would let
+  /// the drawing drift a little further with every sweep.
   [[nodiscard]] double between_neighbours(const Vertex& vertex) const {
     double sum = 0;
     int sides = 0;

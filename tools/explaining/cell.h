@@ -17,7 +17,8 @@ struct MapCell {
   std::string class_name;  ///< class or unit explained
   std::int64_t class_index{-1};
   std::string note;    ///< for people: unit and position, parameters
-  std::string varies;  ///< JSON object: options that differ from those of the method's first map, and what was measured
+  std::string varies;  ///< JSON object: options that differ from those of the method's first map,
+                       ///< and what was measured
   explain::MapKind kind{explain::MapKind::kHeat};
   std::int64_t channels{0}, height{0}, width{0};
   std::vector<float>

@@ -165,8 +165,8 @@ Explainers::Explainers(const Model& model,
       made.push_back(explain::make_method(choice.name, choice.options));
     }
     if (made.empty()) continue;  // nothing depends on this layer
-    auto session = std::make_unique<explain::Session>(model, std::move(made), rows,
-                                                      context.stream(), options);
+    auto session =
+        std::make_unique<explain::Session>(model, std::move(made), rows, context.stream(), options);
     const NodeId layer = session->setting().layer;
     layers_.push_back(
         {layer >= 0 ? model.graph.node(layer).name : "none", session->setting().layer_why});

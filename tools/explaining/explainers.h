@@ -34,8 +34,8 @@ struct MethodChoice {
 /// All methods at all chosen layers: a session a layer. Methods that take no layer run once.
 class Explainers {
  public:
-  /// `layers` empty: the default one. With `crops`, forward() takes ten rows a picture and everything that comes out
-  /// is about pictures. Throws kUsage and kUnsupported as the methods do.
+  /// `layers` empty: the default one. With `crops`, forward() takes ten rows a picture and
+  /// everything that comes out is about pictures. Throws kUsage and kUnsupported as the methods do.
   Explainers(const Model& model,
              const std::vector<MethodChoice>& methods,
              const std::vector<std::string>& layers,

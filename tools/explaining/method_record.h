@@ -19,7 +19,8 @@ class MethodRecords {
   /// Notes one explanation. `fresh` becomes the record of a method seen for the first time,
   /// otherwise null; returned are the options that differ from that record.
   [[nodiscard]] Record observe(const explain::Explanation& e, Record& fresh);
-  /// What was measured on image n of a noted explanation (residuals); empty: nothing. Its extremes join the method's entry.
+  /// What was measured on image n of a noted explanation (residuals); empty: nothing. Its extremes
+  /// join the method's entry.
   [[nodiscard]] Record measure(const explain::Explanation& e, std::size_t n);
   /// The same from a log: a method's record, or the differing options of one map.
   void restore(const Record& method);

@@ -7,7 +7,6 @@
 
 #include "runtime/config.h"
 #include "runtime/error.h"
-#include "tools/program/run_manifest.h"
 #include "tools/explaining/cells.h"
 #include "tools/explaining/gauge.h"
 #include "tools/explaining/report_pages.h"
@@ -16,6 +15,7 @@
 #include "tools/explaining/targets.h"
 #include "tools/program/network.h"
 #include "tools/program/progress.h"
+#include "tools/program/run_manifest.h"
 #include "tools/report/manifest.h"
 
 namespace cutaway::tools {

@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "tools/program/crops.h"
 #include "tools/explaining/explainers.h"
 #include "tools/explaining/paint.h"
 #include "tools/images/source.h"
 #include "tools/program/context.h"
+#include "tools/program/crops.h"
 #include "weights/package.h"
 
 namespace cutaway::tools {

@@ -16,11 +16,19 @@ std::vector<std::uint8_t> npy_bytes(std::span<const std::int64_t> extents,
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (";
   for (const std::int64_t e : extents) header += std::to_string(e) + ", ";
   header += "), }";
-  // Magic, version and length take 10 bytes; the whole must be a multiple of 64 and end in a line feed.
+  // Magic, version and length take 10 bytes; the whole must be a multiple of 64 and end in a line
+  // feed.
   while ((10 + header.size() + 1) % 64 != 0) header += ' ';
   header += '\n';
   std::vector<std::uint8_t> bytes(10 + header.size() + values.size_bytes());
-  const std::uint8_t start[] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0,
+  const std::uint8_t start[] = {0x93,
+                                'N',
+                                'U',
+                                'M',
+                                'P',
+                                'Y',
+                                1,
+                                0,
                                 static_cast<std::uint8_t>(header.size() & 0xFF),
                                 static_cast<std::uint8_t>(header.size() >> 8)};
   std::memcpy(bytes.data(), start, sizeof start);
@@ -31,7 +39,8 @@ std::vector<std::uint8_t> npy_bytes(std::span<const std::int64_t> extents,
   return bytes;
 }
 
-void write_npy(const std::string& path, std::span<const std::int64_t> extents,
+void write_npy(const std::string& path,
+               std::span<const std::int64_t> extents,
                std::span<const float> values) {
   write_file_atomically(path, npy_bytes(extents, values));
 }

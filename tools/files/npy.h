@@ -11,9 +11,11 @@ namespace cutaway::tools {
 [[nodiscard]] std::vector<std::uint8_t> npy_bytes(std::span<const std::int64_t> extents,
                                                   std::span<const float> values);
 /// npy_bytes as a file, written atomically. Throws like write_file_atomically.
-void write_npy(const std::string& path, std::span<const std::int64_t> extents,
+void write_npy(const std::string& path,
+               std::span<const std::int64_t> extents,
                std::span<const float> values);
-/// The values of a file that npy_bytes made; throws kInput when it holds anything but `count` of them.
+/// The values of a file that npy_bytes made; throws kInput when it holds anything but `count` of
+/// them.
 [[nodiscard]] std::vector<float> read_npy(const std::string& path, std::size_t count);
 
 }  // namespace cutaway::tools

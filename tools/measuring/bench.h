@@ -10,8 +10,8 @@
 
 namespace cutaway::tools {
 
-/// Times one pass of a network: "forward" to the class scores, or "saliency" (forward, then the gradient of one
-/// class score down to the input; no weight gradients).
+/// Times one pass of a network: "forward" to the class scores, or "saliency" (forward, then the
+/// gradient of one class score down to the input; no weight gradients).
 struct BenchJob {
   std::string pass{"forward"};
   std::int64_t batch{1};
@@ -29,7 +29,8 @@ struct BenchResult {
   std::vector<double> ms;  ///< every round, in order
   double median_ms{0}, p10_ms{0}, p90_ms{0};
   double images_per_second{0};
-  double gflop{0};   ///< of one round: 2 x multiply-adds of convolutions and dense layers (saliency: twice)
+  double gflop{
+      0};  ///< of one round: 2 x multiply-adds of convolutions and dense layers (saliency: twice)
   double gflops{0};  ///< effective: gflop / median (Winograd does less work than that counts)
   std::size_t arena_bytes{0};
   double setup_ms{0};  ///< planning, allocation, weight transforms

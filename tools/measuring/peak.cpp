@@ -16,7 +16,8 @@ constexpr std::size_t kWidth = 4;
 #endif
 typedef float Vec __attribute__((vector_size(4 * kWidth)));
 
-// Enough chains to hide the latency of a multiply-add (4 cycles) on two ports, few enough for 16 registers.
+// Enough chains to hide the latency of a multiply-add (4 cycles) on two ports, few enough for 16
+// registers.
 constexpr int kChains = 12;
 constexpr long kSteps = 1 << 20;
 

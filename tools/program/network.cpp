@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "runtime/error.h"
-#include "tools/program/crops.h"
 #include "tools/images/preprocess.h"
+#include "tools/program/crops.h"
 
 namespace cutaway::tools {
 
@@ -28,14 +28,19 @@ std::string label_name(const weights::Package& package, std::int64_t label) {
   if (label < 0 || i >= package.labels.size()) return std::to_string(label);
   const std::string& text = package.labels[i];
   // ImageNet's lists put the synset id first.
-  const bool synset = text.size() > 10 && text[0] == 'n' && text[9] == ' ' &&
-                      std::all_of(text.begin() + 1, text.begin() + 9,
-                                  [](char c) { return c >= '0' && c <= '9'; });
+  const bool synset =
+      text.size() > 10 && text[0] == 'n' && text[9] == ' ' &&
+      std::all_of(text.begin() + 1, text.begin() + 9, [](char c) { return c >= '0' && c <= '9'; });
   return synset ? text.substr(10) : text;
 }
 
-Batch load_batch(std::span<const ImageEntry> list, std::size_t first, std::size_t count,
-                 const weights::Preprocess& rule, const Shape& shape, int threads, const TenCrops* crops) {
+Batch load_batch(std::span<const ImageEntry> list,
+                 std::size_t first,
+                 std::size_t count,
+                 const weights::Preprocess& rule,
+                 const Shape& shape,
+                 int threads,
+                 const TenCrops* crops) {
   const std::int64_t height = crops != nullptr ? crops->plan.frame : shape.h;
   const std::int64_t width = crops != nullptr ? crops->plan.frame : shape.w;
   std::vector<explain::Image> pictures(count);
@@ -43,7 +48,8 @@ Batch load_batch(std::span<const ImageEntry> list, std::size_t first, std::size_
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
   for (std::size_t i = 0; i < count; ++i) {
     try {
-      explain::Image seen = resize_and_crop(read_entry(list[first + i]), crops != nullptr ? crops->frame : rule);
+      explain::Image seen =
+          resize_and_crop(read_entry(list[first + i]), crops != nullptr ? crops->frame : rule);
       if (seen.width != width || seen.height != height) {
         throw Error(ErrorKind::kShape, "picture after preprocessing")
             .at(list[first + i].name)
@@ -93,10 +99,9 @@ std::vector<std::int64_t> top(std::span<const double> values, std::size_t k) {
   std::iota(order.begin(), order.end(), std::int64_t{0});
   const auto at = [&](std::int64_t i) { return values[static_cast<std::size_t>(i)]; };
   k = std::min(k, order.size());
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(k), order.end(),
-                    [&](std::int64_t a, std::int64_t b) {
-                      return at(a) != at(b) ? at(a) > at(b) : a < b;
-                    });
+  std::partial_sort(
+      order.begin(), order.begin() + static_cast<std::ptrdiff_t>(k), order.end(),
+      [&](std::int64_t a, std::int64_t b) { return at(a) != at(b) ? at(a) > at(b) : a < b; });
   order.resize(k);
   return order;
 }

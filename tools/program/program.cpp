@@ -71,7 +71,8 @@ std::string suggestion(const CLI::App& app, const std::string& wrong) {
 }
 
 int parse_and_run(const std::vector<std::string>& arguments, Context& context) {
-  CLI::App app("Cutaway: convolutional networks with interpretability built into the engine", "cutaway");
+  CLI::App app("Cutaway: convolutional networks with interpretability built into the engine",
+               "cutaway");
   app.require_subcommand(1);
   app.set_version_flag("--version", version_text());
   add_verbs(app, context);
@@ -88,11 +89,13 @@ int parse_and_run(const std::vector<std::string>& arguments, Context& context) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
     std::string text = error.what();
-    const bool verb_missing =
-        arguments.empty() || app.get_subcommands().empty();
-    return fail(text + (verb_missing ? suggestion(app, arguments.empty() ? std::string() : arguments.front()) : std::string()) +
-                    (verb_missing ? "" : "; hint: cutaway " + arguments.front() + " --help"),
-                kExitUsage);
+    const bool verb_missing = arguments.empty() || app.get_subcommands().empty();
+    return fail(
+        text +
+            (verb_missing ? suggestion(app, arguments.empty() ? std::string() : arguments.front())
+                          : std::string()) +
+            (verb_missing ? "" : "; hint: cutaway " + arguments.front() + " --help"),
+        kExitUsage);
   }
   return context.action ? context.action() : kExitUsage;
 }
@@ -105,9 +108,7 @@ void throw_if_interrupted() {
   if (interrupted != 0) throw Interrupted{};
 }
 
-Stream Context::stream() const {
-  return make_stream(parse_device(common.device), common.threads);
-}
+Stream Context::stream() const { return make_stream(parse_device(common.device), common.threads); }
 
 kernels::EngineOptions Context::engines() const {
   kernels::EngineOptions options;

@@ -36,8 +36,8 @@ void Progress::draw(const std::string& note, bool last) {
   const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
   const double rate = seconds > 0 ? static_cast<double>(done_) / seconds : 0.0;
   if (total_ <= 0) {
-    std::fprintf(stderr, terminal_ ? "\r%s: %lld, %.1f/s\033[K" : "%s: %lld, %.1f/s\n", what_.c_str(),
-                 static_cast<long long>(done_), rate);
+    std::fprintf(stderr, terminal_ ? "\r%s: %lld, %.1f/s\033[K" : "%s: %lld, %.1f/s\n",
+                 what_.c_str(), static_cast<long long>(done_), rate);
     return;
   }
   const double left = rate > 0 ? static_cast<double>(total_ - done_) / rate : 0.0;
@@ -51,15 +51,15 @@ void Progress::draw(const std::string& note, bool last) {
   const long long at = static_cast<long long>(done_);
   const long long all = static_cast<long long>(total_);
   if (!terminal_) {
-    std::fprintf(stderr, "%s: %lld of %lld (%.0f %%), %s%s%s\n", what_.c_str(), at, all, 100 * share,
-                 tail, note.empty() ? "" : ", ", note.c_str());
+    std::fprintf(stderr, "%s: %lld of %lld (%.0f %%), %s%s%s\n", what_.c_str(), at, all,
+                 100 * share, tail, note.empty() ? "" : ", ", note.c_str());
     return;
   }
   constexpr int kWidth = 28;
   std::string bar(kWidth, '.');
   std::fill_n(bar.begin(), static_cast<int>(share * kWidth), '#');
-  std::fprintf(stderr, "\r%s [%s] %lld/%lld  %s%s%s\033[K", what_.c_str(), bar.c_str(), at, all, tail,
-               note.empty() ? "" : "  ", note.c_str());
+  std::fprintf(stderr, "\r%s [%s] %lld/%lld  %s%s%s\033[K", what_.c_str(), bar.c_str(), at, all,
+               tail, note.empty() ? "" : "  ", note.c_str());
   std::fflush(stderr);
 }
 

@@ -25,14 +25,15 @@ std::string color_text(const explain::Rgb& c) {
   return text;
 }
 
-std::string text_at(double x, double y, const char* anchor, const std::string& text, const char* extra = "") {
-  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" text-anchor=\"" + anchor + "\"" + extra + ">" +
-         html_escape(text) + "</text>";
+std::string text_at(
+    double x, double y, const char* anchor, const std::string& text, const char* extra = "") {
+  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" text-anchor=\"" + anchor + "\"" +
+         extra + ">" + html_escape(text) + "</text>";
 }
 
 std::string line(double x1, double y1, double x2, double y2, const char* stroke) {
-  return "<path d=\"M" + number(x1) + " " + number(y1) + "L" + number(x2) + " " + number(y2) + "\" stroke=\"" +
-         stroke + "\"/>";
+  return "<path d=\"M" + number(x1) + " " + number(y1) + "L" + number(x2) + " " + number(y2) +
+         "\" stroke=\"" + stroke + "\"/>";
 }
 
 double across(double v, double x0, double x1) {
@@ -61,10 +62,10 @@ std::string curve(const std::vector<double>& x,
 }  // namespace
 
 const std::vector<explain::Rgb>& category_colors() {
-  static const std::vector<explain::Rgb> colors{{0x33, 0x22, 0x88}, {0xcc, 0x66, 0x77}, {0x44, 0xaa, 0x99},
-                                                {0xdd, 0xcc, 0x77}, {0x88, 0xcc, 0xee}, {0x88, 0x22, 0x55},
-                                                {0x99, 0x99, 0x33}, {0x11, 0x77, 0x33}, {0xaa, 0x44, 0x99},
-                                                {0xbb, 0xbb, 0xbb}};
+  static const std::vector<explain::Rgb> colors{
+      {0x33, 0x22, 0x88}, {0xcc, 0x66, 0x77}, {0x44, 0xaa, 0x99}, {0xdd, 0xcc, 0x77},
+      {0x88, 0xcc, 0xee}, {0x88, 0x22, 0x55}, {0x99, 0x99, 0x33}, {0x11, 0x77, 0x33},
+      {0xaa, 0x44, 0x99}, {0xbb, 0xbb, 0xbb}};
   return colors;
 }
 
@@ -75,7 +76,8 @@ std::vector<double> round_ticks(double low, double high, int count) {
   const double ratio = rough / power;
   const double step = power * (ratio < 1.5 ? 1 : ratio < 3.5 ? 2 : ratio < 7.5 ? 5 : 10);
   std::vector<double> ticks;
-  for (double k = std::ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; ++k) ticks.push_back(k * step + 0.0);
+  for (double k = std::ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; ++k)
+    ticks.push_back(k * step + 0.0);
   return ticks;
 }
 
@@ -91,11 +93,16 @@ std::string chart_svg(const Chart& chart) {
   if (!(high > low)) high = low + 1;
   const double x0 = chart.x.empty() ? 0 : chart.x.front();
   const double x1 = chart.x.size() < 2 ? x0 + 1 : chart.x.back();
-  const auto up = [&](double v) { return kHeight - kBottom - (v - low) / (high - low) * (kHeight - kTop - kBottom); };
-  std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 360 230\" role=\"img\" aria-label=\"" +
-                    html_escape(chart.title) +
-                    "\" font-family=\"system-ui,sans-serif\" font-size=\"11\" fill=\"#5d6573\">";
-  out += text_at(kLeft, 14, "start", chart.title, " fill=\"#1b1f27\" font-weight=\"600\" font-size=\"12\"");
+  const auto up = [&](double v) {
+    return kHeight - kBottom - (v - low) / (high - low) * (kHeight - kTop - kBottom);
+  };
+  std::string out =
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 360 230\" role=\"img\" "
+      "aria-label=\"" +
+      html_escape(chart.title) +
+      "\" font-family=\"system-ui,sans-serif\" font-size=\"11\" fill=\"#5d6573\">";
+  out += text_at(kLeft, 14, "start", chart.title,
+                 " fill=\"#1b1f27\" font-weight=\"600\" font-size=\"12\"");
   out += "<g fill=\"none\" stroke-width=\"1\">";
   std::string labels;
   for (const double t : round_ticks(low, high, 5)) {
@@ -103,17 +110,21 @@ std::string chart_svg(const Chart& chart) {
     labels += text_at(kLeft - 6, up(t) + 4, "end", explain::format_number(t));
   }
   for (const double t : round_ticks(x0, x1, 6)) {
-    out += line(across(t, x0, x1), kHeight - kBottom, across(t, x0, x1), kHeight - kBottom + 4, "#98a1b1");
-    labels += text_at(across(t, x0, x1), kHeight - kBottom + 17, "middle", explain::format_number(t));
+    out += line(across(t, x0, x1), kHeight - kBottom, across(t, x0, x1), kHeight - kBottom + 4,
+                "#98a1b1");
+    labels +=
+        text_at(across(t, x0, x1), kHeight - kBottom + 17, "middle", explain::format_number(t));
   }
-  out += line(kLeft, kHeight - kBottom, kWidth - kRight, kHeight - kBottom, "#98a1b1") + "</g>" + labels;
+  out += line(kLeft, kHeight - kBottom, kWidth - kRight, kHeight - kBottom, "#98a1b1") + "</g>" +
+         labels;
   out += text_at((kLeft + kWidth - kRight) / 2, kHeight - 3, "middle", chart.x_label);
   out += "<g fill=\"none\" stroke-width=\"1.8\" stroke-linejoin=\"round\">";
   const auto& colors = category_colors();
   for (std::size_t k = 0; k < chart.lines.size(); ++k) {
     const bool again = k / (colors.size() - 1) % 2 == 1;  // colours come again as dashes
     out += "<path d=\"" + curve(chart.x, chart.lines[k], x0, x1, up) + "\" stroke=\"" +
-           color_text(colors[k % (colors.size() - 1)]) + "\"" + (again ? " stroke-dasharray=\"5 3\"" : "") + "/>";
+           color_text(colors[k % (colors.size() - 1)]) + "\"" +
+           (again ? " stroke-dasharray=\"5 3\"" : "") + "/>";
   }
   return out + "</g></svg>";
 }
@@ -121,13 +132,15 @@ std::string chart_svg(const Chart& chart) {
 std::string legend_svg(const std::vector<std::string>& names) {
   const auto& colors = category_colors();
   const double height = 12 + 18 * static_cast<double>(names.size());
-  std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 360 " + number(height) +
+  std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 360 " +
+                    number(height) +
                     "\" font-family=\"system-ui,sans-serif\" font-size=\"12\" fill=\"#1b1f27\">";
   for (std::size_t k = 0; k < names.size(); ++k) {
     const double y = 14 + 18 * static_cast<double>(k);
     const bool again = k / (colors.size() - 1) % 2 == 1;
     out += "<path d=\"M8 " + number(y) + "H34\" stroke-width=\"2.5\" stroke=\"" +
-           color_text(colors[k % (colors.size() - 1)]) + "\"" + (again ? " stroke-dasharray=\"5 3\"" : "") + "/>";
+           color_text(colors[k % (colors.size() - 1)]) + "\"" +
+           (again ? " stroke-dasharray=\"5 3\"" : "") + "/>";
     out += text_at(42, y + 4, "start", names[k]);
   }
   return out + "</svg>";

@@ -7,19 +7,22 @@
 
 namespace cutaway::tools {
 
-/// Colours that stay apart for people who do not see all of them alike (P. Tol, "muted"); the last is grey, for the rest.
+/// Colours that stay apart for people who do not see all of them alike (P. Tol, "muted"); the last
+/// is grey, for the rest.
 [[nodiscard]] const std::vector<explain::Rgb>& category_colors();
 
 /// Curves over one axis.
 struct Chart {
   std::string title, x_label;
   std::vector<double> x;
-  std::vector<std::vector<double>> lines;  ///< one value an x; coloured in the order of category_colors
-  double least{0};                         ///< the vertical axis holds this value
-  double most{0};                          ///< and this one
+  std::vector<std::vector<double>>
+      lines;        ///< one value an x; coloured in the order of category_colors
+  double least{0};  ///< the vertical axis holds this value
+  double most{0};   ///< and this one
 };
 
-/// 360 x 230 SVG with axes, about five numbers on each, and the curves. Values that are not finite leave a gap.
+/// 360 x 230 SVG with axes, about five numbers on each, and the curves. Values that are not finite
+/// leave a gap.
 [[nodiscard]] std::string chart_svg(const Chart& chart);
 /// The names of the curves in their colours, one SVG.
 [[nodiscard]] std::string legend_svg(const std::vector<std::string>& names);

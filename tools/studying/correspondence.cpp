@@ -25,7 +25,9 @@ std::string plus_minus(const Correspondence& c) {
 
 class CorrespondenceRun {
  public:
-  CorrespondenceRun(const CorrespondenceJob& job, const weights::Package& package, const Context& context)
+  CorrespondenceRun(const CorrespondenceJob& job,
+                    const weights::Package& package,
+                    const Context& context)
       : job_(job),
         context_(context),
         frame_(job, package, context),
@@ -35,15 +37,19 @@ class CorrespondenceRun {
   StudySummary run() {
     PartImages found = read_part_images(job_, frame_, context_);
     const auto table =
-        explain::study_correspondence(features_, found.images, frame_.fill(), job_.draws, context_.common.seed,
-                                      throw_if_interrupted);
-    StudyPage page("Correspondence",
-                   job_.model_path + ": does hiding the same part of different objects change the features in the same "
-                   "way? The share of features whose change has another sign, mean and deviation over the pairs of " +
-                       std::to_string(found.images.size()) +
-                       " images (Zeiler & Fergus 2013, table 1): the lower, the more the layer treats the part alike. "
-                       "Random: as large as a part, anywhere on the object, " +
-                       std::to_string(job_.draws) + " draws.");
+        explain::study_correspondence(features_, found.images, frame_.fill(), job_.draws,
+                                      context_.common.seed, throw_if_interrupted);
+    StudyPage page(
+        "Correspondence",
+        job_.model_path +
+            ": does hiding the same part of different objects change the features in the same "
+            "way? The share of features whose change has another sign, mean and deviation over the "
+            "pairs of " +
+            std::to_string(found.images.size()) +
+            " images (Zeiler & Fergus 2013, table 1): the lower, the more the layer treats the "
+            "part alike. "
+            "Random: as large as a part, anywhere on the object, " +
+            std::to_string(job_.draws) + " draws.");
     add_table(page, found.parts, table);
     add_pictures(page, found, table);
     write_numbers(found, table);
@@ -54,7 +60,8 @@ class CorrespondenceRun {
  private:
   [[nodiscard]] std::vector<explain::LayerChoice> chosen_layers() const {
     const Graph& graph = frame_.graph();
-    return frame_.layers(job_.layers, {explain::default_layer(graph), explain::last_features(graph)});
+    return frame_.layers(job_.layers,
+                         {explain::default_layer(graph), explain::last_features(graph)});
   }
 
   [[nodiscard]] std::vector<NodeId> nodes() const {
@@ -63,7 +70,9 @@ class CorrespondenceRun {
     return all;
   }
 
-  [[nodiscard]] const std::string& layer_name(std::size_t l) const { return frame_.graph().node(layers_[l].node).name; }
+  [[nodiscard]] const std::string& layer_name(std::size_t l) const {
+    return frame_.graph().node(layers_[l].node).name;
+  }
 
   [[nodiscard]] Manifest::Method method(const PartImages& found) const {
     std::string names, whys;
@@ -85,7 +94,8 @@ class CorrespondenceRun {
              {"dead_zone", std::string("1e-6 of the image's largest feature")}}};
   }
 
-  [[nodiscard]] std::vector<std::string> row(const std::string& name, const std::vector<Correspondence>& layers) {
+  [[nodiscard]] std::vector<std::string> row(const std::string& name,
+                                             const std::vector<Correspondence>& layers) {
     std::vector<std::string> cells{name};
     std::string text = name;
     for (std::size_t l = 0; l < layers.size(); ++l) {
@@ -99,7 +109,9 @@ class CorrespondenceRun {
     return cells;
   }
 
-  void add_table(StudyPage& page, const std::vector<std::string>& parts, const explain::CorrespondenceTable& table) {
+  void add_table(StudyPage& page,
+                 const std::vector<std::string>& parts,
+                 const explain::CorrespondenceTable& table) {
     std::vector<std::string> head{"hidden"};
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       head.push_back(layer_name(l));
@@ -112,7 +124,9 @@ class CorrespondenceRun {
   }
 
   /// Rows: images; columns: what is hidden.
-  void add_pictures(StudyPage& page, const PartImages& found, const explain::CorrespondenceTable& table) const {
+  void add_pictures(StudyPage& page,
+                    const PartImages& found,
+                    const explain::CorrespondenceTable& table) const {
     std::vector<explain::Tile> tiles;
     std::vector<std::string> columns = found.parts;
     if (!table.places.empty()) columns.emplace_back("random (first draw)");
@@ -133,8 +147,8 @@ class CorrespondenceRun {
   }
 
   static explain::Rect rectangle(const Region& r) {
-    return {static_cast<int>(r.columns.first), static_cast<int>(r.rows.first), static_cast<int>(r.columns.size()),
-            static_cast<int>(r.rows.size())};
+    return {static_cast<int>(r.columns.first), static_cast<int>(r.rows.first),
+            static_cast<int>(r.columns.size()), static_cast<int>(r.rows.size())};
   }
 
   static Json box_of(const Region& r) {
@@ -147,9 +161,12 @@ class CorrespondenceRun {
     const auto add = [&](const std::string& name, const std::vector<Correspondence>& layers) {
       for (std::size_t l = 0; l < layers.size(); ++l) {
         const Correspondence& c = layers[l];
-        csv += "\"" + name + "\",\"" + layer_name(l) + "\"," + csv_number(c.mean) + "," + csv_number(c.deviation) +
-               "," + csv_number(c.sum) + "\n";
-        rows.push_back({{"hidden", name}, {"layer", layer_name(l)}, {"mean", c.mean}, {"deviation", c.deviation},
+        csv += "\"" + name + "\",\"" + layer_name(l) + "\"," + csv_number(c.mean) + "," +
+               csv_number(c.deviation) + "," + csv_number(c.sum) + "\n";
+        rows.push_back({{"hidden", name},
+                        {"layer", layer_name(l)},
+                        {"mean", c.mean},
+                        {"deviation", c.deviation},
                         {"sum", c.sum}});
       }
     };
@@ -162,12 +179,17 @@ class CorrespondenceRun {
         parts[found.parts[p]] = box_of(found.images[n].parts[p]);
       Json draws = Json::array();
       for (const auto& places : table.places) draws.push_back(box_of(places[n]));
-      images.push_back({{"name", found.pictures[n].name}, {"object", box_of(found.images[n].object)},
-                        {"parts", parts}, {"random", draws}});
+      images.push_back({{"name", found.pictures[n].name},
+                        {"object", box_of(found.images[n].object)},
+                        {"parts", parts},
+                        {"random", draws}});
     }
     frame_.write_text("correspondence.csv", csv);
-    frame_.write_json("study.json", {{"model", job_.model_path}, {"fill", job_.fill}, {"draws", job_.draws},
-                                     {"boxes", "x1, y1, x2, y2 in pixels of the net's input"}, {"table", rows},
+    frame_.write_json("study.json", {{"model", job_.model_path},
+                                     {"fill", job_.fill},
+                                     {"draws", job_.draws},
+                                     {"boxes", "x1, y1, x2, y2 in pixels of the net's input"},
+                                     {"table", rows},
                                      {"images", images}});
   }
 

@@ -25,7 +25,8 @@ Elsewhere::Elsewhere(std::vector<std::string> data,
   job_.data = std::move(data);
   job_.source = source;
   if (std::ranges::find(job_.data, "-") != job_.data.end()) {
-    throw Error(ErrorKind::kUsage, "--data is gone through twice, standard input only once").hint("give a list");
+    throw Error(ErrorKind::kUsage, "--data is gone through twice, standard input only once")
+        .hint("give a list");
   }
 }
 
@@ -35,10 +36,13 @@ void Elsewhere::search(NodeId layer, std::int64_t most) {
   found_ = find_units(job_, package_, context_).layers;
 }
 
-std::vector<ElsewhereImage> Elsewhere::best_of(std::int64_t map, const ImageEntry& but, std::int64_t count) const {
+std::vector<ElsewhereImage> Elsewhere::best_of(std::int64_t map,
+                                               const ImageEntry& but,
+                                               std::int64_t count) const {
   std::vector<ElsewhereImage> images;
   if (found_.empty()) return images;
-  std::vector<explain::Activation> best(found_.front().best.of(map).begin(), found_.front().best.of(map).end());
+  std::vector<explain::Activation> best(found_.front().best.of(map).begin(),
+                                        found_.front().best.of(map).end());
   std::erase_if(best, [](const explain::Activation& a) { return !(a.value > 0.0f); });
   // The data is read in its order.
   std::ranges::sort(best, {}, &explain::Activation::image);
@@ -48,9 +52,11 @@ std::vector<ElsewhereImage> Elsewhere::best_of(std::int64_t map, const ImageEntr
   for (const explain::Activation& a : best) {
     bool there = true;
     for (; there && at <= a.image; ++at) there = source->next(entry, at == a.image);
-    if (!there) throw Error(ErrorKind::kInput, "the data changed while it was read").at(job_.data.front());
+    if (!there)
+      throw Error(ErrorKind::kInput, "the data changed while it was read").at(job_.data.front());
     if (same_picture(entry, but)) continue;
-    ElsewhereImage image{entry.name, a, resize_and_crop(read_entry(entry), package_.preprocess), {}};
+    ElsewhereImage image{
+        entry.name, a, resize_and_crop(read_entry(entry), package_.preprocess), {}};
     image.input = zeros({1, package_.preprocess.channels(), image.seen.height, image.seen.width});
     fill_input(image.seen, package_.preprocess, image.input.ref().out(), 0);
     images.push_back(std::move(image));
@@ -58,7 +64,8 @@ std::vector<ElsewhereImage> Elsewhere::best_of(std::int64_t map, const ImageEntr
   std::ranges::stable_sort(images, [](const ElsewhereImage& a, const ElsewhereImage& b) {
     return explain::stronger(a.where, b.where);
   });
-  if (static_cast<std::int64_t>(images.size()) > count) images.resize(static_cast<std::size_t>(count));
+  if (static_cast<std::int64_t>(images.size()) > count)
+    images.resize(static_cast<std::size_t>(count));
   return images;
 }
 

@@ -30,8 +30,11 @@ class Elsewhere {
 
   /// Goes through the data once; keeps `most` units a map.
   void search(NodeId layer, std::int64_t most);
-  /// The strongest of a map, at most `count`, without the picture `but` (by its file, or name). Empty without a search.
-  [[nodiscard]] std::vector<ElsewhereImage> best_of(std::int64_t map, const ImageEntry& but, std::int64_t count) const;
+  /// The strongest of a map, at most `count`, without the picture `but` (by its file, or name).
+  /// Empty without a search.
+  [[nodiscard]] std::vector<ElsewhereImage> best_of(std::int64_t map,
+                                                    const ImageEntry& but,
+                                                    std::int64_t count) const;
 
  private:
   UnitsJob job_;

@@ -9,12 +9,12 @@
 #include "explain/network.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
-#include "tools/program/run_manifest.h"
 #include "tools/explaining/output_names.h"
 #include "tools/images/atomic_file.h"
 #include "tools/images/preprocess.h"
 #include "tools/program/network.h"
 #include "tools/program/progress.h"
+#include "tools/program/run_manifest.h"
 
 namespace cutaway::tools {
 namespace {
@@ -29,7 +29,8 @@ void make_folder(const StudyJob& job) {
         .hint("choose another --out, or --overwrite");
   }
   fs::create_directories(job.out, error);
-  if (error) throw Error(ErrorKind::kInput, "cannot make the folder: " + error.message()).at(job.out);
+  if (error)
+    throw Error(ErrorKind::kInput, "cannot make the folder: " + error.message()).at(job.out);
   fs::remove(job.out + "/manifest.json", error);
 }
 
@@ -46,7 +47,10 @@ std::vector<float> fill_values(const std::string& fill, const weights::Preproces
 }  // namespace
 
 StudyFrame::StudyFrame(const StudyJob& job, const weights::Package& package, const Context& context)
-    : job_(job), package_(package), context_(context), fill_(fill_values(job.fill, package.preprocess)) {
+    : job_(job),
+      package_(package),
+      context_(context),
+      fill_(fill_values(job.fill, package.preprocess)) {
   (void)explain::class_count(package.model.graph);
   if (!job.target.empty()) rule_.emplace(job.target, package);
   make_folder(job);
@@ -140,11 +144,12 @@ std::string StudyFrame::short_name(std::int64_t label) const {
 
 void StudyFrame::write_json(const std::string& file, const nlohmann::ordered_json& value) const {
   using Json = nlohmann::ordered_json;
-  write_file_atomically(path(file), value.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_file_atomically(path(file),
+                        value.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
-std::vector<explain::LayerChoice> StudyFrame::layers(const std::vector<std::string>& names,
-                                                     std::vector<explain::LayerChoice> otherwise) const {
+std::vector<explain::LayerChoice> StudyFrame::layers(
+    const std::vector<std::string>& names, std::vector<explain::LayerChoice> otherwise) const {
   if (names.empty()) return otherwise;
   std::vector<explain::LayerChoice> all;
   for (const std::string& name : names) all.push_back({graph().find(name), "chosen by the user"});
@@ -159,8 +164,10 @@ void StudyFrame::finish(const StudyPage& page,
                         Manifest::Method method,
                         std::int64_t images,
                         StudySummary& summary) const {
-  if (images == 0) throw Error(ErrorKind::kInput, "none of the pictures could be used").at(job_.inputs.front());
-  Manifest m = start_manifest(job_.model_path, weights::weights_hash(package_.model), package_, context_);
+  if (images == 0)
+    throw Error(ErrorKind::kInput, "none of the pictures could be used").at(job_.inputs.front());
+  Manifest m =
+      start_manifest(job_.model_path, weights::weights_hash(package_.model), package_, context_);
   method.parameters.push_back({"fill", job_.fill});
   method.parameters.push_back({"fill_values", std::vector<double>(fill_.begin(), fill_.end())});
   method.target = rule_ ? rule_->text() : "label where there is one, else top1";

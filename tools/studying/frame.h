@@ -33,26 +33,31 @@ class StudyFrame {
   [[nodiscard]] const weights::Package& package() const noexcept { return package_; }
   [[nodiscard]] const Graph& graph() const noexcept { return package_.model.graph; }
   [[nodiscard]] explain::Evaluator::Resources resources() const;
-  /// The layers of these names, or `otherwise` where there are none. Throws kUsage for a name the net does not have.
-  [[nodiscard]] std::vector<explain::LayerChoice> layers(const std::vector<std::string>& names,
-                                                         std::vector<explain::LayerChoice> otherwise) const;
-  /// What hides or surrounds, a value a channel of the net's input; and the colour that a picture shows for it.
+  /// The layers of these names, or `otherwise` where there are none. Throws kUsage for a name the
+  /// net does not have.
+  [[nodiscard]] std::vector<explain::LayerChoice> layers(
+      const std::vector<std::string>& names, std::vector<explain::LayerChoice> otherwise) const;
+  /// What hides or surrounds, a value a channel of the net's input; and the colour that a picture
+  /// shows for it.
   [[nodiscard]] const std::vector<float>& fill() const noexcept { return fill_; }
   [[nodiscard]] explain::Rgb fill_color() const;
   [[nodiscard]] bool bgr() const { return package_.preprocess.order == weights::ColorOrder::kBgr; }
 
   /// Prepares a picture. Throws as reading and preprocessing do.
   [[nodiscard]] StudyImage prepare(const ImageEntry& entry) const;
-  /// The net's input of a picture that is resized and cropped already; throws kShape, naming it, unless it fits.
+  /// The net's input of a picture that is resized and cropped already; throws kShape, naming it,
+  /// unless it fits.
   [[nodiscard]] Tensor input_of(const explain::Image& seen, const std::string& name) const;
-  /// `use` is called for every picture of the job that can be used; what it throws of kInput and kShape, and what cannot
-  /// be read, is a failure of that picture.
+  /// `use` is called for every picture of the job that can be used; what it throws of kInput and
+  /// kShape, and what cannot be read, is a failure of that picture.
   void each(const std::string& what, const std::function<void(const StudyImage&)>& use);
   void fail(const std::string& name, const std::string& error);
-  [[nodiscard]] const std::vector<Manifest::Failure>& failures() const noexcept { return failures_; }
+  [[nodiscard]] const std::vector<Manifest::Failure>& failures() const noexcept {
+    return failures_;
+  }
 
-  /// The class that is watched, and whether it is the true one, the first one or chosen. Throws kInput when the rule
-  /// gives none for this picture.
+  /// The class that is watched, and whether it is the true one, the first one or chosen. Throws
+  /// kInput when the rule gives none for this picture.
   struct Class {
     std::int64_t index;
     std::string name, why;
@@ -66,8 +71,12 @@ class StudyFrame {
   [[nodiscard]] std::string path(const std::string& file) const { return job_.out + "/" + file; }
   void write_json(const std::string& file, const nlohmann::ordered_json& value) const;
   void write_text(const std::string& file, const std::string& text) const;
-  /// report.html, then manifest.json; fills the summary's counts. Throws kInput when no picture could be used.
-  void finish(const StudyPage& page, Manifest::Method method, std::int64_t images, StudySummary& summary) const;
+  /// report.html, then manifest.json; fills the summary's counts. Throws kInput when no picture
+  /// could be used.
+  void finish(const StudyPage& page,
+              Manifest::Method method,
+              std::int64_t images,
+              StudySummary& summary) const;
 
  private:
   const StudyJob& job_;

@@ -27,7 +27,8 @@ struct Sweep {
 std::vector<double> even(double from, double to, std::int64_t steps, bool closed) {
   std::vector<double> values;
   const double intervals = static_cast<double>(closed ? steps - 1 : steps);
-  for (std::int64_t k = 0; k < steps; ++k) values.push_back(from + (to - from) * static_cast<double>(k) / intervals);
+  for (std::int64_t k = 0; k < steps; ++k)
+    values.push_back(from + (to - from) * static_cast<double>(k) / intervals);
   return values;
 }
 
@@ -47,7 +48,8 @@ class InvarianceRun {
         features_(package.model, nodes(), frame_.resources()) {
     const double height = static_cast<double>(frame_.graph().node(0).shape.h);
     const double shift = job.shift > 0 ? job.shift : std::round(60.0 * height / 224.0);
-    sweeps_ = {{Change::kShift, "vertical shift", "pixels, down", even(-shift, shift, job.shift_steps, true)},
+    sweeps_ = {{Change::kShift, "vertical shift", "pixels, down",
+                even(-shift, shift, job.shift_steps, true)},
                {Change::kScale, "scale", "times", even(1, job.scale, job.scale_steps, true)},
                {Change::kRotation, "rotation", "degrees", even(0, 360, job.rotation_steps, false)}};
   }
@@ -55,13 +57,17 @@ class InvarianceRun {
   StudySummary run() {
     frame_.each("invariance", [&](const StudyImage& image) { study(image); });
     write_numbers();
-    StudyPage page("Invariance",
-                   job_.model_path + ": each image shifted, magnified and turned (bilinear, " + job_.fill +
-                       " beyond its border); how far the features of two layers move from those of the image as it is "
-                       "(Euclidean distance), and the probability of its class (Zeiler & Fergus 2013, figure 5).");
+    StudyPage page("Invariance", job_.model_path +
+                                     ": each image shifted, magnified and turned (bilinear, " +
+                                     job_.fill +
+                                     " beyond its border); how far the features of two layers move "
+                                     "from those of the image as it is "
+                                     "(Euclidean distance), and the probability of its class "
+                                     "(Zeiler & Fergus 2013, figure 5).");
     for (std::size_t s = 0; s < sweeps_.size(); ++s) add_charts(page, s);
     std::vector<std::string> names;
-    for (const Curves& c : curves_) names.push_back(c.name + ": " + c.target.name + " (" + c.target.why + ")");
+    for (const Curves& c : curves_)
+      names.push_back(c.name + ": " + c.target.name + " (" + c.target.why + ")");
     page.section("The images", "");
     page.charts({legend_svg(names)}, "");
     for (const auto& [picture, name] : strips_) page.picture(picture, name, name);
@@ -72,7 +78,8 @@ class InvarianceRun {
  private:
   [[nodiscard]] std::vector<explain::LayerChoice> chosen_layers() const {
     const Graph& graph = frame_.graph();
-    return frame_.layers(job_.layers, {explain::first_features(graph), explain::last_features(graph)});
+    return frame_.layers(job_.layers,
+                         {explain::first_features(graph), explain::last_features(graph)});
   }
 
   [[nodiscard]] std::vector<NodeId> nodes() const {
@@ -82,7 +89,9 @@ class InvarianceRun {
     return all;
   }
 
-  [[nodiscard]] const std::string& layer_name(std::size_t l) const { return frame_.graph().node(layers_[l].node).name; }
+  [[nodiscard]] const std::string& layer_name(std::size_t l) const {
+    return frame_.graph().node(layers_[l].node).name;
+  }
 
   [[nodiscard]] Manifest::Method method() const {
     std::string names, whys;
@@ -99,15 +108,15 @@ class InvarianceRun {
     const auto clear = features_.of(image.input);
     Curves c{image.entry.name, frame_.target(image.entry, clear.back().f32()), {}};
     for (const Sweep& s : sweeps_) {
-      c.of.push_back(explain::study_invariance(features_, image.input, c.target.index, s.change, s.amounts,
-                                               frame_.fill(), throw_if_interrupted));
+      c.of.push_back(explain::study_invariance(features_, image.input, c.target.index, s.change,
+                                               s.amounts, frame_.fill(), throw_if_interrupted));
     }
     std::vector<explain::Tile> tiles;
     for (std::size_t s = 0; s < sweeps_.size(); ++s) {
       const auto& amounts = sweeps_[s].amounts;
       for (const std::size_t k : {std::size_t{0}, amounts.size() / 4, amounts.size() - 1}) {
-        const Tensor moved =
-            explain::warp(image.input, explain::motion_of(sweeps_[s].change, amounts[k]), frame_.fill());
+        const Tensor moved = explain::warp(
+            image.input, explain::motion_of(sweeps_[s].change, amounts[k]), frame_.fill());
         tiles.push_back({deprocess(moved.ref().in(), 0, frame_.package().preprocess),
                          sweeps_[s].title + " " + explain::format_number(amounts[k]),
                          "p " + explain::format_number(c.of[s].probability[k])});
@@ -117,11 +126,11 @@ class InvarianceRun {
     write_png(frame_.path(image.stem + ".png"), strips_.back().first);
     const auto& shift = c.of[0].probability;
     const auto& turn = c.of[2].probability;
-    summary_.lines.push_back(image.entry.name + ": " + c.target.name + " " +
-                             explain::format_number(turn.front()) + "; least under shifts " +
-                             explain::format_number(*std::ranges::min_element(shift)) + ", scales " +
-                             explain::format_number(*std::ranges::min_element(c.of[1].probability)) + ", turns " +
-                             explain::format_number(*std::ranges::min_element(turn)));
+    summary_.lines.push_back(
+        image.entry.name + ": " + c.target.name + " " + explain::format_number(turn.front()) +
+        "; least under shifts " + explain::format_number(*std::ranges::min_element(shift)) +
+        ", scales " + explain::format_number(*std::ranges::min_element(c.of[1].probability)) +
+        ", turns " + explain::format_number(*std::ranges::min_element(turn)));
     curves_.push_back(std::move(c));
   }
 
@@ -137,7 +146,8 @@ class InvarianceRun {
     svgs.push_back(chart_svg(chart));
     for (std::size_t k = 0; k < svgs.size(); ++k) {
       const std::string what = k < layers_.size() ? "layer" + std::to_string(k + 1) : "probability";
-      frame_.write_text(std::string(explain::to_string(sweeps_[s].change)) + "__" + what + ".svg", svgs[k] + "\n");
+      frame_.write_text(std::string(explain::to_string(sweeps_[s].change)) + "__" + what + ".svg",
+                        svgs[k] + "\n");
     }
     page.section(sweeps_[s].title, "");
     page.charts(svgs, "One curve an image; the colours are named below.");
@@ -153,7 +163,9 @@ class InvarianceRun {
       Json changes = Json::array();
       for (std::size_t s = 0; s < sweeps_.size(); ++s) {
         const std::string name = explain::to_string(sweeps_[s].change);
-        changes.push_back({{"change", name}, {"amounts", sweeps_[s].amounts}, {"distances", c.of[s].distances},
+        changes.push_back({{"change", name},
+                           {"amounts", sweeps_[s].amounts},
+                           {"distances", c.of[s].distances},
                            {"probability", c.of[s].probability}});
         for (std::size_t k = 0; k < sweeps_[s].amounts.size(); ++k) {
           csv += std::to_string(i) + "," + std::to_string(c.target.index) + "," + name + "," +
@@ -162,14 +174,19 @@ class InvarianceRun {
           csv += "," + csv_number(c.of[s].probability[k]) + "\n";
         }
       }
-      images.push_back({{"image", i}, {"name", c.name}, {"class", c.target.index}, {"label", c.target.name},
-                        {"class_why", c.target.why}, {"changes", changes}});
+      images.push_back({{"image", i},
+                        {"name", c.name},
+                        {"class", c.target.index},
+                        {"label", c.target.name},
+                        {"class_why", c.target.why},
+                        {"changes", changes}});
     }
     frame_.write_text("curves.csv", csv);
     Json layers = Json::array();
     for (std::size_t l = 0; l < layers_.size(); ++l) layers.push_back(layer_name(l));
-    frame_.write_json("study.json", {{"model", job_.model_path}, {"layers", layers}, {"fill", job_.fill},
-                                     {"images", images}});
+    frame_.write_json(
+        "study.json",
+        {{"model", job_.model_path}, {"layers", layers}, {"fill", job_.fill}, {"images", images}});
   }
 
   const InvarianceJob& job_;
@@ -184,7 +201,9 @@ class InvarianceRun {
 
 }  // namespace
 
-StudySummary run_invariance_study(const InvarianceJob& job, const weights::Package& package, const Context& context) {
+StudySummary run_invariance_study(const InvarianceJob& job,
+                                  const weights::Package& package,
+                                  const Context& context) {
   return InvarianceRun(job, package, context).run();
 }
 

@@ -33,15 +33,27 @@ class OcclusionRun {
         elsewhere_(job.data, job.source, package, context),
         layer_(chosen_layer()),
         grid_(chosen_grid()),
-        study_(package.model, explain::logits_node(frame_.graph()), layer_.node, grid_, frame_.resources()),
-        projector_(package.model, {layer_.node}, explain::deconvnet_rules(), frame_.graph().node(0).shape,
+        study_(package.model,
+               explain::logits_node(frame_.graph()),
+               layer_.node,
+               grid_,
+               frame_.resources()),
+        projector_(package.model,
+                   {layer_.node},
+                   explain::deconvnet_rules(),
+                   frame_.graph().node(0).shape,
                    frame_.resources()),
-        page_("Occlusion sensitivity",
-              job.model_path + ": what the net answers while a " + job.fill + " square of " + text_of(grid_.size) +
-                  " pixels moves over each image by " + text_of(grid_.stride) + " (Zeiler & Fergus 2013, figure 7). " +
-                  "A value stands at the centre of its square. (b): total activation of the map of " + layer_name() +
-                  " that answers the clear image most; (c): what its strongest unit projects to; (d): probability of "
-                  "the class; (e): the net's first class. Low values in (b) and (d): what lay there mattered.") {}
+        page_(
+            "Occlusion sensitivity",
+            job.model_path + ": what the net answers while a " + job.fill + " square of " +
+                text_of(grid_.size) + " pixels moves over each image by " + text_of(grid_.stride) +
+                " (Zeiler & Fergus 2013, figure 7). " +
+                "A value stands at the centre of its square. (b): total activation of the map of " +
+                layer_name() +
+                " that answers the clear image most; (c): what its strongest unit projects to; "
+                "(d): probability of "
+                "the class; (e): the net's first class. Low values in (b) and (d): what lay there "
+                "mattered.") {}
 
   StudySummary run() {
     if (!job_.data.empty()) elsewhere_.search(layer_.node, job_.elsewhere + 1);
@@ -54,13 +66,17 @@ class OcclusionRun {
                                      {"columns", grid_.columns},
                                      {"fill", job_.fill},
                                      {"images", images_}});
-    page_.table({"image", "class", "probability", "least", "at (row, column)", "map", "sum", "least", "at"}, rows_);
+    page_.table(
+        {"image", "class", "probability", "least", "at (row, column)", "map", "sum", "least", "at"},
+        rows_);
     frame_.finish(page_, method(), static_cast<std::int64_t>(images_.size()), summary_);
     return std::move(summary_);
   }
 
  private:
-  [[nodiscard]] const std::string& layer_name() const { return frame_.graph().node(layer_.node).name; }
+  [[nodiscard]] const std::string& layer_name() const {
+    return frame_.graph().node(layer_.node).name;
+  }
 
   [[nodiscard]] explain::LayerChoice chosen_layer() const {
     const Graph& graph = frame_.graph();
@@ -79,8 +95,8 @@ class OcclusionRun {
     const auto part = [&](double of_224) {
       return std::max<std::int64_t>(1, std::llround(of_224 * static_cast<double>(s.h) / 224.0));
     };
-    return explain::occluder_grid(s, job_.size > 0 ? job_.size : part(50), job_.stride > 0 ? job_.stride : part(6),
-                                  job_.centered);
+    return explain::occluder_grid(s, job_.size > 0 ? job_.size : part(50),
+                                  job_.stride > 0 ? job_.stride : part(6), job_.centered);
   }
 
   [[nodiscard]] Manifest::Method method() const {
@@ -93,7 +109,8 @@ class OcclusionRun {
              {"rows", grid_.rows},
              {"columns", grid_.columns},
              {"centered", job_.centered},
-             {"map", std::string(job_.strongest == explain::StrongestBy::kSum ? "greatest sum" : "greatest value")},
+             {"map", std::string(job_.strongest == explain::StrongestBy::kSum ? "greatest sum"
+                                                                              : "greatest value")},
              {"anchor", std::string(job_.pooled ? "pooled" : "relu")},
              {"display", std::string(job_.bilinear ? "bilinear" : "grid")},
              {"regional", study_.occluder().regional()},
@@ -105,7 +122,8 @@ class OcclusionRun {
     const auto x = image.input.f32();
     const explain::ClearView clear = study_.look(x, job_.strongest);
     const StudyFrame::Class target = frame_.target(image.entry, clear.scores);
-    const explain::OcclusionPanels panels = study_.occlude(x, frame_.fill(), clear.map, target.index);
+    const explain::OcclusionPanels panels =
+        study_.occlude(x, frame_.fill(), clear.map, target.index);
     OcclusionFigure f;
     f.photo = image.seen;
     f.fill = frame_.fill_color();
@@ -117,7 +135,8 @@ class OcclusionRun {
     f.class_name = target.name;
     f.map_name = layer_name() + " map " + text_of(clear.map);
     // The example stands where it costs the class most.
-    f.example = static_cast<std::size_t>(std::ranges::min_element(panels.probability) - panels.probability.begin());
+    f.example = static_cast<std::size_t>(std::ranges::min_element(panels.probability) -
+                                         panels.probability.begin());
     f.colormap = job_.colormap;
     f.bilinear = job_.bilinear;
     f.own = projection(image.input, image.seen, clear.map, clear.strongest, f.box);
@@ -144,7 +163,8 @@ class OcclusionRun {
                                            std::int64_t map,
                                            const explain::Peak& peak,
                                            explain::Rect& box) {
-    const explain::TileProjector::Job job{&input, ++projected_, {map, peak.row, peak.column, peak.value}};
+    const explain::TileProjector::Job job{
+        &input, ++projected_, {map, peak.row, peak.column, peak.value}};
     const auto tile = projector_.project(0, {&job, 1}).front();
     const explain::UnitFrame& unit = projector_.frame(0);
     const explain::FrameOrigin origin = explain::frame_origin(unit, peak.row, peak.column);
@@ -157,7 +177,8 @@ class OcclusionRun {
     StudyProjection p;
     p.photo = seen;
     p.picture = explain::make_image(seen.width, seen.height, {128, 128, 128});
-    box = {static_cast<int>(origin.column), static_cast<int>(origin.row), shown.width, shown.height};
+    box = {static_cast<int>(origin.column), static_cast<int>(origin.row), shown.width,
+           shown.height};
     explain::paste(p.picture, shown, box.x, box.y);
     return p;
   }
@@ -169,8 +190,9 @@ class OcclusionRun {
     std::string csv = "top,left,bottom,right,activation,probability,class\n";
     for (std::size_t i = 0; i < grid_.squares.size(); ++i) {
       const Region& r = grid_.squares[i];
-      csv += text_of(r.rows.first) + "," + text_of(r.columns.first) + "," + text_of(r.rows.last) + "," +
-             text_of(r.columns.last) + "," + csv_number(static_cast<double>(p.activation[i])) + "," +
+      csv += text_of(r.rows.first) + "," + text_of(r.columns.first) + "," + text_of(r.rows.last) +
+             "," + text_of(r.columns.last) + "," +
+             csv_number(static_cast<double>(p.activation[i])) + "," +
              csv_number(static_cast<double>(p.probability[i])) + "," + text_of(p.best[i]) + "\n";
     }
     frame_.write_text(stem + ".csv", csv);
@@ -187,35 +209,41 @@ class OcclusionRun {
               const explain::OcclusionPanels& p,
               const OcclusionFigure& f,
               const explain::Image& picture) {
-    const auto b = static_cast<std::size_t>(std::ranges::min_element(p.activation) - p.activation.begin());
+    const auto b =
+        static_cast<std::size_t>(std::ranges::min_element(p.activation) - p.activation.begin());
     const std::size_t d = f.example;
     const std::int64_t first = StudyFrame::best(clear.scores);
-    images_.push_back({{"name", image.entry.name},
-                       {"files", image.stem},
-                       {"class", target.index},
-                       {"label", target.name},
-                       {"class_why", target.why},
-                       {"probability", f.probability},
-                       {"first_class", first},
-                       {"map", clear.map},
-                       {"unit", {{"row", clear.strongest.row},
-                                 {"column", clear.strongest.column},
-                                 {"value", clear.strongest.value}}},
-                       {"activation", clear.activation},
-                       {"least_activation", p.activation[b]},
-                       {"least_activation_at", {grid_.squares[b].rows.first, grid_.squares[b].columns.first}},
-                       {"least_probability", p.probability[d]},
-                       {"least_probability_at", {grid_.squares[d].rows.first, grid_.squares[d].columns.first}}});
+    images_.push_back(
+        {{"name", image.entry.name},
+         {"files", image.stem},
+         {"class", target.index},
+         {"label", target.name},
+         {"class_why", target.why},
+         {"probability", f.probability},
+         {"first_class", first},
+         {"map", clear.map},
+         {"unit",
+          {{"row", clear.strongest.row},
+           {"column", clear.strongest.column},
+           {"value", clear.strongest.value}}},
+         {"activation", clear.activation},
+         {"least_activation", p.activation[b]},
+         {"least_activation_at", {grid_.squares[b].rows.first, grid_.squares[b].columns.first}},
+         {"least_probability", p.probability[d]},
+         {"least_probability_at", {grid_.squares[d].rows.first, grid_.squares[d].columns.first}}});
     rows_.push_back({image.entry.name, target.name, format_number(f.probability),
-                     format_number(static_cast<double>(p.probability[d])), place(d), text_of(clear.map),
-                     format_number(clear.activation), format_number(static_cast<double>(p.activation[b])), place(b)});
-    page_.section(image.entry.name, target.name + " (" + target.why + "); the net's first class: " +
-                                        frame_.short_name(first));
-    page_.picture(picture, "panels (a) to (e) of " + image.entry.name, "Numbers: " + image.stem + ".csv");
-    summary_.lines.push_back(image.entry.name + ": " + target.name + " " + format_number(f.probability) + ", least " +
-                             format_number(static_cast<double>(p.probability[d])) + " at " + place(d) + "; map " +
-                             text_of(clear.map) + " " + format_number(clear.activation) + ", least " +
-                             format_number(static_cast<double>(p.activation[b])) + " at " + place(b));
+                     format_number(static_cast<double>(p.probability[d])), place(d),
+                     text_of(clear.map), format_number(clear.activation),
+                     format_number(static_cast<double>(p.activation[b])), place(b)});
+    page_.section(image.entry.name, target.name + " (" + target.why +
+                                        "); the net's first class: " + frame_.short_name(first));
+    page_.picture(picture, "panels (a) to (e) of " + image.entry.name,
+                  "Numbers: " + image.stem + ".csv");
+    summary_.lines.push_back(
+        image.entry.name + ": " + target.name + " " + format_number(f.probability) + ", least " +
+        format_number(static_cast<double>(p.probability[d])) + " at " + place(d) + "; map " +
+        text_of(clear.map) + " " + format_number(clear.activation) + ", least " +
+        format_number(static_cast<double>(p.activation[b])) + " at " + place(b));
   }
 
   const OcclusionJob& job_;
@@ -234,7 +262,9 @@ class OcclusionRun {
 
 }  // namespace
 
-StudySummary run_occlusion_study(const OcclusionJob& job, const weights::Package& package, const Context& context) {
+StudySummary run_occlusion_study(const OcclusionJob& job,
+                                 const weights::Package& package,
+                                 const Context& context) {
   return OcclusionRun(job, package, context).run();
 }
 

@@ -18,7 +18,8 @@ using explain::Rgb;
 
 constexpr Rgb kPaper{255, 255, 255};
 
-/// Pictures of small nets pixel by pixel larger, so that there is something to look at and room for the captions.
+/// Pictures of small nets pixel by pixel larger, so that there is something to look at and room for
+/// the captions.
 Image shown(const Image& image) {
   constexpr int kSide = 200;
   return explain::magnify(image, std::clamp(kSide / std::max(image.width, image.height), 1, 8));
@@ -26,11 +27,12 @@ Image shown(const Image& image) {
 
 /// The photo as the ground that a map of positions lies on: pale and grey.
 Image pale(const Image& photo) {
-  return explain::blend(explain::to_gray(photo), explain::make_image(photo.width, photo.height, kPaper),
-                        {0.35F, 0.65F});
+  return explain::blend(explain::to_gray(photo),
+                        explain::make_image(photo.width, photo.height, kPaper), {0.35F, 0.65F});
 }
 
-/// One pixel a pixel: a picture of rows x columns cells, each `stride` pixels wide, put where the squares' centres are.
+/// One pixel a pixel: a picture of rows x columns cells, each `stride` pixels wide, put where the
+/// squares' centres are.
 Image placed(const Image& cells, const OcclusionFigure& f) {
   Image out = pale(f.photo);
   const double half = static_cast<double>(f.grid->stride - 1) / 2;
@@ -40,7 +42,9 @@ Image placed(const Image& cells, const OcclusionFigure& f) {
 }
 
 /// A map of positions in colours, and its bar.
-Image heat(const OcclusionFigure& f, const std::vector<float>& values, const explain::Limits& limits) {
+Image heat(const OcclusionFigure& f,
+           const std::vector<float>& values,
+           const explain::Limits& limits) {
   const int rows = static_cast<int>(f.grid->rows), columns = static_cast<int>(f.grid->columns);
   const int stride = static_cast<int>(f.grid->stride);
   explain::Style style;
@@ -52,8 +56,8 @@ Image heat(const OcclusionFigure& f, const std::vector<float>& values, const exp
   const explain::Map map{values, rows, columns};
   const Image cells = explain::colorize(map, columns * stride, rows * stride, style).image;
   const Image canvas = shown(placed(cells, f));
-  return explain::beside(canvas, explain::color_bar(f.colormap, limits, std::max(32, canvas.height)).image, 6,
-                         kPaper);
+  return explain::beside(
+      canvas, explain::color_bar(f.colormap, limits, std::max(32, canvas.height)).image, 6, kPaper);
 }
 
 Image classes(const OcclusionFigure& f, const std::vector<LegendEntry>& legend) {
@@ -76,14 +80,16 @@ Image legend_image(const std::vector<LegendEntry>& legend,
   const explain::PanelStyle style;
   const auto& colors = category_colors();
   const int line = explain::line_height(style.font) + 4;
-  Image out = explain::make_image(190, std::max(height, line * static_cast<int>(legend.size())), kPaper);
+  Image out =
+      explain::make_image(190, std::max(height, line * static_cast<int>(legend.size())), kPaper);
   for (std::size_t k = 0; k < legend.size(); ++k) {
     const LegendEntry& e = legend[k];
     const int y = line * static_cast<int>(k);
     explain::fill(out, {0, y + 3, 12, 12}, e.label < 0 ? colors.back() : colors[k]);
     const std::string text = (e.label < 0 ? std::string("other classes") : name_of(e.label)) + " " +
                              std::to_string(e.positions);
-    explain::draw_text(out, 18, y, explain::fit_text(text, style.font, out.width - 18), style.font, style.text);
+    explain::draw_text(out, 18, y, explain::fit_text(text, style.font, out.width - 18), style.font,
+                       style.text);
   }
   return out;
 }
@@ -123,7 +129,8 @@ std::vector<LegendEntry> class_legend(const std::vector<std::int64_t>& best, std
   return legend;
 }
 
-Image occlusion_picture(const OcclusionFigure& f, const std::function<std::string(std::int64_t)>& name_of) {
+Image occlusion_picture(const OcclusionFigure& f,
+                        const std::function<std::string(std::int64_t)>& name_of) {
   const auto& b = f.panels->activation;
   const auto& d = f.panels->probability;
   const explain::Limits activation{*std::ranges::min_element(b), *std::ranges::max_element(b)};
@@ -133,7 +140,8 @@ Image occlusion_picture(const OcclusionFigure& f, const std::function<std::strin
   explain::draw_rect(projection, f.box, 2, {47, 91, 215});
   std::vector<explain::Tile> panels;
   panels.push_back({shown(with_square(f)), "(a) " + f.class_name,
-                    "square of " + std::to_string(f.grid->size) + ", moved by " + std::to_string(f.grid->stride)});
+                    "square of " + std::to_string(f.grid->size) + ", moved by " +
+                        std::to_string(f.grid->stride)});
   panels.push_back({heat(f, b, activation), "(b) sum of " + f.map_name,
                     text_of("not occluded: %.5g", f.activation)});
   panels.push_back({shown(projection), "(c) " + f.own.caption, f.own.note});
@@ -141,12 +149,14 @@ Image occlusion_picture(const OcclusionFigure& f, const std::function<std::strin
                     text_of("not occluded: %.4f", f.probability)});
   const Image map = shown(classes(f, legend));
   panels.push_back({explain::beside(map, legend_image(legend, map.height, name_of), 8, kPaper),
-                    "(e) most probable class", std::to_string(f.panels->best.size()) + " positions"});
+                    "(e) most probable class",
+                    std::to_string(f.panels->best.size()) + " positions"});
   Image out = explain::grid(panels, static_cast<int>(panels.size()));
   if (f.elsewhere.empty()) return out;
   std::vector<explain::Tile> more;
   for (const StudyProjection& p : f.elsewhere) {
-    more.push_back({explain::beside(shown(p.picture), shown(p.photo), 4, kPaper), "(c) " + p.caption, p.note});
+    more.push_back(
+        {explain::beside(shown(p.picture), shown(p.photo), 4, kPaper), "(c) " + p.caption, p.note});
   }
   const Image row = explain::grid(more, static_cast<int>(more.size()));
   Image both = explain::make_image(std::max(out.width, row.width), out.height + row.height, kPaper);

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "explain/study/occlusion_study.h"
 #include "explain/render/colormap.h"
 #include "explain/render/image.h"
+#include "explain/study/occlusion_study.h"
 
 namespace cutaway::tools {
 
@@ -35,16 +35,17 @@ struct OcclusionFigure {
   bool bilinear{false};
 };
 
-/// Classes of panel (e), as its legend lists them: the true class first (where it occurs), then by the number of
-/// positions; those beyond the colours are one entry at the end, with class -1.
+/// Classes of panel (e), as its legend lists them: the true class first (where it occurs), then by
+/// the number of positions; those beyond the colours are one entry at the end, with class -1.
 struct LegendEntry {
   std::int64_t label;
   std::int64_t positions;
 };
-[[nodiscard]] std::vector<LegendEntry> class_legend(const std::vector<std::int64_t>& best, std::int64_t target);
+[[nodiscard]] std::vector<LegendEntry> class_legend(const std::vector<std::int64_t>& best,
+                                                    std::int64_t target);
 
 /// The panels in a row, the projections from elsewhere in a second one. `name_of` names a class.
-[[nodiscard]] explain::Image occlusion_picture(const OcclusionFigure& figure,
-                                               const std::function<std::string(std::int64_t)>& name_of);
+[[nodiscard]] explain::Image occlusion_picture(
+    const OcclusionFigure& figure, const std::function<std::string(std::int64_t)>& name_of);
 
 }  // namespace cutaway::tools

@@ -63,8 +63,8 @@ void StudyPage::table(const std::vector<std::string>& head,
 std::string StudyPage::html(const std::vector<std::string>& argv, const Fields& details) const {
   std::string command = "cutaway";
   for (const std::string& word : argv) command += " " + word;
-  std::string out = body_ + "<details><summary>How this was made</summary><pre>" + html_escape(command) +
-                    "</pre><table class=\"fields\">";
+  std::string out = body_ + "<details><summary>How this was made</summary><pre>" +
+                    html_escape(command) + "</pre><table class=\"fields\">";
   for (const Field& field : details) out += row({field.name, to_text(field.value)}, "td");
   return out + "</table></details></main></body></html>\n";
 }

@@ -8,8 +8,8 @@
 
 namespace cutaway::tools {
 
-/// A report of text, pictures, tables and charts in one self-contained HTML page: pictures are inside (base64), nothing
-/// is loaded. All texts are escaped.
+/// A report of text, pictures, tables and charts in one self-contained HTML page: pictures are
+/// inside (base64), nothing is loaded. All texts are escaped.
 class StudyPage {
  public:
   StudyPage(const std::string& title, const std::string& intro);
@@ -20,7 +20,8 @@ class StudyPage {
   /// Charts beside each other, as chart_svg makes them.
   void charts(const std::vector<std::string>& svgs, const std::string& caption);
   /// The first column is text, the others are numbers.
-  void table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
+  void table(const std::vector<std::string>& head,
+             const std::vector<std::vector<std::string>>& rows);
   /// The page, with the command line and the values used at its end.
   [[nodiscard]] std::string html(const std::vector<std::string>& argv, const Fields& details) const;
 

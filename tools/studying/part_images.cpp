@@ -36,9 +36,12 @@ std::vector<ObjectEntry> candidates(const CorrespondenceJob& job) {
   if (folder) return all;
   std::vector<ObjectEntry> named;
   for (const std::string& input : job.inputs) {
-    const auto at = std::ranges::find_if(all, [&](const ObjectEntry& o) { return same_file(o.path, input); });
+    const auto at =
+        std::ranges::find_if(all, [&](const ObjectEntry& o) { return same_file(o.path, input); });
     if (at == all.end()) {
-      throw Error(ErrorKind::kInput, "the picture is not in the list of boxes").at(input).hint(job.boxes);
+      throw Error(ErrorKind::kInput, "the picture is not in the list of boxes")
+          .at(input)
+          .hint(job.boxes);
     }
     named.push_back(*at);
   }
@@ -53,10 +56,12 @@ const PartBox* part_of(const ObjectEntry& object, const std::string& name) {
 }
 
 bool has_all(const ObjectEntry& object, const std::vector<std::string>& parts) {
-  return std::ranges::all_of(parts, [&](const std::string& p) { return part_of(object, p) != nullptr; });
+  return std::ranges::all_of(parts,
+                             [&](const std::string& p) { return part_of(object, p) != nullptr; });
 }
 
-std::int64_t having(const std::vector<ObjectEntry>& objects, const std::vector<std::string>& parts) {
+std::int64_t having(const std::vector<ObjectEntry>& objects,
+                    const std::vector<std::string>& parts) {
   return std::ranges::count_if(objects, [&](const ObjectEntry& o) { return has_all(o, parts); });
 }
 
@@ -97,7 +102,8 @@ bool add(const ObjectEntry& object, bool cut, const StudyFrame& frame, PartImage
     return region_seen(inner, {0, 0, width, height}, width, height);
   };
   explain::CorrespondenceImage image{frame.input_of(seen, object.name), place(box), {}};
-  for (const std::string& name : found.parts) image.parts.push_back(place(part_of(object, name)->box));
+  for (const std::string& name : found.parts)
+    image.parts.push_back(place(part_of(object, name)->box));
   if (std::ranges::any_of(image.parts, [](const Region& r) { return r.empty(); })) return false;
   found.images.push_back(std::move(image));
   found.pictures.push_back({object.name, std::move(seen)});
@@ -109,37 +115,46 @@ bool add(const ObjectEntry& object, bool cut, const StudyFrame& frame, PartImage
 Region region_seen(const PixelBox& box, const explain::Rect& seen, int width, int height) {
   const double across = static_cast<double>(width) / seen.width;
   const double down = static_cast<double>(height) / seen.height;
-  // A pixel is the square around its centre; a box reaches from the first one's edge to the last one's.
+  // A pixel is the square around its centre; a box reaches from the first one's edge to the last
+  // one's.
   const auto span = [](double from, double to, double scale, int extent) {
     const auto first = static_cast<std::int64_t>(std::floor(from * scale + 1e-9));
     const auto last = static_cast<std::int64_t>(std::ceil((to + 1) * scale - 1e-9)) - 1;
     return Span{std::max<std::int64_t>(0, first), std::min<std::int64_t>(extent - 1, last)};
   };
-  return {span(box.y1 - seen.y, box.y2 - seen.y, down, height), span(box.x1 - seen.x, box.x2 - seen.x, across, width)};
+  return {span(box.y1 - seen.y, box.y2 - seen.y, down, height),
+          span(box.x1 - seen.x, box.x2 - seen.x, across, width)};
 }
 
-PartImages read_part_images(const CorrespondenceJob& job, StudyFrame& frame, const Context& context) {
+PartImages read_part_images(const CorrespondenceJob& job,
+                            StudyFrame& frame,
+                            const Context& context) {
   const std::vector<ObjectEntry> objects = candidates(job);
   const bool folder = job.inputs.size() == 1 && fs::is_directory(job.inputs.front());
   const std::int64_t count = folder ? job.count : static_cast<std::int64_t>(objects.size());
   PartImages found;
   found.parts = job.parts.empty() ? shared_parts(objects, count) : job.parts;
   if (found.parts.empty() || having(objects, found.parts) < 2) {
-    throw Error(ErrorKind::kInput, "too few objects with these parts").at(job.inputs.front()).got(census(objects));
+    throw Error(ErrorKind::kInput, "too few objects with these parts")
+        .at(job.inputs.front())
+        .got(census(objects));
   }
   for (const ObjectEntry& object : objects) {
     if (static_cast<std::int64_t>(found.images.size()) == count) break;
     if (!has_all(object, found.parts)) continue;
     throw_if_interrupted();
     try {
-      if (!add(object, job.cut, frame, found)) context.info(object.name + ": a part lies outside of what the net sees");
+      if (!add(object, job.cut, frame, found))
+        context.info(object.name + ": a part lies outside of what the net sees");
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::kInput && error.kind() != ErrorKind::kShape) throw;
       frame.fail(object.name, error.what());
     }
   }
   if (found.images.size() < 2) {
-    throw Error(ErrorKind::kInput, "too few objects with these parts").at(job.inputs.front()).got(census(objects));
+    throw Error(ErrorKind::kInput, "too few objects with these parts")
+        .at(job.inputs.front())
+        .got(census(objects));
   }
   if (static_cast<std::int64_t>(found.images.size()) < count)
     context.info("only " + std::to_string(found.images.size()) + " objects have all parts");

@@ -22,14 +22,20 @@ struct PartImages {
   std::vector<explain::CorrespondenceImage> images;
 };
 
-/// The first job.count objects all of whose chosen parts are seen and lie in what the net sees. Rectangles are rounded
-/// outwards to pixels of the net's input. Without job.parts: all parts that the first usable object has and that enough
-/// others share. Pictures that cannot be read are failures of the frame. Throws kInput, saying how many objects have each
-/// part, when fewer than two are left.
-[[nodiscard]] PartImages read_part_images(const CorrespondenceJob& job, StudyFrame& frame, const Context& context);
+/// The first job.count objects all of whose chosen parts are seen and lie in what the net sees.
+/// Rectangles are rounded outwards to pixels of the net's input. Without job.parts: all parts that
+/// the first usable object has and that enough others share. Pictures that cannot be read are
+/// failures of the frame. Throws kInput, saying how many objects have each part, when fewer than
+/// two are left.
+[[nodiscard]] PartImages read_part_images(const CorrespondenceJob& job,
+                                          StudyFrame& frame,
+                                          const Context& context);
 
-/// Where `box` of a picture lies in what the net sees of it: `seen` (in pixels of the picture) became width x height.
-/// Rounded outwards and clipped; empty when it lies outside.
-[[nodiscard]] Region region_seen(const PixelBox& box, const explain::Rect& seen, int width, int height);
+/// Where `box` of a picture lies in what the net sees of it: `seen` (in pixels of the picture)
+/// became width x height. Rounded outwards and clipped; empty when it lies outside.
+[[nodiscard]] Region region_seen(const PixelBox& box,
+                                 const explain::Rect& seen,
+                                 int width,
+                                 int height);
 
 }  // namespace cutaway::tools

@@ -18,9 +18,11 @@ struct StudyJob {
   std::string model_path, out;
   std::vector<std::string> inputs;
   SourceOptions source;
-  /// What hides a part, or lies beside a moved image: "mean" (0 after preprocessing) or "grey" (127.5 of 255 before).
+  /// What hides a part, or lies beside a moved image: "mean" (0 after preprocessing) or "grey"
+  /// (127.5 of 255 before).
   std::string fill{"mean"};
-  std::string target;  ///< TargetRule; empty: the label where there is one, else the net's first class
+  std::string
+      target;  ///< TargetRule; empty: the label where there is one, else the net's first class
   bool overwrite{false};
 };
 
@@ -31,14 +33,16 @@ struct StudySummary {
 };
 
 struct OcclusionJob : StudyJob {
-  std::int64_t size{0}, stride{0};  ///< pixels of the net's input; 0: 50 and 6 of 224, in proportion
+  std::int64_t size{0},
+      stride{0};  ///< pixels of the net's input; 0: 50 and 6 of 224, in proportion
   bool centered{false};
   explain::StrongestBy strongest{explain::StrongestBy::kMaximum};
   std::string layer;     ///< of k*; empty: the last maps
   bool pooled{false};    ///< the pooled maps of that layer
   bool bilinear{false};  ///< maps are drawn interpolated, not as a grid
   explain::Colormap colormap{explain::Colormap::kTurbo};
-  std::vector<std::string> data;  ///< where to look for the map's top images elsewhere; may be empty
+  std::vector<std::string>
+      data;  ///< where to look for the map's top images elsewhere; may be empty
   std::int64_t elsewhere{3};
 };
 
@@ -52,14 +56,15 @@ struct CorrespondenceJob : StudyJob {
 
 struct InvarianceJob : StudyJob {
   std::vector<std::string> layers;  ///< empty: the first features and the last features
-  double shift{0};                  ///< to both sides, pixels of the net's input; 0: 60 of 224, in proportion
+  double shift{0};  ///< to both sides, pixels of the net's input; 0: 60 of 224, in proportion
   double scale{1.8};
   std::int64_t shift_steps{25}, scale_steps{17}, rotation_steps{36};
 };
 
-/// Each writes into job.out: pictures and numbers of every image or part, study.json, report.html (self-contained) and
-/// manifest.json last; docs/studies.md lists them. Pictures that cannot be read are counted and listed. Throws kUsage
-/// when the folder holds a finished run or an option does not suit the net.
+/// Each writes into job.out: pictures and numbers of every image or part, study.json, report.html
+/// (self-contained) and manifest.json last; docs/studies.md lists them. Pictures that cannot be
+/// read are counted and listed. Throws kUsage when the folder holds a finished run or an option
+/// does not suit the net.
 [[nodiscard]] StudySummary run_occlusion_study(const OcclusionJob& job,
                                                const weights::Package& package,
                                                const Context& context);

@@ -52,8 +52,11 @@ Pictures render_all(int size, std::uint64_t seed, std::int64_t count, const Cont
   return all;
 }
 
-/// Moves and mirrors a picture: shift up to 8 pixels with repeated edges, mirrored half of the time.
-explain::Image augmented(const Pictures& all, std::size_t index, const Philox& random,
+/// Moves and mirrors a picture: shift up to 8 pixels with repeated edges, mirrored half of the
+/// time.
+explain::Image augmented(const Pictures& all,
+                         std::size_t index,
+                         const Philox& random,
                          std::uint64_t counter) {
   const Philox::Block b = random.block(counter);
   const int size = all.size;
@@ -85,8 +88,12 @@ std::vector<std::size_t> shuffled(std::size_t count, const Philox& random) {
 }
 
 /// Returns the number of updates.
-std::int64_t fit(Trainer& trainer, const Pictures& all, const weights::Preprocess& rule, const Shape& shape,
-                 const CreatureTraining& o, const Context& context,
+std::int64_t fit(Trainer& trainer,
+                 const Pictures& all,
+                 const weights::Preprocess& rule,
+                 const Shape& shape,
+                 const CreatureTraining& o,
+                 const Context& context,
                  const std::function<void(std::int64_t)>& after_epoch) {
   const auto batch = static_cast<std::size_t>(o.batch);
   const std::int64_t per_epoch = static_cast<std::int64_t>(all.labels.size() / batch);
@@ -111,7 +118,8 @@ std::int64_t fit(Trainer& trainer, const Pictures& all, const weights::Preproces
                    static_cast<std::int64_t>(i));
         labels[i] = all.labels[index];
       }
-      const float rate = cosine_rate(updates, total, std::min<std::int64_t>(100, total / 10), o.rate);
+      const float rate =
+          cosine_rate(updates, total, std::min<std::int64_t>(100, total / 10), o.rate);
       const Trainer::Result r = trainer.step(input, labels, rate);
       smooth_loss = updates == 0 ? r.loss : 0.98 * smooth_loss + 0.02 * r.loss;
       ++updates;
@@ -127,8 +135,11 @@ std::int64_t fit(Trainer& trainer, const Pictures& all, const weights::Preproces
 
 }  // namespace
 
-CreatureScore score_on_creatures(const weights::Package& package, std::uint64_t seed,
-                                 std::uint64_t first, std::int64_t count, const Context& context) {
+CreatureScore score_on_creatures(const weights::Package& package,
+                                 std::uint64_t seed,
+                                 std::uint64_t first,
+                                 std::int64_t count,
+                                 const Context& context) {
   Shape shape = package.model.graph.node(0).shape;
   shape.n = std::min<std::int64_t>(32, count);
   std::vector<explain::MethodPtr> methods;
@@ -186,8 +197,8 @@ TrainedNet train_on_creatures(const CreatureTraining& o, const Context& context)
   shape.n = o.batch;
   Model model(std::move(net.graph));
   model.parameters = Parameters::initialized(model.graph, context.common.seed);
-  const Pictures all =
-      render_all(static_cast<int>(shape.h), context.common.seed, std::max(o.images, o.batch), context);
+  const Pictures all = render_all(static_cast<int>(shape.h), context.common.seed,
+                                  std::max(o.images, o.batch), context);
 
   Trainer::Options options;
   options.batch = o.batch;
@@ -202,16 +213,19 @@ TrainedNet train_on_creatures(const CreatureTraining& o, const Context& context)
   for (const std::string& word : context.argv) command += " " + word;
   const auto package_now = [&]() -> weights::Package {
     model.parameters = trainer.parameters();
-    return {weights::fold_batch_norm(model), net.preprocess, creatures::class_names(),
+    return {weights::fold_batch_norm(model),
+            net.preprocess,
+            creatures::class_names(),
             {"trained", "creatures", {}, {}, command}};
   };
-  const std::int64_t updates = fit(trainer, all, net.preprocess, shape, o, context, [&](std::int64_t epoch) {
-    const bool wanted = std::find(o.checkpoints.begin(), o.checkpoints.end(), epoch) != o.checkpoints.end();
-    if (wanted && o.checkpoint) o.checkpoint(package_now(), epoch);
-  });
+  const std::int64_t updates =
+      fit(trainer, all, net.preprocess, shape, o, context, [&](std::int64_t epoch) {
+        const bool wanted =
+            std::find(o.checkpoints.begin(), o.checkpoints.end(), epoch) != o.checkpoints.end();
+        if (wanted && o.checkpoint) o.checkpoint(package_now(), epoch);
+      });
   TrainedNet result{package_now(), o.held_out, updates, trainer.renormalized(), 0, 0, 0};
-  result.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const CreatureScore score = score_on_creatures(
       result.package, context.common.seed, CreatureTraining::kHeldOutFirst, o.held_out, context);
   result.accuracy = score.accuracy;

@@ -14,7 +14,8 @@ namespace cutaway::tools {
 struct CreatureTraining {
   std::string architecture{"gap-small"};
   std::int64_t images{12000}, epochs{8}, batch{64}, held_out{1000};
-  std::vector<std::int64_t> checkpoints;  ///< epochs (1 is the first) after which `checkpoint` is called
+  std::vector<std::int64_t>
+      checkpoints;  ///< epochs (1 is the first) after which `checkpoint` is called
   std::function<void(const weights::Package&, std::int64_t epoch)> checkpoint;
   float rate{0.1f}, weight_decay{5e-4f}, smoothing{0.05f};
   double filter_radius{0};  ///< Trainer::Options::filter_radius
@@ -30,15 +31,19 @@ struct TrainedNet {
   double seconds{0};
 };
 
-/// Renders, trains, folds batch normalisation into the convolutions, and measures on held-out pictures.
-[[nodiscard]] TrainedNet train_on_creatures(const CreatureTraining& options, const Context& context);
+/// Renders, trains, folds batch normalisation into the convolutions, and measures on held-out
+/// pictures.
+[[nodiscard]] TrainedNet train_on_creatures(const CreatureTraining& options,
+                                            const Context& context);
 
 /// Accuracy and CAM localisation of a net on creatures [first, first + count) of a seed.
 struct CreatureScore {
   double accuracy{0}, localization{0};
 };
-[[nodiscard]] CreatureScore score_on_creatures(const weights::Package& package, std::uint64_t seed,
-                                               std::uint64_t first, std::int64_t count,
+[[nodiscard]] CreatureScore score_on_creatures(const weights::Package& package,
+                                               std::uint64_t seed,
+                                               std::uint64_t first,
+                                               std::int64_t count,
                                                const Context& context);
 
 }  // namespace cutaway::tools

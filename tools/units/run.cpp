@@ -12,12 +12,12 @@
 #include "explain/units/tile_projector.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
-#include "tools/program/run_manifest.h"
 #include "tools/explaining/output_names.h"
 #include "tools/images/atomic_file.h"
 #include "tools/images/preprocess.h"
 #include "tools/images/write_image.h"
 #include "tools/program/progress.h"
+#include "tools/program/run_manifest.h"
 #include "tools/report/manifest.h"
 #include "tools/units/pictures.h"
 #include "tools/units/store.h"
@@ -157,7 +157,8 @@ class Units {
     for (const Wanted& w : tiles) {
       const explain::UnitFrame& frame = projector.frame(w.layer);
       pending_[w.layer].push_back(
-          {input, w, cut_patch(photo, frame, explain::frame_origin(frame, w.where.row, w.where.column))});
+          {input, w,
+           cut_patch(photo, frame, explain::frame_origin(frame, w.where.row, w.where.column))});
       if (pending_[w.layer].size() >= projector.batch(w.layer)) flush(store, projector, w.layer);
     }
   }
@@ -168,8 +169,8 @@ class Units {
     std::vector<explain::TileProjector::Job> jobs;
     for (const Pending& p : pending_[l]) {
       const explain::Activation& at = p.wanted.where;
-      jobs.push_back({p.input.get(), at.image,
-                      {layer.maps[p.wanted.map_at], at.row, at.column, at.value}});
+      jobs.push_back(
+          {p.input.get(), at.image, {layer.maps[p.wanted.map_at], at.row, at.column, at.value}});
     }
     auto projections = projector.project(l, jobs);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
@@ -252,7 +253,8 @@ class Units {
   }
 
   void write_manifest_file() {
-    Manifest m = start_manifest(job_.model_path, weights::weights_hash(package_.model), package_, context_);
+    Manifest m =
+        start_manifest(job_.model_path, weights::weights_hash(package_.model), package_, context_);
     for (const UnitsLayer& layer : summary_.layers) {
       m.methods.push_back({"units",
                            layer.name,

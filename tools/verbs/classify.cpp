@@ -39,7 +39,9 @@ struct Scores {
   std::vector<std::string> files;
 };
 
-void save_scores(const std::string& path, const Scores& scores, std::int64_t classes,
+void save_scores(const std::string& path,
+                 const Scores& scores,
+                 std::int64_t classes,
                  const std::string& node) {
   weights::AtomicFile target(path);
   weights::Hdf5File file = weights::Hdf5File::create(target.temporary());
@@ -53,8 +55,10 @@ void save_scores(const std::string& path, const Scores& scores, std::int64_t cla
   target.commit();
 }
 
-Json describe(const weights::Package& package, const ImageEntry& entry,
-              const std::vector<double>& p, std::size_t count) {
+Json describe(const weights::Package& package,
+              const ImageEntry& entry,
+              const std::vector<double>& p,
+              std::size_t count) {
   Json classes = Json::array();
   for (const std::int64_t c : top(p, count)) {
     classes.push_back({{"class", c},
@@ -100,8 +104,9 @@ int finish(const Context& context, const Totals& totals, Json rows) {
     result["results"] = std::move(rows);
     std::printf("%s\n", result.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
   } else if (totals.labelled > 0) {
-    std::printf("%lld images: top-1 %.2f %%, top-5 %.2f %%\n", static_cast<long long>(totals.images),
-                percent(totals.top1, totals.labelled), percent(totals.top5, totals.labelled));
+    std::printf("%lld images: top-1 %.2f %%, top-5 %.2f %%\n",
+                static_cast<long long>(totals.images), percent(totals.top1, totals.labelled),
+                percent(totals.top5, totals.labelled));
   }
   for (const auto& f : totals.failures) context.warn(f.error);
   if (totals.images == 0 && !totals.failures.empty()) return kExitInput;
@@ -141,8 +146,7 @@ int classify(const Options& o, const Context& context) {
   for (std::size_t first = 0; first < list.size(); first += step) {
     throw_if_interrupted();
     const std::size_t count = std::min(step, list.size() - first);
-    const Batch batch =
-        load_batch(list, first, count, package.preprocess, request.input, threads);
+    const Batch batch = load_batch(list, first, count, package.preprocess, request.input, threads);
     executor.set_input(batch.input);
     executor.forward();
     const Tensor out = executor.read(executor.output());
@@ -173,7 +177,8 @@ int classify(const Options& o, const Context& context) {
 
 void add_classify(CLI::App& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = program.add_subcommand("classify", "Classify pictures; accuracy on labelled lists");
+  CLI::App* verb =
+      program.add_subcommand("classify", "Classify pictures; accuracy on labelled lists");
   verb->footer("example: cutaway classify googlenet.h5 --list labels.csv --json");
   verb->add_option("model", o->model, "a Cutaway package")->required();
   verb->add_option("inputs", o->inputs, "pictures, folders, lists (.csv)");
@@ -181,10 +186,13 @@ void add_classify(CLI::App& program, Context& context) {
   verb->add_option("--batch", o->batch, "pictures at a time")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
-  verb->add_option("--top", o->top, "classes to print")->check(CLI::Range(1, 1000))->capture_default_str();
+  verb->add_option("--top", o->top, "classes to print")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   verb->add_option("--outputs", o->outputs, "HDF5 file for the raw class scores");
   verb->add_flag("--recursive", o->recursive, "look into sub-folders");
-  verb->callback([o, &context] { context.action = [o, &context] { return classify(*o, context); }; });
+  verb->callback(
+      [o, &context] { context.action = [o, &context] { return classify(*o, context); }; });
 }
 
 }  // namespace cutaway::tools

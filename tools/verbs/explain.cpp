@@ -143,7 +143,8 @@ int explain_images(Options& o, const Context& context) {
   const weights::Package package = load_network(job.model_path);
   const std::string layer = job.layers.empty() ? "" : job.layers.front();
   job.methods = choose_methods(o.methods, options, package.model.graph, layer, job.left_out);
-  for (MethodChoice& choice : job.methods) add_pixel_box(choice.name, package.preprocess, choice.options);
+  for (MethodChoice& choice : job.methods)
+    add_pixel_box(choice.name, package.preprocess, choice.options);
   job.crops = choose_crops(o.crops, package.preprocess, package.model.graph.node(0).shape);
   for (const std::string& why : job.left_out) context.info("left out: " + why);
   const ExplainSummary summary = run_explain(job, package, context);

@@ -20,7 +20,10 @@ struct Options {
 };
 
 /// Filters whose rectified answer is 0 on all of the data (methods.md A.5); empty without data.
-std::vector<bool> silent_filters(const Options& o, NodeId conv, const weights::Package& package, const Context& context) {
+std::vector<bool> silent_filters(const Options& o,
+                                 NodeId conv,
+                                 const weights::Package& package,
+                                 const Context& context) {
   if (o.data.empty()) return {};
   const Graph& graph = package.model.graph;
   NodeId node = conv;

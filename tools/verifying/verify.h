@@ -62,10 +62,10 @@ struct Verification {
 };
 
 /// Runs the model on the bundle's inputs and compares everything the bundle holds. A gradient that
-/// differs counts as agreeing when all recorded activations agree, some rectifiers or pooling windows
-/// are decided otherwise, and the gradient agrees when the recorded activations decide. Throws kInput
-/// when the bundle names layers or methods that the model does not have, or has an input of another
-/// shape.
+/// differs counts as agreeing when all recorded activations agree, some rectifiers or pooling
+/// windows are decided otherwise, and the gradient agrees when the recorded activations decide.
+/// Throws kInput when the bundle names layers or methods that the model does not have, or has an
+/// input of another shape.
 [[nodiscard]] Verification verify(const weights::Package& package,
                                   const Reference& reference,
                                   const Tolerances& tolerances,

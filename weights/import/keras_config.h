@@ -15,8 +15,8 @@ namespace cutaway::weights {
 struct KerasWeight {
   NodeId node{0};
   std::size_t parameter{0};
-  std::string layer;     ///< Keras' name of the layer: "block1_conv1"
-  std::string outer;     ///< the outermost model that it is in below this one, or its own name
+  std::string layer;  ///< Keras' name of the layer: "block1_conv1"
+  std::string outer;  ///< the outermost model that it is in below this one, or its own name
   std::vector<std::string> containers{};  ///< where Keras 3 stores it: "functional", "conv2d_1"
   std::string role;      ///< "kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"
   std::size_t place{0};  ///< index among the layer's variables
@@ -33,9 +33,9 @@ struct KerasGraph {
 
 /// Builds the graph of a Sequential or functional model from its configuration as Keras 1 to 3
 /// write it (attribute model_config, config.json). Models in it are opened: their layers keep their
-/// names, or "<model>/<layer>" where two are called the same. Kernels become O x I x H x W; the features of a
-/// fully connected layer behind a Flatten are put into C, H, W order where Keras flattened H, W, C;
-/// an activation named inside a layer is a node
+/// names, or "<model>/<layer>" where two are called the same. Kernels become O x I x H x W; the
+/// features of a fully connected layer behind a Flatten are put into C, H, W order where Keras
+/// flattened H, W, C; an activation named inside a layer is a node
 /// "<layer>_<activation>"; "same" padding that differs between the sides becomes a padding layer.
 /// Throws kUnsupported with ALL layers and settings that this library does not do, kInput for
 /// configurations that make no sense, are longer than 64 MiB or nested too deeply.

@@ -177,8 +177,9 @@ void KerasBuilder::build(const KerasLayer& layer) {
     if (nodes_.size() != 0) {
       throw Error(ErrorKind::kUnsupported, "several inputs: '" + layer.node + "' is the second")
           .at(file_)
-          .hint("save the part you want as a model of its own: keras.Model(model.inputs[0], "
-                "model.get_layer(NAME).output).save(FILE)");
+          .hint(
+              "save the part you want as a model of its own: keras.Model(model.inputs[0], "
+              "model.get_layer(NAME).output).save(FILE)");
     }
     nodes_[layer.id] = 0;
     const char* name = layer.config->contains("batch_shape") ? "batch_shape" : "batch_input_shape";

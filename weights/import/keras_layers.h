@@ -17,14 +17,15 @@ struct KerasLayer {
   std::string name, type;  ///< type: Keras' class name
   const nlohmann::json* config{};
   std::vector<std::string> inputs;  ///< ids of layers
-  std::string id;     ///< "vgg16/block1_conv1": with the names of the models it is in
+  std::string id;                   ///< "vgg16/block1_conv1": with the names of the models it is in
   std::string node;   ///< what the graph calls it: the name, or the id where others are called so
   std::string outer;  ///< the outermost model it is in; its own name when that is the model
   std::vector<std::string> containers{};  ///< of each level: where Keras 3 stores it
 };
 
-/// The layers of a Sequential or functional configuration, those of models in it among them, in an order in which inputs come first,
-/// only those that the output depends on. Throws kInput, kUnsupported.
+/// The layers of a Sequential or functional configuration, those of models in it among them, in an
+/// order in which inputs come first, only those that the output depends on. Throws kInput,
+/// kUnsupported.
 struct KerasLayers {
   std::vector<KerasLayer> list;
 };

@@ -78,8 +78,8 @@ struct Source {
   bool rgb{false};  ///< the framework's nets take RGB: an architecture's BGR default would be wrong
   /// Reads tensor i as float32 in C order; `to` has count_of(extents) elements.
   std::function<void(std::size_t i, std::span<float> to)> read;
-  /// Reads elements `first` to `first + to.size()` of tensor i, in C order, without the rest. False,
-  /// and nothing is read, where that cannot be done; null: never.
+  /// Reads elements `first` to `first + to.size()` of tensor i, in C order, without the rest.
+  /// False, and nothing is read, where that cannot be done; null: never.
   std::function<bool(std::size_t i, std::int64_t first, std::span<float> to)> read_part;
   /// Verifies the file's own checksums of its contents, which read_part leaves out; null: it has
   /// none. Throws kInput. May run in another thread than `read`.
