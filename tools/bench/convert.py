@@ -9,6 +9,7 @@ their ratios to the copy, and peak memory. Where the system has to find memory f
 took it back), a run of either kind may take a second more: the quartiles show it.
 """
 import argparse
+import multiprocessing
 import os
 import pathlib
 import random
@@ -61,7 +62,9 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.folder or pathlib.Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        sources = write_sources(folder, arguments.keras)
+        # In a process of its own: a child's peak memory counts that of the process it was forked from.
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            sources = pool.apply(write_sources, (folder, arguments.keras))
         target = folder / "out.h5"
         commands = {"cp, sync": ["sh", "-c", f"cp {folder}/vgg16.safetensors {target} && sync {target}"]}
         for name in sources:
