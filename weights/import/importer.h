@@ -22,8 +22,7 @@ struct Imported {
                                       const Bindings& bindings,
                                       const ImportOptions& options = {});
 
-/// The same straight into a package file, tensor by tensor: memory is that of the largest parameter
-/// (twice, if it is transformed). `header` has the graph, preprocessing and labels; its parameters
+/// The same straight into a package file, in pieces (ImportPlan::stream says how much memory that is). `header` has the graph, preprocessing and labels; its parameters
 /// are not used, and source file and checksum of its provenance are filled in. No file is left
 /// behind on failure.
 ImportReport import_into_package(const Source& source,
