@@ -1,7 +1,6 @@
 #include "tools/localizing/resume.h"
 
-#include <fstream>
-#include <iterator>
+#include <string_view>
 
 #include "runtime/error.h"
 #include "tools/explaining/run_resume.h"
@@ -30,13 +29,6 @@ explain::BoxHits hits_of(const Record& record) {
   }
   hits.most = record.at(1).get<std::uint8_t>();
   return hits;
-}
-
-std::string digest_of(const std::string& path) {
-  if (path.empty()) return "";
-  std::ifstream file(path, std::ios::binary);
-  const std::string all{std::istreambuf_iterator<char>(file), {}};
-  return weights::sha256(all).substr(0, 16);
 }
 
 }  // namespace
@@ -102,7 +94,7 @@ Record localize_identity(const LocalizeJob& job,
   Record identity = run_identity(common, package, {layer}, context);
   identity.erase("targets");
   identity["verb"] = "localize";
-  identity["truth"] = {job.truth, digest_of(job.truth)};
+  identity["truth"] = {job.truth, job.truth.empty() ? "" : weights::sha256_of_file(job.truth)};
   Record rules = Record::object();
   for (const RuleChoice& rule : job.rules) {
     rules[rule.name] = Record::object();
