@@ -333,9 +333,7 @@ Source read_keras_zip(std::span<const Candidate> files) {
   Source source = hdf5_source(std::move(file), "keras");
   source.files = {files[0].path};
   source.producer = "Keras 3";
-  source.check = [archive, weights = parts.weights] {
-    check_member(*archive, "model.weights.h5", weights);
-  };
+  source.sums = {{"model.weights.h5", weights.offset, weights.bytes, parts.weights.crc}};
   set_bind(source, *layout, std::make_shared<const KerasGraph>(std::move(parts.net)));
   return source;
 }
