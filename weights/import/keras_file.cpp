@@ -176,6 +176,12 @@ Bindings bind_by_name(const Graph& graph, const Names& names) {
   std::map<NodeId, std::vector<std::string>> nodes;
   for (NodeId id = 0; id < graph.size(); ++id) nodes[id] = {graph.node(id).name};
   for (const auto& [alias, id] : graph.aliases()) nodes[id].push_back(alias);
+  // Keras allows no '/' in a layer's name.
+  for (auto& [id, own] : nodes) {
+    std::string without = own.front();
+    std::replace(without.begin(), without.end(), '/', '_');
+    if (without != own.front()) own.push_back(without);
+  }
   for (NodeId id = 0; id < graph.size(); ++id) {
     std::size_t parameter = 0;
     for (const ParameterSpec& spec : graph.parameters(id)) {
