@@ -2,5 +2,8 @@
 #include "weights/import/readers.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  return cutaway::weights::fuzz::run(data, size, cutaway::weights::onnx_source);
+  using namespace cutaway::weights;
+  return fuzz::run(data, size, [](std::shared_ptr<const BinaryFile> file) {
+    return onnx_source(std::move(file));
+  });
 }
