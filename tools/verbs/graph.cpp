@@ -379,10 +379,12 @@ void add_bench_graph(CLI::App& group, Context& context) {
   verb->add_option("--iterations", o->iterations)
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  verb->add_option("--preset", o->preset, "of graph learn")->capture_default_str();
   verb->callback([o, &context] {
     context.action = [o, &context] {
       const GraphBenchResult r = bench_graph(*o, context);
-      print({{"nodes", r.nodes},
+      print({{"preset", o->preset},
+             {"nodes", r.nodes},
              {"images", o->images},
              {"iterations", o->iterations},
              {"feature_seconds", r.feature_seconds},
