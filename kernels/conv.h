@@ -12,8 +12,8 @@
 #include "runtime/stream.h"
 
 /// Convolution as a list of engines. An engine looks at a ConvProblem and either declines, with a
-/// reason, or returns a ConvPrimitive; the first that accepts is used. On the CPU: winograd (3x3,
-/// stride 1), direct (all else in blocks of 16 channels, and the weight gradients), reordered
+/// reason, or returns a ConvPrimitive; the first that accepts is used. On the CPU: winograd (3x3
+/// and 5x5, stride 1), direct (all else in blocks of 16 channels, and the weight gradients), reordered
 /// (plain tensors, through copies in blocks), onednn (groups of few channels), reference. Every CPU
 /// result has the same bytes for any number of threads.
 namespace cutaway::kernels {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <map>
 #include <utility>
 
+#include "layers/regional/grouping.h"
 #include "runtime/error.h"
 #include "runtime/parallel.h"
 
@@ -79,24 +79,19 @@ RegionalOccluder::RegionalOccluder(const Model& model,
 
 void RegionalOccluder::make_groups() {
   // A region in the middle reaches everything above a few layers, one in a corner a quarter of
-  // that. More rings than this make batches small.
-  const std::int64_t rings = regions_.size() >= 400   ? 7
+  // that. More parts than this make batches small.
+  const std::int64_t parts = regions_.size() >= 400   ? 7
                              : regions_.size() >= 200 ? 4
                              : regions_.size() >= 50  ? 2
                                                       : 1;
-  const auto ring = [&](const Span& span, std::int64_t extent) {
-    const std::int64_t from_border = std::min(span.first, extent - 1 - span.last);
-    return std::clamp<std::int64_t>(2 * rings * from_border / extent, 0, rings - 1);
-  };
-  std::map<std::pair<std::int64_t, std::int64_t>, Group> by_ring;
-  for (std::size_t i = 0; i < regions_.size(); ++i) {
-    const Region& r = regions_[i];
-    by_ring[{ring(r.rows, shape_.h), ring(r.columns, shape_.w)}].members.push_back(i);
-  }
-  for (auto& [key, group] : by_ring) {
+  Shape one = shape_;
+  one.n = 1;
+  const std::vector<Shape> shapes = model_.graph.infer(one);
+  for (auto& members : group_regions(model_.graph, shapes, regions_, output_, parts)) {
+    Group& group = groups_.emplace_back();
     group.first = order_.size();
-    order_.insert(order_.end(), group.members.begin(), group.members.end());
-    groups_.push_back(std::move(group));
+    order_.insert(order_.end(), members.begin(), members.end());
+    group.members = std::move(members);
   }
 }
 

@@ -1,5 +1,6 @@
-// Winograd F(4x4, 3x3) on tensors in blocks of 16 channels: per tile of 4x4 outputs, transform 6x6
-// inputs, multiply at 36 points by the transformed weights, transform back, add the bias, clamp.
+// Winograd F(4x4, 3x3) and F(2x2, 5x5) on tensors in blocks of 16 channels: per tile of 4x4 or 2x2
+// outputs, transform 6x6 inputs, multiply at 36 points by the transformed weights, transform back,
+// add the bias, clamp.
 #include <omp.h>
 
 #include <algorithm>
@@ -16,7 +17,6 @@ namespace {
 
 using winograd::kBlock;
 using winograd::kIn;
-using winograd::kOut;
 using winograd::kPoints;
 
 /// How the tiles are spread over the threads.
@@ -32,19 +32,22 @@ struct Schedule {
 struct Geometry {
   Shape in, out;
   std::int64_t in_padded, out_padded;  ///< channels, up to multiples of 16
-  int pad_h, pad_w;
+  int taps, pad_h, pad_w;
+  std::int64_t side;  ///< outputs of a tile
   std::int64_t tiles_h, tiles_w, tiles;
 
   explicit Geometry(const ConvProblem& p) {
     const bool adjoint = p.pass == ConvPass::kBackwardData;
     in = adjoint ? p.y : p.x;
     out = adjoint ? p.x : p.y;
-    pad_h = adjoint ? 2 - p.g.pad_h : p.g.pad_h;
-    pad_w = adjoint ? 2 - p.g.pad_w : p.g.pad_w;
+    taps = p.g.kernel_h;
+    pad_h = adjoint ? taps - 1 - p.g.pad_h : p.g.pad_h;
+    pad_w = adjoint ? taps - 1 - p.g.pad_w : p.g.pad_w;
+    side = winograd::outputs_of(taps);
     in_padded = round_up(in.c, kBlock);
     out_padded = round_up(out.c, kBlock);
-    tiles_h = ceil_div(out.h, kOut);
-    tiles_w = ceil_div(out.w, kOut);
+    tiles_h = ceil_div(out.h, side);
+    tiles_w = ceil_div(out.w, side);
     tiles = out.n * tiles_h * tiles_w;
   }
 };
@@ -59,7 +62,8 @@ struct TilePlace {
 
 TilePlace place(const Geometry& g, std::int64_t tile) {
   const std::int64_t in_image = tile % (g.tiles_h * g.tiles_w);
-  return {tile / (g.tiles_h * g.tiles_w), in_image / g.tiles_w * kOut, in_image % g.tiles_w * kOut};
+  return {tile / (g.tiles_h * g.tiles_w), in_image / g.tiles_w * g.side,
+          in_image % g.tiles_w * g.side};
 }
 
 /// The 36 inputs of a tile that reaches over the edge, zero outside the image; `from` is where its
@@ -70,14 +74,13 @@ void copy_padded(const Geometry& g,
                  std::int64_t left,
                  const float* from,
                  float* padded) {
-  for (std::int64_t i = 0; i < kIn; ++i) {
-    for (std::int64_t j = 0; j < kIn; ++j, padded += kBlock) {
-      const bool inside = top + i >= 0 && top + i < g.in.h && left + j >= 0 && left + j < g.in.w;
-      if (inside) {
-        std::memcpy(padded, from + i * x.stride_h + j * x.stride_w, kBlock * sizeof(float));
-      } else {
-        std::memset(padded, 0, kBlock * sizeof(float));
-      }
+  std::memset(padded, 0, kPoints * kBlock * sizeof(float));
+  const std::int64_t first = std::max<std::int64_t>(0, -left);
+  const std::int64_t last = std::min<std::int64_t>(kIn, g.in.w - left);
+  for (std::int64_t i = std::max<std::int64_t>(0, -top); i < kIn && top + i < g.in.h; ++i) {
+    for (std::int64_t j = first; j < last; ++j) {
+      std::memcpy(padded + (i * kIn + j) * kBlock, from + i * x.stride_h + j * x.stride_w,
+                  kBlock * sizeof(float));
     }
   }
 }
@@ -114,31 +117,33 @@ struct Products {
 };
 
 /// The reverse for products.
-void transform_outputs(const Geometry& g,
-                       const View<float>& y,
-                       std::int64_t first,
-                       std::int64_t count,
-                       const Products& products,
-                       const float* bias,
-                       bool relu) {
+template <int OUT>
+void transform_outputs_of(const Geometry& g,
+                          const View<float>& y,
+                          std::int64_t first,
+                          std::int64_t count,
+                          const Products& products,
+                          const float* bias,
+                          bool relu) {
   for (std::int64_t c = products.channel; c < products.channel + products.width; c += kBlock) {
     const std::int64_t lanes = std::min(kBlock, g.out.c - c);
     for (std::int64_t t = 0; t < count; ++t) {
       const TilePlace at = place(g, first + t);
-      const std::int64_t rows = std::min<std::int64_t>(kOut, g.out.h - at.h);
-      const std::int64_t columns = std::min<std::int64_t>(kOut, g.out.w - at.w);
+      const std::int64_t rows = std::min<std::int64_t>(OUT, g.out.h - at.h);
+      const std::int64_t columns = std::min<std::int64_t>(OUT, g.out.w - at.w);
       const float* from = products.m + t * products.tile_stride() + c - products.channel;
       float* to = y.data + at.n * y.stride_n + c / kBlock * y.stride_b + at.h * y.stride_h +
                   at.w * y.stride_w;
-      if (rows == kOut && columns == kOut && lanes == kBlock) {
-        winograd::output_tile(from, products.width, bias + c, relu, to, y.stride_h, y.stride_w);
+      if (rows == OUT && columns == OUT && lanes == kBlock) {
+        winograd::output_tile<OUT>(from, products.width, bias + c, relu, to, y.stride_h,
+                                   y.stride_w);
         continue;
       }
-      alignas(64) float full[kOut * kOut * kBlock];
-      winograd::output_tile(from, products.width, bias + c, relu, full, kOut * kBlock, kBlock);
+      alignas(64) float full[static_cast<unsigned>(OUT * OUT * kBlock)];
+      winograd::output_tile<OUT>(from, products.width, bias + c, relu, full, OUT * kBlock, kBlock);
       for (std::int64_t i = 0; i < rows; ++i) {
         for (std::int64_t j = 0; j < columns; ++j) {
-          const float* value = full + (i * kOut + j) * kBlock;
+          const float* value = full + (i * OUT + j) * kBlock;
           float* pixel = to + i * y.stride_h + j * y.stride_w;
           // Padding lanes become zero whatever the inputs were.
           for (std::int64_t l = 0; l < kBlock; ++l) pixel[l] = l < lanes ? value[l] : 0.0f;
@@ -148,15 +153,22 @@ void transform_outputs(const Geometry& g,
   }
 }
 
+void transform_outputs(const Geometry& g,
+                       const View<float>& y,
+                       std::int64_t first,
+                       std::int64_t count,
+                       const Products& products,
+                       const float* bias,
+                       bool relu) {
+  const auto of = g.side == 2 ? transform_outputs_of<2> : transform_outputs_of<4>;
+  of(g, y, first, count, products, bias, relu);
+}
+
 constexpr std::int64_t kRegisterRows = 6;
-/// Up to this many tiles a panel of weights is used so briefly that the next must be fetched
-/// meanwhile.
-constexpr std::int64_t kFewRows = 60;
 constexpr std::int64_t kWide = std::max<std::int64_t>(kPanel, kBlock);
 
-/// One point and one panel of output channels: products = v u for the tiles of a block. `jump`:
-/// floats from this panel of u to the one that is needed next.
-template <bool AHEAD>
+/// One point and one panel of output channels: products = v u for the tiles of a block. A panel is
+/// used for so few tiles that the next is fetched meanwhile, `jump` floats from this one.
 void multiply(const Geometry& g,
               const float* u,
               const float* v,
@@ -167,10 +179,10 @@ void multiply(const Geometry& g,
               std::int64_t jump) {
   const std::int64_t first = panel * kWide, width = std::min(kWide, g.out_padded - first);
   const float* weights = u + point * g.in_padded * g.out_padded + first * g.in_padded;
-  multiply_panel<AHEAD>(tiles, v + point * g.in_padded, kTileStride * g.in_padded, weights, width,
-                        std::min(width, g.out.c - first), g.in.c,
-                        products.m + point * products.width + first - products.channel,
-                        products.tile_stride(), weights + jump);
+  multiply_panel<true>(tiles, v + point * g.in_padded, kTileStride * g.in_padded, weights, width,
+                       std::min(width, g.out.c - first), g.in.c,
+                       products.m + point * products.width + first - products.channel,
+                       products.tile_stride(), weights + jump);
 }
 
 /// Sizes that measured best: private blocks as long as the weights stay in the last-level cache and
@@ -185,7 +197,7 @@ Schedule choose_schedule(const Geometry& g, int threads) {
       kPoints * g.in_padded * g.out_padded * std::int64_t{sizeof(float)};
   const std::int64_t fit = static_cast<std::int64_t>(second_level_cache()) / private_bytes;
   Schedule s;
-  s.shared = fit < kRegisterRows || weight_bytes > 8 * kMiB || g.tiles < threads * kRegisterRows;
+  s.shared = fit < kRegisterRows || weight_bytes > 32 * kMiB || g.tiles < threads * kRegisterRows;
   const std::int64_t most = s.shared ? std::max(kRegisterRows, 8 * kMiB / shared_bytes) : fit;
   std::int64_t blocks = ceil_div(g.tiles, most);
   if (!s.shared) blocks = round_up(blocks, threads);
@@ -199,7 +211,7 @@ class WinogradConv final : public ConvPrimitive {
       : p_(p),
         g_(p),
         schedule_(choose_schedule(g_, p.threads)),
-        weights_{g_.in.c, g_.out.c, p.pass == ConvPass::kBackwardData} {}
+        weights_{g_.in.c, g_.out.c, g_.taps, p.pass == ConvPass::kBackwardData} {}
 
   [[nodiscard]] std::string_view engine() const noexcept override { return "winograd"; }
 
@@ -213,8 +225,8 @@ class WinogradConv final : public ConvPrimitive {
     return p_.frozen ? static_cast<std::size_t>(weights_.transformed()) * sizeof(float) : 0;
   }
   [[nodiscard]] std::string prepared_format() const override {
-    return p_.frozen ? std::string("winograd4x4/") + std::to_string(kWide) +
-                           (weights_.flipped ? "/flipped" : "")
+    return p_.frozen ? std::string("winograd/") + std::to_string(g_.taps) + "/" +
+                           std::to_string(kWide) + (weights_.flipped ? "/flipped" : "")
                      : "";
   }
   void prepare(Stream& stream, const float* w, std::byte* prepared) const override {
@@ -271,7 +283,7 @@ class WinogradConv final : public ConvPrimitive {
           const std::int64_t channel = panel * kWide;
           const Products products{channel, std::min(kWide, g_.out_padded - channel), m};
           for (std::int64_t point = 0; point < kPoints; ++point) {
-            multiply<true>(g_, u, v, products, point, panel, tiles, g_.in_padded * g_.out_padded);
+            multiply(g_, u, v, products, point, panel, tiles, g_.in_padded * g_.out_padded);
           }
           transform_outputs(g_, a.out, first, tiles, products, bias, p_.relu);
         }
@@ -297,11 +309,7 @@ class WinogradConv final : public ConvPrimitive {
 #pragma omp for schedule(dynamic, chunk)
       for (std::int64_t job = 0; job < jobs; ++job) {
         const std::int64_t point = job / panels(), panel = job % panels();
-        if (tiles <= kFewRows) {
-          multiply<true>(g_, u, v, products, point, panel, tiles, g_.in_padded * kWide);
-        } else {
-          multiply<false>(g_, u, v, products, point, panel, tiles, 0);
-        }
+        multiply(g_, u, v, products, point, panel, tiles, g_.in_padded * kWide);
       }
 #pragma omp for schedule(static)
       for (int part = 0; part < threads; ++part) {
@@ -326,14 +334,15 @@ constexpr std::int64_t kFewTiles = 16;
 
 std::string why_not(const ConvProblem& p) {
   const ConvGeometry& g = p.g;
-  const std::int64_t tiles = Geometry(p).tiles;
   if (p.pass == ConvPass::kBackwardWeights) return "no weight gradients";
-  if (g.kernel_h != 3 || g.kernel_w != 3) return "kernel is not 3x3";
+  if (g.kernel_h != g.kernel_w || (g.kernel_h != 3 && g.kernel_h != 5))
+    return "kernel is neither 3x3 nor 5x5";
   if (g.stride_h != 1 || g.stride_w != 1) return "stride is not 1";
   if (g.dilation_h != 1 || g.dilation_w != 1) return "dilation is not 1";
   if (g.groups != 1) return "more than one group";
-  if (g.pad_h > 2 || g.pad_w > 2) return "padding above 2";
-  if (!p.frozen && tiles <= kFewTiles) return "too few tiles to transform the weights at every run";
+  if (g.pad_h >= g.kernel_h || g.pad_w >= g.kernel_w) return "padding of a whole kernel";
+  if (!p.frozen && Geometry(p).tiles <= kFewTiles)
+    return "too few tiles to transform the weights at every run";
   if (!(p.x_layout == kBlocked16) || !(p.y_layout == kBlocked16))
     return "not in blocks of 16 channels";
   return {};

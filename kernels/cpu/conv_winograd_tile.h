@@ -5,13 +5,15 @@
 
 #include "kernels/cpu/simd.h"
 
-/// The tile transforms of Winograd's minimal filtering F(4x4, 3x3) with the points 0, 1, -1, 2, -2,
-/// infinity (Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016,
-/// section 4.3): Y = A' [ (G g G') * (B' d B) ] A. Lanes are channels.
+/// The tile transforms of Winograd's minimal filtering with the points 0, 1, -1, 2, -2, infinity
+/// (Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4.3):
+/// Y = A' [ (G g G') * (B' d B) ] A. The six points give F(4x4, 3x3) and F(2x2, 5x5), which differ
+/// in A and G only: 36 products for 144 and for 100. Lanes are channels.
 namespace cutaway::kernels::winograd {
 
-inline constexpr int kOut = 4;                ///< outputs a side
-inline constexpr int kIn = 6;                 ///< inputs a side
+inline constexpr int kIn = 6;  ///< inputs a side
+/// Outputs a side of a tile, for a kernel of 3 or 5 taps a side.
+[[nodiscard]] constexpr int outputs_of(int taps) { return kIn + 1 - taps; }
 inline constexpr int kPoints = kIn * kIn;     ///< products a tile
 inline constexpr std::ptrdiff_t kBlock = 16;  ///< channels of a layout block
 
@@ -29,13 +31,18 @@ CUTAWAY_INLINE void input_points(const Vec (&d)[kIn], Vec (&o)[kIn]) {
   o[5] = fmadd(4.0f, d[1], fmadd(-5.0f, d[3], d[5]));
 }
 
-/// o = A' m, one dimension.
-CUTAWAY_INLINE void output_points(const Vec (&m)[kIn], Vec (&o)[kOut]) {
+/// o = A' m, one dimension: 4 or 2 outputs.
+template <int OUT>
+CUTAWAY_INLINE void output_points(const Vec (&m)[kIn], Vec (&o)[static_cast<unsigned>(OUT)]) {
   const Vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
   o[0] = m[0] + a + c;
-  o[1] = fmadd(2.0f, d, b);
-  o[2] = fmadd(4.0f, c, a);
-  o[3] = fmadd(8.0f, d, b) + m[5];
+  if constexpr (OUT == 2) {
+    o[1] = fmadd(2.0f, d, b) + m[5];
+  } else {
+    o[1] = fmadd(2.0f, d, b);
+    o[2] = fmadd(4.0f, c, a);
+    o[3] = fmadd(8.0f, d, b) + m[5];
+  }
 }
 
 /// B' d B of one tile and one block of 16 channels: `from` is the tile's first pixel, `v` the place
@@ -62,6 +69,7 @@ CUTAWAY_INLINE void input_tile(
 }
 
 /// A' m A + bias, clamped at 0 if `relu`, of one tile and one block of 16 channels.
+template <int OUT>
 CUTAWAY_INLINE void output_tile(const float* m,
                                 std::ptrdiff_t plane,
                                 const float* bias,
@@ -71,21 +79,21 @@ CUTAWAY_INLINE void output_tile(const float* m,
                                 std::ptrdiff_t column) {
   for (int part = 0; part < kVecsPerBlock;
        ++part, m += kVecWidth, bias += kVecWidth, to += kVecWidth) {
-    Vec half[kOut][kIn];
+    Vec half[static_cast<unsigned>(OUT)][kIn];
     for (int j = 0; j < kIn; ++j) {
-      Vec d[kIn], o[kOut];
+      Vec d[kIn], o[static_cast<unsigned>(OUT)];
 #pragma GCC unroll 6
       for (int i = 0; i < kIn; ++i) d[i] = load(m + (i * kIn + j) * plane);
-      output_points(d, o);
+      output_points<OUT>(d, o);
 #pragma GCC unroll 4
-      for (int i = 0; i < kOut; ++i) half[i][j] = o[i];
+      for (int i = 0; i < OUT; ++i) half[i][j] = o[i];
     }
     const Vec b = load(bias);
-    for (int i = 0; i < kOut; ++i) {
-      Vec o[kOut];
-      output_points(half[i], o);
+    for (int i = 0; i < OUT; ++i) {
+      Vec o[static_cast<unsigned>(OUT)];
+      output_points<OUT>(half[i], o);
 #pragma GCC unroll 4
-      for (int j = 0; j < kOut; ++j) {
+      for (int j = 0; j < OUT; ++j) {
         const Vec sum = o[j] + b;
         store(to + i * row + j * column, relu ? clamp_at_zero(sum) : sum);
       }

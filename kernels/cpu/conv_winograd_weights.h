@@ -4,11 +4,12 @@
 
 namespace cutaway::kernels::winograd {
 
-/// Weights of the 3x3 convolution that the tiles compute: `out` and `in` channels of that
-/// convolution, which is the layer itself or, with `flipped`, its adjoint (w' [i, o, u, v] = w[o,
-/// i, 2-u, 2-v]).
+/// Weights of the convolution that the tiles compute: `out` and `in` channels of that convolution,
+/// which is the layer itself or, with `flipped`, its adjoint (w' [i, o, u, v] = w[o, i, taps-1-u,
+/// taps-1-v]).
 struct Weights {
   std::int64_t in, out;
+  int taps;  ///< a side: 3 or 5
   bool flipped;
 
   /// Floats that transform() writes.

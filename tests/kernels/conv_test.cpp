@@ -112,11 +112,11 @@ Case random_case(Dice& dice) {
 }
 
 /// A case that the Winograd engine is made for.
-Case random_3x3(Dice& dice) {
+Case random_winograd(Dice& dice) {
   Case c;
-  const int pad = dice(0, 2);
-  c.g = {3, 3, 1, 1, pad, dice(0, 3) > 0 ? pad : dice(0, 2)};
-  c.x = {dice(1, 3), dice.pick({3, 16, 20, 32, 48, 72}), dice(3, 17), dice(3, 15)};
+  const int side = dice.pick({3, 5}), pad = dice(0, side - 1);
+  c.g = {side, side, 1, 1, pad, dice(0, 3) > 0 ? pad : dice(0, side - 1)};
+  c.x = {dice(1, 3), dice.pick({3, 16, 20, 32, 48, 72}), dice(side, 17), dice(side, 15)};
   c.k = dice.pick({3, 16, 24, 32, 80});
   c.bias = dice(0, 1) == 1;
   c.relu = dice(0, 1) == 1;
@@ -128,8 +128,8 @@ Case random_3x3(Dice& dice) {
 using Maker = std::unique_ptr<ConvPrimitive> (*)(const ConvProblem&, std::string&);
 
 // Sums of n products of numbers in [-1, 1] carry a relative error of about sqrt(log n) 6e-8
-// (blocked sums) to sqrt(n) 6e-8; n stays below 3000 here. Winograd F(4x4,3x3) multiplies that by
-// about 10.
+// (blocked sums) to sqrt(n) 6e-8; n stays below 3000 here. Winograd F(4x4,3x3) and F(2x2,5x5)
+// multiply that by about 10.
 constexpr double kTolerance = 1e-5;
 
 /// Runs one engine on one case in all passes; returns how many it accepted.
@@ -205,14 +205,14 @@ TEST_CASE("Winograd convolution equals the definition") {
   Dice dice(3);
   int accepted = 0;
   for (int i = 0; i < 60; ++i)
-    accepted += compare(make_conv_winograd, random_3x3(dice), 7, 1 + i % 3 / 2);
+    accepted += compare(make_conv_winograd, random_winograd(dice), 7, 1 + i % 3 / 2);
   CHECK(accepted > 60);
 }
 
 TEST_CASE("every engine's backward pass is the adjoint of its forward pass") {
   Dice dice(4);
   for (int i = 0; i < 24; ++i) {
-    Case c = i % 2 == 0 ? random_case(dice) : random_3x3(dice);
+    Case c = i % 2 == 0 ? random_case(dice) : random_winograd(dice);
     c.bias = c.relu = false;
     const Data d(c, 8);
     for (const Maker maker : {
@@ -239,7 +239,7 @@ TEST_CASE("every engine's backward pass is the adjoint of its forward pass") {
 TEST_CASE("results are the same bytes for any number of threads") {
   Dice dice(5);
   for (int i = 0; i < 30; ++i) {
-    const Case c = i % 2 == 0 ? random_case(dice) : random_3x3(dice);
+    const Case c = i % 2 == 0 ? random_case(dice) : random_winograd(dice);
     const Data d(c, 9);
     for (const ConvPass pass : kPasses) {
       std::vector<float> first;
@@ -260,7 +260,7 @@ TEST_CASE("batch-invariant engines give an image the same bytes in any batch") {
   EngineOptions options;
   options.batch_invariant = true;
   for (int i = 0; i < 30; ++i) {
-    Case batch = i % 2 == 0 ? random_case(dice) : random_3x3(dice);
+    Case batch = i % 2 == 0 ? random_case(dice) : random_winograd(dice);
     batch.x.n = 3;
     Case one = batch;
     one.x.n = 1;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "layers/regional/grouping.h"
 #include "layers/tail.h"
 #include "runtime/error.h"
 #include "tests/layers/random_graph.h"
@@ -186,6 +187,45 @@ TEST_CASE("regional: random networks, random regions") {
     ++supported;
   }
   CHECK(supported >= 20);
+}
+
+TEST_CASE("regional: groups of regions waste little, and less the more there are") {
+  const Model m = varied_net(64);
+  const std::vector<Shape> shapes = m.graph.infer(m.graph.node(0).shape);
+  const NodeId output = m.graph.size() - 1;
+  std::vector<Region> squares;
+  for (std::int64_t row = 0; row <= 54; row += 6) {
+    for (std::int64_t column = 0; column <= 54; column += 6) {
+      squares.push_back({{row, row + 9}, {column, column + 9}});
+    }
+  }
+  const auto macs = [&](std::span<const Region> members) {
+    return static_cast<double>(RegionalModel::affected(m, members, output).model().graph.macs() *
+                               static_cast<std::int64_t>(members.size()));
+  };
+  double least = 0;
+  for (const Region& square : squares) least += macs({&square, 1});
+  double before = 2 * macs(squares);
+  for (const std::int64_t parts : {1, 2, 4, 10}) {
+    const auto groups = group_regions(m.graph, shapes, squares, output, parts);
+    CHECK(static_cast<std::int64_t>(groups.size()) <= parts * parts);
+    std::vector<int> seen(squares.size());
+    double work = 0;
+    for (const auto& group : groups) {
+      std::vector<Region> members;
+      for (const std::size_t i : group) {
+        ++seen[i];
+        members.push_back(squares[i]);
+      }
+      work += macs(members);
+    }
+    CHECK(std::ranges::count(seen, 1) == static_cast<std::ptrdiff_t>(squares.size()));
+    INFO(parts, " parts: ", work, " multiply-adds, at least ", least);
+    CHECK(work <= before);
+    CHECK(work >= least);
+    if (parts == 10) CHECK(work == least);  // a part for every row and every column
+    before = work;
+  }
 }
 
 TEST_CASE("regional: a unit's projection runs inside its receptive field") {

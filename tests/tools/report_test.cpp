@@ -145,9 +145,13 @@ TEST_CASE("the page offers only what its rows need") {
   const std::string shared = html_of(row);
   CHECK(contains(shared, "id=\"scale\""));
   CHECK(contains(shared, "777"));
+  CHECK(contains(shared, "id=\"heat\""));
+  CHECK(contains(shared, "id=\"view\""));
   CHECK(count(shared, "<img ") == 2);
   row.cells[0].over_photo = false;
   CHECK_FALSE(contains(html_of(row), "class=\"stage over\""));
+  CHECK_FALSE(contains(html_of(row), "id=\"heat\""));
+  CHECK_FALSE(contains(html_of(row), "id=\"view\""));
   CHECK(contains(html_of(row), "class=\"ramp"));
   row.cells[0].scaled = false;
   CHECK_FALSE(contains(html_of(row), "class=\"ramp"));

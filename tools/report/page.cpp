@@ -60,15 +60,19 @@ std::string toolbar_html(const Facts& facts) {
     if (facts.rows_failed) choices.push_back({"failed", "Failed"});
     out += segments("verdict", "Show", choices);
   }
-  out +=
-      segments("view", "View", {{"overlay", "Overlay"}, {"map", "Map"}, {"side", "Side by side"}});
+  if (facts.has_heat) {
+    out += segments("view", "View",
+                    {{"overlay", "Overlay"}, {"map", "Map"}, {"side", "Side by side"}});
+  }
   if (facts.has_shared) {
     out += segments("scale", "Colour scale", {{"own", "Own scale"}, {"shared", "Shared scale"}});
   }
-  out +=
-      "<label class=\"slide\">Heat <input type=\"range\" id=\"heat\" min=\"0\" max=\"100\" "
-      "value=\"" +
-      heat + "\"><output id=\"heat-value\" for=\"heat\">" + heat + "%</output></label>\n";
+  if (facts.has_heat) {
+    out +=
+        "<label class=\"slide\">Heat <input type=\"range\" id=\"heat\" min=\"0\" max=\"100\" "
+        "value=\"" +
+        heat + "\"><output id=\"heat-value\" for=\"heat\">" + heat + "%</output></label>\n";
+  }
   return out +
          R"(<button type="button" class="plain" id="theme" aria-label="Light or dark" title="Light or dark">&#9680;</button>
 <span class="count" id="count" role="status"></span></div></div>
@@ -168,12 +172,16 @@ std::string opening(const ReportHead& head, const Facts& facts, const std::strin
          "<main class=\"wrap\" id=\"rows\">\n";
 }
 
-std::string closing(const ReportHead& head) {
+std::string closing(const ReportHead& head, const Facts& facts) {
+  const char* views =
+      facts.has_heat ? "&ensp;<kbd>o</kbd> <kbd>m</kbd> <kbd>s</kbd> overlay, map, side by side\n"
+                     : "";
   return "</main>\n" + pager_html(head) + R"(
 <div class="wrap"><p class="none" id="none" hidden>No image fits the filter.</p>
 )" + details_html(head) +
          R"(<footer><kbd>/</kbd> filter &ensp;<kbd>j</kbd> <kbd>k</kbd> next and previous image
-&ensp;<kbd>o</kbd> <kbd>m</kbd> <kbd>s</kbd> overlay, map, side by side &ensp;<kbd>Enter</kbd> enlarge,
+)" + views +
+         R"(&ensp;<kbd>Enter</kbd> enlarge,
 then <kbd>&larr;</kbd> <kbd>&rarr;</kbd> <kbd>&uarr;</kbd> <kbd>&darr;</kbd></footer></div>
 <dialog id="box" aria-labelledby="box-title"><div class="box"><div class="tools">
 <strong id="box-title"></strong>

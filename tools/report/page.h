@@ -20,6 +20,7 @@ struct Facts {
   bool rows_labelled{false}, rows_failed{false};  ///< of this page: what can be filtered for
   std::vector<std::string> methods;
   bool has_shared{false};
+  bool has_heat{false};  ///< a map that is laid over its photo
   double heat_weight{0.5};
 };
 
@@ -27,6 +28,6 @@ struct Facts {
 [[nodiscard]] std::string opening(const ReportHead& head,
                                   const Facts& facts,
                                   const std::string& ramps);
-[[nodiscard]] std::string closing(const ReportHead& head);
+[[nodiscard]] std::string closing(const ReportHead& head, const Facts& facts);
 
 }  // namespace cutaway::tools::page

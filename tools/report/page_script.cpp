@@ -25,7 +25,7 @@ const segments = (id, apply) => {
 };
 const setView = segments('view', v => { body.dataset.view = v; $('heat').disabled = v !== 'overlay'; });
 segments('scale', v => { body.dataset.scale = v; });
-$('heat').addEventListener('input', e => {
+$('heat')?.addEventListener('input', e => {
   root.style.setProperty('--heat', e.target.value / 100);
   $('heat-value').textContent = e.target.value + '%';
 });

@@ -227,6 +227,7 @@ void ReportBuilder::add(const ReportRow& row) {
   for (const ReportCell& cell : row.cells) {
     colormaps_.insert(cell.colormap);
     has_shared_ = has_shared_ || !cell.shared_picture.empty();
+    has_heat_ = has_heat_ || (cell.over_photo && !row.photo.empty());
     if (std::find(methods_.begin(), methods_.end(), cell.method) == methods_.end()) {
       methods_.push_back(cell.method);
     }
@@ -255,6 +256,7 @@ std::string ReportBuilder::html() const {
   }
   facts.methods = methods_;
   facts.has_shared = has_shared_;
+  facts.has_heat = has_heat_;
   facts.heat_weight =
       std::clamp(std::isfinite(options_.heat_weight) ? options_.heat_weight : 0.5, 0.0, 1.0);
   std::string ramps;
@@ -264,7 +266,7 @@ std::string ReportBuilder::html() const {
   for (const std::string& row : rows_) size += row.size();
   out.reserve(size + (std::size_t{1} << 16U));
   for (const std::string& row : rows_) out += row;
-  return out + page::closing(head_);
+  return out + page::closing(head_, facts);
 }
 
 std::string report_file(int page) {

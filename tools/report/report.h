@@ -113,7 +113,7 @@ class ReportBuilder {
   std::vector<std::string> methods_;
   std::set<explain::Colormap> colormaps_;
   std::int64_t labelled_{0}, correct_{0}, failed_{0};
-  bool has_shared_{false};
+  bool has_shared_{false}, has_heat_{false};
 };
 
 /// Text made safe inside HTML elements and quoted attributes; malformed UTF-8 and control
