@@ -1,5 +1,8 @@
 #include "tools/graphs/graph_layers.h"
 
+#include <unistd.h>
+
+#include <cmath>
 #include <filesystem>
 
 #include "tests/tools/run_support.h"
