@@ -6,11 +6,14 @@
 net.h5 (whole model), net.keras, net.weights.h5 (Keras 3, no names) and sequential.h5 with bundles for `cutaway verify`.
 The functional model has every layer that the importer knows; the sequential one ends in a flattened classifier. nested and
 transfer are models in models: a functional one with a Sequential one in it under a new head, with names that come twice.
+heads has three outputs, a layer and a model that are used twice each and a model with two outputs; its numbers, of all outputs,
+are in heads.expected.h5.
 """
 
 import os
 import sys
 
+import h5py
 import keras
 import numpy as np
 from keras import layers as L
@@ -18,6 +21,7 @@ from keras import layers as L
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(HERE, "..", "..", "tools", "verify"))
 from from_keras import record  # noqa: E402
+from reference_bundle import channels_first  # noqa: E402
 
 
 def functional():
@@ -79,6 +83,23 @@ def transfer():
     ])
 
 
+def heads():
+    image = keras.Input((12, 10, 3), name="image")
+    x = L.Conv2D(4, 3, padding="same", activation="relu", name="stem")(image)
+    twice = L.Conv2D(4, 3, padding="same", activation="relu", name="twice")
+    x = twice(L.MaxPooling2D(name="pool")(twice(x)))
+    block = keras.Sequential([keras.Input((None, None, 4)), L.Conv2D(4, 1, name="mix"), L.BatchNormalization(name="norm")],
+                             name="block")
+    x = L.Add(name="sum")([block(L.ReLU(name="bend")(block(x))), x])
+    side = L.Dense(3, name="side")(L.GlobalAveragePooling2D(name="mean")(x))
+    inner = keras.Input((6, 5, 4), name="maps")
+    y = L.Conv2D(3, 3, name="narrow")(inner)
+    split = keras.Model(inner, [L.GlobalMaxPooling2D(name="most")(y), L.Flatten(name="flat")(y)], name="split")
+    few, many = split(x)
+    coarse = L.Dense(4, activation="softmax", name="coarse")(few)
+    return keras.Model(image, [side, L.Dense(6, activation="relu", name="fine")(many), coarse])
+
+
 def randomise(model, seed):
     rng = np.random.default_rng(seed)
     for variable in model.weights:
@@ -90,7 +111,8 @@ def randomise(model, seed):
 def main():
     folder = os.path.join(HERE, "keras")
     os.makedirs(folder, exist_ok=True)
-    kinds = {"net": (functional, 1), "sequential": (sequential, 2), "nested": (nested, 3), "transfer": (transfer, 4)}
+    kinds = {"net": (functional, 1), "sequential": (sequential, 2), "nested": (nested, 3), "transfer": (transfer, 4),
+             "heads": (heads, 5)}
     for name in sys.argv[1:] or kinds:
         make, seed = kinds[name]
         keras.utils.clear_session()
@@ -100,7 +122,13 @@ def main():
         model.save(os.path.join(folder, name + ".keras"))
         model.save_weights(os.path.join(folder, name + ".weights.h5"))
         x = np.random.default_rng(seed).standard_normal((2, *model.input_shape[1:])).astype(np.float32)
-        record(model, x, os.path.join(folder, name + ".bundle.h5"))
+        if len(model.outputs) == 1:
+            record(model, x, os.path.join(folder, name + ".bundle.h5"))
+            continue
+        with h5py.File(os.path.join(folder, name + ".expected.h5"), "w") as file:
+            file["input"] = channels_first(x, "channels_last")
+            for output, y in zip(model.output_names, model(x, training=False)):
+                file[output] = keras.ops.convert_to_numpy(y)
 
 
 if __name__ == "__main__":

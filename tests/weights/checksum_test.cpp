@@ -1,7 +1,10 @@
+#include <zlib.h>
+
 #include <random>
 #include <vector>
 
 #include "tests/weights/scratch.h"
+#include "weights/import/file_digest.h"
 #include "weights/sha256.h"
 #include "weights/xxh64.h"
 
@@ -69,4 +72,33 @@ TEST_CASE("SHA-256 of a file") {
   write_file(scratch.path("f"), std::string(200'000, 'x'));
   CHECK(sha256_of_file(scratch.path("f")) == sha256(std::string(200'000, 'x')));
   CHECK_THROWS_AS((void)sha256_of_file(scratch.path("absent")), Error);
+}
+
+TEST_CASE("SHA-256 of a file that stores sums of its parts") {
+  const Scratch scratch;
+  std::string text(600'000, '\0');  // several pieces
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * i % 251);
+  const std::string path = scratch.path("f");
+  write_file(path, text);
+  const auto sum = [&](std::size_t offset, std::size_t bytes) {
+    const auto crc =
+        crc32(0, reinterpret_cast<const Bytef*>(text.data() + offset), static_cast<uInt>(bytes));
+    return StoredSum{"part", offset, bytes, static_cast<std::uint32_t>(crc)};
+  };
+  const std::vector<StoredSum> parts{sum(300'000, 262'144), sum(0, 7),
+                                     sum(7, 262'137),       sum(262'144, 0),
+                                     sum(562'144, 37'856),  {"unknown", 20, 9, 0}};
+  CHECK(digest_of_file(path, parts) == sha256(text));
+  CHECK(digest_of_file(path, {}) == sha256(text));
+  for (std::size_t i = 0; i < 5; ++i) {
+    std::vector<StoredSum> wrong = parts;
+    wrong[i].crc += 1;
+    if (i == 3) wrong[i].crc = 5;  // of nothing, the sum is 0, which means none
+    CHECK_THROWS_WITH_AS((void)digest_of_file(path, wrong), doctest::Contains("checksum"), Error);
+  }
+  std::vector<StoredSum> outside = parts;
+  outside.back() = {"far", 599'999, 2, 1};
+  outside[4].bytes = 7;
+  outside[4] = sum(562'144, 7);
+  CHECK_THROWS_WITH_AS((void)digest_of_file(path, outside), doctest::Contains("outside"), Error);
 }

@@ -19,6 +19,11 @@ using namespace cutaway::weights::testing;
 
 namespace {
 
+// Small ones of every kind: flattened maps, batch normalisation, residuals, '/' in names, LRN.
+constexpr const char* kNets[] = {
+    "lenet",           "cifar-resnet20", "squeezenet1.0-caffe", "squeezenet1.1-torchvision",
+    "googlenet-caffe", "gap-small"};
+
 Package initialized(const Graph& graph) {
   Model model(graph);
   model.parameters = Parameters::initialized(graph, 4);
@@ -37,7 +42,7 @@ Package initialized(const Graph& graph) {
 
 TEST_CASE("safetensors: out and in again") {
   const Scratch scratch;
-  for (const char* name : {"lenet", "gap-small"}) {
+  for (const char* name : kNets) {
     INFO(name);
     const Graph graph = build_zoo(name).graph;
     const Package package = initialized(graph);
@@ -54,7 +59,7 @@ TEST_CASE("safetensors: out and in again") {
 
 TEST_CASE("Keras' HDF5: out and in again, with flattened maps and normalisation") {
   const Scratch scratch;
-  for (const char* name : {"lenet", "gap-small"}) {
+  for (const char* name : kNets) {
     INFO(name);
     const Graph graph = build_zoo(name).graph;
     const Package package = initialized(graph);

@@ -185,7 +185,7 @@ TEST_CASE("models in models: names, containers, weights-only files") {
   CHECK(twice.graph.node(2).name == "r");
   CHECK(has(refused(outer(inner + R"(, "inbound_nodes": [[["x", 0, 0, {}]]]})",
                           R"([["r", 0, 0], ["m", 0, 0]])")),
-            "several outputs"));
+            "several outputs: r, m"));
   CHECK(has(refused(outer(inner + R"(, "inbound_nodes": [[["x", 0, 0, {}], ["x", 0, 0, {}]]]})",
                           R"([["r", 0, 0]])")),
             "keras.Model(model.inputs[0]"));

@@ -172,6 +172,37 @@ TEST_CASE("ONNX: graphs that do not hold together") {
   CHECK(!refusal(doubling.bytes(at)).empty());
 }
 
+TEST_CASE("ONNX: of several outputs one is chosen, and what only others need is left out") {
+  const Scratch scratch;
+  const std::string path = scratch.path("two.onnx");
+  Handmade m;
+  for (const char* name : {"w1", "w2"}) {
+    ProtobufMessage t;
+    for (const std::int64_t e : {2, 3, 1, 1}) t.integer(1, e);
+    t.integer(2, 1);
+    t.text(8, name);
+    t.text(9, std::string(24, '\0'));
+    m.graph.message(5, t);
+  }
+  m.node("Relu", {"x"}, "r");
+  m.node("Conv", {"r", "w1"}, "one");
+  m.node("Conv", {"r", "w2"}, "two");
+  m.graph.message(12, Handmade::value("one"));
+  write_file(path, m.bytes("two"));
+  const std::string several = message_of([&] { (void)open_source({path}); });
+  CHECK(has(several, "several outputs: one, two"));
+  CHECK(has(several, "--output NAME"));
+  CHECK(has(message_of([&] { (void)open_source({path}, {}, "three"); }), "one of one, two"));
+  for (const char* name : {"one", "two"}) {
+    const Source source = open_source({path}, {}, name);
+    const Imported imported = import_weights(source, *source.graph, source.bind(*source.graph, ""));
+    const Graph& g = imported.model.graph;
+    CHECK(g.size() == 3);
+    CHECK(g.node(g.last()).name == "node_" + std::string(name));
+    CHECK(imported.report.rows[0].source == (std::string(name) == "one" ? "w1" : "w2"));
+  }
+}
+
 TEST_CASE("ONNX: external data stays in the model's folder") {
   const Scratch scratch;
   std::filesystem::create_directory(scratch.path("inside"));

@@ -1,5 +1,3 @@
-#include "weights/import/transform.h"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -7,6 +5,8 @@
 #include <stdexcept>
 
 #include "runtime/error.h"
+#include "weights/import/row_transform.h"
+#include "weights/import/transform.h"
 
 using namespace cutaway;
 using namespace cutaway::weights;
@@ -32,7 +32,7 @@ TEST_CASE("transforms, by hand") {
   CHECK_THROWS_AS((void)count_of({3, -1}), Error);
 }
 
-// What apply_by_rows puts, against apply() of the whole.
+// What RowTransform puts, against apply() of the whole.
 void check_by_rows(const Transform& t, const Extents& extents) {
   const auto count = static_cast<std::size_t>(count_of(extents));
   std::vector<float> x(count), whole(count), parts;
@@ -42,7 +42,7 @@ void check_by_rows(const Transform& t, const Extents& extents) {
   const auto read = [&](std::int64_t first, std::span<float> to) {
     std::copy_n(x.begin() + first, to.size(), to.begin());
   };
-  REQUIRE(apply_by_rows(t, extents, read, [&](std::span<const float> piece) {
+  REQUIRE(RowTransform().apply(t, extents, read, [&](std::span<const float> piece) {
     parts.insert(parts.end(), piece.begin(), piece.end());
   }));
   CHECK(parts == whole);
@@ -53,7 +53,7 @@ TEST_CASE("transforms by rows are those of the whole") {
   check_by_rows(dense, {1, 1});
   check_by_rows(dense, {37, 5});
   check_by_rows(dense, {16, 33});
-  check_by_rows(dense, {6000, 3001});  // several strips
+  check_by_rows(dense, {6000, 3001});  // several bands
   dense.hwc = {3, 5, 7};
   dense.factor = 0.5F;
   check_by_rows(dense, {105, 19});
@@ -66,14 +66,15 @@ TEST_CASE("transforms by rows are those of the whole") {
 TEST_CASE("transforms by rows: other axes are refused, failures come through") {
   std::size_t calls = 0;
   const auto read = [&](std::int64_t, std::span<float>) { ++calls; };
-  CHECK_FALSE(apply_by_rows(transform_between("HWIO->IOHW"), {3, 3, 4, 5}, read, [](auto) {}));
+  CHECK_FALSE(
+      RowTransform().apply(transform_between("HWIO->IOHW"), {3, 3, 4, 5}, read, [](auto) {}));
   CHECK(calls == 0);
   const Transform t = transform_between("IO->OI");
   const auto full = [](std::span<const float>) { throw std::runtime_error("disk full"); };
-  CHECK_THROWS_AS(apply_by_rows(t, {8, 8}, read, full), std::runtime_error);
+  CHECK_THROWS_AS(RowTransform().apply(t, {8, 8}, read, full), std::runtime_error);
   Transform odd = t;
   odd.hwc = {2, 2, 3};
-  CHECK_THROWS_AS(apply_by_rows(odd, {8, 8}, read, [](auto) {}), Error);
+  CHECK_THROWS_AS(RowTransform().apply(odd, {8, 8}, read, [](auto) {}), Error);
 }
 
 }  // namespace

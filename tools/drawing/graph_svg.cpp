@@ -116,18 +116,18 @@ class Drawing {
     Card c{id, node.name, {}, {}};
     const std::string summary = summary_of(node);
     c.lines.push_back(std::string(node.layer->type()) + (summary.empty() ? "" : "  " + summary));
-    c.lines.push_back(extents(node.shape) + "   " + short_bytes(node.shape.count() * 4));
+    c.lines.push_back(extents(node.shape) + ", " + short_bytes(node.shape.count() * 4));
     std::int64_t parameters = 0;
     for (const ParameterSpec& p : graph_.parameters(id)) parameters += p.shape.count();
     std::vector<Shape> in;
     for (const NodeId input : node.inputs) in.push_back(graph_.node(input).shape);
     const std::int64_t macs = node.layer->macs(in);
     if (parameters > 0 || macs > 0) {
-      c.lines.push_back(short_count(parameters) + " parameters   " + short_count(macs) + " MAC");
+      c.lines.push_back(short_count(parameters) + " parameters, " + short_count(macs) + " MAC");
     }
     if (id != 0 && node.shape.plane() > 1) {
       char text[64];
-      std::snprintf(text, sizeof text, "field %.6g   jump %.6g", field.size, field.jump);
+      std::snprintf(text, sizeof text, "field %.6g, jump %.6g", field.size, field.jump);
       c.lines.emplace_back(text);
     }
     return c;

@@ -20,7 +20,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> files;  // sources, then the target
-  std::string format, architecture, labels, preprocess, map, report;
+  std::string format, output, architecture, labels, preprocess, map, report;
   weights::ImportOptions import;
   std::int64_t classes{0};
   bool overwrite{false};
@@ -140,7 +140,7 @@ int convert(const Options& o, const Context& context) {
   const std::string target = o.files.back();
   check_target(target, o);
   const weights::Source source =
-      weights::open_source({o.files.begin(), o.files.end() - 1}, o.format);
+      weights::open_source({o.files.begin(), o.files.end() - 1}, o.format, o.output);
   Target net = find_target(source, o);
   weights::Bindings bindings = source.bind(net.graph, net.architecture);
   if (!o.map.empty()) weights::apply_map(o.map, source, net.graph, bindings);
@@ -201,6 +201,8 @@ void add_convert(CLI::App& program, Context& context) {
       ->expected(2, 8);
   verb->add_option("--architecture", o->architecture, architectures());
   verb->add_option("--format", o->format, format_names());
+  verb->add_option("--output", o->output,
+                   "which output, by name, if the model (Keras, ONNX) has several");
   verb->add_option("--preprocess", o->preprocess, preset_names());
   verb->add_option("--labels", o->labels, "text file: line k names class k");
   verb->add_option("--classes", o->classes, "number of classes, if not the architecture's own");

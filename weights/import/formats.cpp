@@ -21,9 +21,12 @@ constexpr std::array kFormats{
     Format{"caffe", "Caffe's .prototxt and .caffemodel (or HDF5)", detect_caffe, read_caffe},
     Format{"matconvnet", "MatConvNet's .mat (SimpleNN and DagNN)", detect_matconvnet,
            read_matconvnet},
-    Format{"keras-hdf5", "Keras' .h5, models and weights", detect_keras_hdf5, read_keras_hdf5},
-    Format{"keras", "Keras 3's .keras archives", detect_keras_zip, read_keras_zip},
-    Format{"onnx", "ONNX models of the CNN operators, opset 7 to 27", detect_onnx, read_onnx},
+    Format{"keras-hdf5", "Keras' .h5, models and weights", detect_keras_hdf5, read_keras_hdf5,
+           read_keras_hdf5_output},
+    Format{"keras", "Keras 3's .keras archives", detect_keras_zip, read_keras_zip,
+           read_keras_zip_output},
+    Format{"onnx", "ONNX models of the CNN operators, opset 7 to 27", detect_onnx, read_onnx,
+           read_onnx_output},
     Format{"pytorch", "PyTorch's .pt/.pth archives", detect_torch_zip, read_torch_zip},
     Format{"pytorch-legacy", "PyTorch's .pth before 1.6", detect_torch_legacy, read_torch_legacy},
     Format{"safetensors", "safetensors with PyTorch's names", detect_safetensors, read_safetensors},
@@ -75,13 +78,20 @@ Candidate look_at(const std::string& path) {
   return c;
 }
 
-Source open_source(const std::vector<std::string>& files, const std::string& format) {
+Source open_source(const std::vector<std::string>& files,
+                   const std::string& format,
+                   const std::string& output) {
   std::vector<Candidate> candidates;
   for (const std::string& path : files) candidates.push_back(look_at(path));
   std::string known;
   for (const Format& f : kFormats) {
     known += (known.empty() ? "" : ", ") + std::string(f.name);
-    if (format.empty() ? f.detect(candidates) : format == f.name) return f.read(candidates);
+    if (!(format.empty() ? f.detect(candidates) : format == f.name)) continue;
+    if (output.empty()) return f.read(candidates);
+    if (f.read_output != nullptr) return f.read_output(candidates, output);
+    throw Error(ErrorKind::kUsage, "--output for files of " + std::string(f.name))
+        .at(files.front())
+        .hint("only models of Keras and ONNX name several outputs");
   }
   if (!format.empty()) {
     throw Error(ErrorKind::kUsage, "unknown format '" + format.substr(0, 64) + "'").expected(known);

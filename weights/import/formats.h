@@ -29,14 +29,20 @@ struct Format {
   /// Reads structure and architecture, not the numbers. Throws kInput for damage and kUnsupported,
   /// naming every unsupported operator at once.
   Source (*read)(std::span<const Candidate> files);
+  /// The same of a model with several outputs, of which the text names one; null: this format's
+  /// models have one.
+  Source (*read_output)(std::span<const Candidate> files, const std::string& output){nullptr};
 };
 
 [[nodiscard]] std::span<const Format> formats();
 
 /// Looks at the files, finds their format and reads it. `format`: a name of the table, or empty for
-/// detection. Throws kInput, saying what the files look like, when no format fits.
+/// detection. `output`: which of several outputs of the model, or empty where there is one. Throws
+/// kInput, saying what the files look like, when no format fits, kUsage for an output in a format
+/// that has no choice of them.
 [[nodiscard]] Source open_source(const std::vector<std::string>& files,
-                                 const std::string& format = {});
+                                 const std::string& format = {},
+                                 const std::string& output = {});
 
 /// What every Candidate knows. Throws kInput for a file that cannot be read; vets HDF5 files.
 [[nodiscard]] Candidate look_at(const std::string& path);

@@ -326,6 +326,7 @@ void ImportPlan::read(std::size_t i,
 
 void ImportPlan::stream(std::size_t i,
                         const std::function<void(std::span<const float>)>& put,
+                        RowTransform& rows,
                         ImportReport& report,
                         Problems& problems) const {
   const Entry& entry = entries_[i];
@@ -342,7 +343,7 @@ void ImportPlan::stream(std::size_t i,
     const std::vector<float> piece(std::min(count, kPiece), entry.missing ? 0.0F : entry.constant);
     for (std::size_t at = 0; at < count; at += kPiece)
       pass(std::span(piece).first(std::min(kPiece, count - at)));
-  } else if (!stream_parts(entry, pass)) {
+  } else if (!stream_parts(entry, rows, pass)) {
     std::vector<float> values(count);
     source_->read(entry.source, values);
     if (!entry.transform.identity()) {
@@ -356,6 +357,7 @@ void ImportPlan::stream(std::size_t i,
 }
 
 bool ImportPlan::stream_parts(const Entry& entry,
+                              RowTransform& rows,
                               const std::function<void(std::span<const float>)>& pass) const {
   const SourceTensor& tensor = source_->tensors[entry.source];
   const auto count = static_cast<std::size_t>(entry.spec.shape.count());
@@ -373,7 +375,7 @@ bool ImportPlan::stream_parts(const Entry& entry,
     }
     return true;
   }
-  return apply_by_rows(entry.transform, tensor.extents, read, pass);
+  return rows.apply(entry.transform, tensor.extents, read, pass);
 }
 
 }  // namespace cutaway::weights

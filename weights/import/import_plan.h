@@ -8,6 +8,7 @@
 
 #include "layers/graph.h"
 #include "weights/import/report.h"
+#include "weights/import/row_transform.h"
 #include "weights/import/source.h"
 
 namespace cutaway::weights {
@@ -61,10 +62,11 @@ class ImportPlan {
   /// a problem.
   void read(std::size_t i, std::span<float> to, ImportReport& report, Problems& problems) const;
   /// The same in pieces that `put` gets in order, each gone when the next comes. Memory is that of a
-  /// piece, and some tens of MB for a matrix that is transposed; other transforms take the tensor
+  /// piece, and `rows` for a matrix that is transposed; other transforms take the tensor
   /// twice. The file's own checksums are left to Source::check.
   void stream(std::size_t i,
               const std::function<void(std::span<const float>)>& put,
+              RowTransform& rows,
               ImportReport& report,
               Problems& problems) const;
 
@@ -88,6 +90,7 @@ class ImportPlan {
   /// Hands over the parameter's values in order, in parts of the tensor. False, and nothing was handed
   /// over, where the source or the transform asks for the whole.
   [[nodiscard]] bool stream_parts(const Entry& entry,
+                                  RowTransform& rows,
                                   const std::function<void(std::span<const float>)>& pass) const;
 
   const Source* source_;

@@ -1,6 +1,7 @@
 #include "weights/import/importer.h"
 
 #include <algorithm>
+#include <functional>
 #include <future>
 #include <set>
 
@@ -16,11 +17,12 @@ namespace {
 constexpr std::uint64_t kMostMapBytes = 4 << 20;
 constexpr std::size_t kDigestDigits = 64;
 
-// One file: its digest. Several: the digest of their digests, in order.
-std::string digest_of(const std::vector<std::string>& files) {
-  if (files.size() == 1) return sha256_of_file(files[0]);
+// One file: its digest, with a look at the sums that it stores. Several: the digest of their
+// digests, in order.
+std::string digest_of(const Source& source) {
+  if (source.files.size() == 1) return digest_of_file(source.files[0], source.sums);
   std::string all;
-  for (const std::string& file : files) all += sha256_of_file(file) + "\n";
+  for (const std::string& file : source.files) all += digest_of_file(file, {}) + "\n";
   return all.empty() ? "" : sha256(all);
 }
 
@@ -49,15 +51,14 @@ Imported import_weights(const Source& source,
   Problems problems;
   const ImportPlan plan(source, graph, bindings, options, problems);
   problems.stop(where(source));
-  if (source.check) source.check();
   ImportReport report = plan.report();
+  report.source_sha256 = digest_of(source);
   // Allocated only now that every extent has been found behind real storage.
   Parameters parameters = Parameters::zeroed(graph);
   for (std::size_t i = 0; i < plan.size(); ++i) {
     plan.read(i, parameters.of(plan.node(i))[plan.parameter(i)].f32(), report, problems);
   }
   problems.stop(where(source));
-  report.source_sha256 = digest_of(source.files);
   return {Model(std::move(graph), std::move(parameters)), std::move(report)};
 }
 
@@ -74,18 +75,15 @@ ImportReport import_into_package(const Source& source,
   header.provenance.source_file = report.source_file;
   header.provenance.source_sha256 = std::string(kDigestDigits, '0');  // the place it will need
   // Takes as long as reading and writing do, so it runs beside them.
-  std::future<std::string> digest = std::async(std::launch::async, digest_of, source.files);
-  std::future<void> checked = std::async(std::launch::async, [&source] {
-    if (source.check) source.check();
-  });
+  std::future<std::string> digest = std::async(std::launch::async, digest_of, std::cref(source));
   std::size_t next = 0;
+  RowTransform rows;
   save_streamed(header, path, [&](NodeId node, std::size_t parameter, const PutValues& put) {
     check(next < plan.size() && plan.node(next) == node && plan.parameter(next) == parameter,
           "parameters of a plan in another order");
-    plan.stream(next++, put, report, problems);
+    plan.stream(next++, put, rows, report, problems);
     problems.stop(where(source));
     if (next < plan.size()) return;
-    checked.get();
     report.source_sha256 = digest.get();
     header.provenance.source_sha256 = report.source_sha256;
   });

@@ -23,22 +23,35 @@ struct KerasWeight {
   Transform transform{};
   std::vector<Extents> also{};
   std::optional<float> constant{};  ///< there is no such variable: this value instead
+  bool shared{false};               ///< other uses of the layer have it too
+};
+
+/// A layer that the graph does not need.
+struct KerasLeftOut {
+  std::string outer, layer;  ///< as in KerasWeight
+  std::vector<std::string> containers;
 };
 
 /// What a Keras model's configuration says.
 struct KerasGraph {
   Graph graph;
   std::vector<KerasWeight> weights;
+  std::vector<KerasLeftOut> left_out{};
 };
 
 /// Builds the graph of a Sequential or functional model from its configuration as Keras 1 to 3
 /// write it (attribute model_config, config.json). Models in it are opened: their layers keep their
-/// names, or "<model>/<layer>" where two are called the same. Kernels become O x I x H x W; the
-/// features of a fully connected layer behind a Flatten are put into C, H, W order where Keras
-/// flattened H, W, C; an activation named inside a layer is a node
+/// names, or "<model>/<layer>" where two are called the same. A layer that is used several times
+/// becomes as many, "<layer>", "<layer>:2", ..., with the same weights. Of several outputs `output`
+/// names one, the layer it comes from; what only others need is left out. Kernels become O x I x H
+/// x W; the features of a fully connected layer behind a Flatten are put into C, H, W order where
+/// Keras flattened H, W, C; an activation named inside a layer is a node
 /// "<layer>_<activation>"; "same" padding that differs between the sides becomes a padding layer.
-/// Throws kUnsupported with ALL layers and settings that this library does not do, kInput for
+/// Throws kUnsupported with ALL layers and settings that this library does not do, and for several
+/// outputs with none named, with their names; kUsage for an output that is none; kInput for
 /// configurations that make no sense, are longer than 64 MiB or nested too deeply.
-[[nodiscard]] KerasGraph keras_graph(std::string_view json, const std::string& file);
+[[nodiscard]] KerasGraph keras_graph(std::string_view json,
+                                     const std::string& file,
+                                     const std::string& output = {});
 
 }  // namespace cutaway::weights

@@ -97,6 +97,24 @@ std::vector<std::string> sources_of(const KerasWeight& w, Layout layout, const N
   return all;
 }
 
+/// A layer that only other outputs need. A further use of a layer that is needed has its tensors
+/// taken.
+void exempt(const KerasLeftOut& layer, Layout layout, const Names& names, Bindings& bindings) {
+  const char* reason = "of a layer that only other outputs need";
+  if (layout == Layout::kNamed) {
+    for (const auto& [key, tensor] : names.inner) {
+      if (key[0] == layer.outer && key[1] == layer.layer)
+        bindings.unused.push_back({tensor, reason});
+    }
+    return;
+  }
+  for (const char* group : {"/layers/", "/_layer_checkpoint_dependencies/"}) {
+    std::string path;
+    for (const std::string& container : layer.containers) path += group + container;
+    bindings.unused.push_back({path, reason});
+  }
+}
+
 Bindings bind_own(const KerasGraph& net, Layout layout, const Names& names) {
   Bindings bindings = empty_bindings();
   for (const KerasWeight& w : net.weights) {
@@ -105,6 +123,7 @@ Bindings bind_own(const KerasGraph& net, Layout layout, const Names& names) {
     binding.parameter = w.parameter;
     binding.transform = w.transform;
     binding.also = w.also;
+    binding.may_share = w.shared;
     if (w.constant) {
       binding.constant = w.constant;
     } else {
@@ -112,6 +131,7 @@ Bindings bind_own(const KerasGraph& net, Layout layout, const Names& names) {
     }
     bindings.list.push_back(std::move(binding));
   }
+  for (const KerasLeftOut& layer : net.left_out) exempt(layer, layout, names, bindings);
   return bindings;
 }
 
@@ -156,6 +176,12 @@ Bindings bind_by_name(const Graph& graph, const Names& names) {
   std::map<NodeId, std::vector<std::string>> nodes;
   for (NodeId id = 0; id < graph.size(); ++id) nodes[id] = {graph.node(id).name};
   for (const auto& [alias, id] : graph.aliases()) nodes[id].push_back(alias);
+  // Keras allows no '/' in a layer's name.
+  for (auto& [id, own] : nodes) {
+    std::string without = own.front();
+    std::replace(without.begin(), without.end(), '/', '_');
+    if (without != own.front()) own.push_back(without);
+  }
   for (NodeId id = 0; id < graph.size(); ++id) {
     std::size_t parameter = 0;
     for (const ParameterSpec& spec : graph.parameters(id)) {
@@ -271,6 +297,10 @@ bool detect_keras_hdf5(std::span<const Candidate> files) {
 }
 
 Source read_keras_hdf5(std::span<const Candidate> files) {
+  return read_keras_hdf5_output(files, "");
+}
+
+Source read_keras_hdf5_output(std::span<const Candidate> files, const std::string& output) {
   if (files.size() != 1) throw Error(ErrorKind::kUsage, "Keras' files").expected("one file");
   auto file = std::make_shared<const Hdf5File>(Hdf5File::open(files[0].path));
   const std::optional<Layout> layout = layout_of(*file);
@@ -279,8 +309,10 @@ Source read_keras_hdf5(std::span<const Candidate> files) {
   }
   std::shared_ptr<const KerasGraph> net;
   if (file->has_attribute("/", "model_config")) {
-    net = std::make_shared<const KerasGraph>(
-        keras_graph(file->read_attribute_text("/", "model_config", kMostConfig), files[0].path));
+    net = std::make_shared<const KerasGraph>(keras_graph(
+        file->read_attribute_text("/", "model_config", kMostConfig), files[0].path, output));
+  } else if (!output.empty()) {
+    throw Error(ErrorKind::kUsage, "--output, but the file has no architecture").at(files[0].path);
   }
   const std::string producer = producer_of(*file);
   Source source = hdf5_source(std::move(file), "keras-hdf5");
@@ -296,7 +328,7 @@ bool detect_keras_zip(std::span<const Candidate> files) {
          files[0].head.find("config.json") != std::string::npos;
 }
 
-KerasArchive keras_archive(const BinaryFile& archive) {
+KerasArchive keras_archive(const BinaryFile& archive, const std::string& output) {
   const std::map<std::string, ZipMember> members = zip_directory(archive);
   const auto member = [&](const char* name) -> const ZipMember& {
     const auto at = members.find(name);
@@ -310,15 +342,17 @@ KerasArchive keras_archive(const BinaryFile& archive) {
   if (config.bytes > kMostConfig)
     throw Error(ErrorKind::kInput, "the configuration is too long").at(archive.path());
   check_member(archive, "config.json", config);
-  return {
-      keras_graph(archive.text_at(config.offset, config.bytes), archive.path() + ":config.json"),
-      member("model.weights.h5")};
+  return {keras_graph(archive.text_at(config.offset, config.bytes), archive.path() + ":config.json",
+                      output),
+          member("model.weights.h5")};
 }
 
-Source read_keras_zip(std::span<const Candidate> files) {
+Source read_keras_zip(std::span<const Candidate> files) { return read_keras_zip_output(files, ""); }
+
+Source read_keras_zip_output(std::span<const Candidate> files, const std::string& output) {
   if (files.size() != 1) throw Error(ErrorKind::kUsage, "Keras' files").expected("one file");
   const auto archive = std::make_shared<const BinaryFile>(BinaryFile::open(files[0].path));
-  KerasArchive parts = keras_archive(*archive);
+  KerasArchive parts = keras_archive(*archive, output);
   const FilePart weights{parts.weights.offset, parts.weights.bytes};
   if (weights.bytes == 0) {
     throw Error(ErrorKind::kInput, "model.weights.h5 is empty").at(files[0].path);
@@ -333,9 +367,7 @@ Source read_keras_zip(std::span<const Candidate> files) {
   Source source = hdf5_source(std::move(file), "keras");
   source.files = {files[0].path};
   source.producer = "Keras 3";
-  source.check = [archive, weights = parts.weights] {
-    check_member(*archive, "model.weights.h5", weights);
-  };
+  source.sums = {{"model.weights.h5", weights.offset, weights.bytes, parts.weights.crc}};
   set_bind(source, *layout, std::make_shared<const KerasGraph>(std::move(parts.net)));
   return source;
 }

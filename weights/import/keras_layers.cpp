@@ -64,7 +64,7 @@ KerasGraph KerasBuilder::run() {
                 "a model that ends in flattened maps: their order is H, W, C")
         .at(file_);
   }
-  return {std::move(graph_), std::move(weights_)};
+  return {std::move(graph_), std::move(weights_), {}};
 }
 
 void KerasBuilder::complain(const std::string& what) {
@@ -168,6 +168,7 @@ void KerasBuilder::take(
   weight.role = role;
   weight.place = place;
   weight.transform = std::move(transform);
+  weight.shared = current_->shared;
   weights_.push_back(std::move(weight));
 }
 

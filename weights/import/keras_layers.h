@@ -21,15 +21,19 @@ struct KerasLayer {
   std::string node;   ///< what the graph calls it: the name, or the id where others are called so
   std::string outer;  ///< the outermost model it is in; its own name when that is the model
   std::vector<std::string> containers{};  ///< of each level: where Keras 3 stores it
+  bool shared{false};  ///< one of several uses of a layer, which have their weights in common
 };
 
 /// The layers of a Sequential or functional configuration, those of models in it among them, in an
-/// order in which inputs come first, only those that the output depends on. Throws kInput,
-/// kUnsupported.
+/// order in which inputs come first, only those that the output depends on. `output`: which of
+/// several. Throws kInput, kUnsupported, kUsage.
 struct KerasLayers {
   std::vector<KerasLayer> list;
+  std::vector<KerasLayer> left_out;  ///< the others
 };
-[[nodiscard]] KerasLayers keras_layers(const nlohmann::json& model, const std::string& file);
+[[nodiscard]] KerasLayers keras_layers(const nlohmann::json& model,
+                                       const std::string& file,
+                                       const std::string& output);
 
 /// Adds Keras layers to a graph one by one, and remembers which variable goes where.
 class KerasBuilder {

@@ -10,13 +10,13 @@ namespace {
 
 /// "kernel:0" -> "kernel", "W_1:0" -> "W".
 std::string stem(std::string leaf) {
-  const std::size_t colon = leaf.rfind(':');
-  if (colon != std::string::npos) leaf.resize(colon);
-  const std::size_t dash = leaf.rfind('_');
-  if (dash != std::string::npos && dash + 1 < leaf.size() &&
-      std::all_of(leaf.begin() + static_cast<std::ptrdiff_t>(dash) + 1, leaf.end(),
-                  [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; })) {
-    leaf.resize(dash);
+  for (const char mark : {':', '_'}) {
+    const std::size_t at = leaf.rfind(mark);
+    if (at != std::string::npos && at + 1 < leaf.size() &&
+        std::all_of(leaf.begin() + static_cast<std::ptrdiff_t>(at) + 1, leaf.end(),
+                    [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; })) {
+      leaf.resize(at);
+    }
   }
   return leaf;
 }

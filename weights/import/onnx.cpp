@@ -14,12 +14,15 @@ bool detect_onnx(std::span<const Candidate> files) {
          (files[0].named(".onnx") || onnx::is_model(BinaryFile::open(files[0].path)));
 }
 
-Source read_onnx(std::span<const Candidate> files) {
-  return onnx_source(std::make_shared<const BinaryFile>(BinaryFile::open(files[0].path)));
+Source read_onnx(std::span<const Candidate> files) { return read_onnx_output(files, ""); }
+
+Source read_onnx_output(std::span<const Candidate> files, const std::string& output) {
+  return onnx_source(std::make_shared<const BinaryFile>(BinaryFile::open(files[0].path)), output);
 }
 
-Source onnx_source(std::shared_ptr<const BinaryFile> file) {
+Source onnx_source(std::shared_ptr<const BinaryFile> file, const std::string& output) {
   onnx::Model model = onnx::read_model(file);
+  onnx::choose_output(model, output, file->path());
   onnx::Converted converted = onnx::convert_graph(model, file->path());
   Source source;
   source.format = "onnx";

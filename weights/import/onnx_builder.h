@@ -33,6 +33,8 @@ class Builder {
   // -------------------------------------------------------------------------------
 
   [[nodiscard]] std::int64_t opset() const { return model_.opset; }
+  /// The batch that the file's input has; 1 where it is free.
+  [[nodiscard]] std::int64_t batch() const { return batch_; }
   [[nodiscard]] const Shape& shape_of(NodeId id) const { return graph_->node(id).shape; }
   /// Input i as a computed value; throws Unsupported when it is a constant or absent.
   [[nodiscard]] Computed computed(const Node& node, std::size_t i) const;
@@ -72,6 +74,7 @@ class Builder {
   const Model& model_;
   std::string file_;
   std::optional<Graph> graph_;
+  std::int64_t batch_{1};
   std::map<std::string, Computed> values_;
   std::map<std::string, const Tensor*> constants_;
   std::map<std::string, std::vector<const Node*>> readers_;

@@ -1,6 +1,7 @@
 #include "weights/import/onnx_graph.h"
 
 #include <algorithm>
+#include <set>
 
 #include "weights/import/onnx_builder.h"
 
@@ -177,12 +178,8 @@ void Builder::find_needed() {
       throw Error(ErrorKind::kInput, "two nodes write '" + output + "'").at(file_);
     }
   }
-  if (model_.outputs.size() != 1) {
-    throw Error(ErrorKind::kUnsupported, "ONNX: number of outputs")
-        .at(file_)
-        .expected("1, the class scores")
-        .got(std::to_string(model_.outputs.size()))
-        .hint("export the model in evaluation mode, without auxiliary heads");
+  if (model_.outputs.empty()) {
+    throw Error(ErrorKind::kUnsupported, "ONNX: a model without outputs").at(file_);
   }
   std::vector<std::string> wanted{model_.outputs[0].name};
   while (!wanted.empty()) {
@@ -218,6 +215,7 @@ void Builder::find_input() {
         .expected("float32 of N x C x H x W, with C, H and W given")
         .got(cutaway::weights::text_of(e));
   }
+  batch_ = std::max<std::int64_t>(1, e[0]);
   graph_.emplace(Shape{1, e[1], e[2], e[3]});
   names_.insert(graph_->node(0).name);
   values_[input.name] = {0, 4};
@@ -321,6 +319,36 @@ Converted Builder::run() {
     if (bound.contains(name) || !structural_.contains(name)) result.tensors.push_back(*tensor);
   }
   return result;
+}
+
+void choose_output(Model& model, const std::string& name, const std::string& file) {
+  if (name.empty() && model.outputs.size() <= 1) return;
+  std::string names;
+  for (const ValueInfo& output : model.outputs) {
+    if (names.size() < 1024) names += (names.empty() ? "" : ", ") + output.name.substr(0, 64);
+  }
+  const auto found = std::find_if(model.outputs.begin(), model.outputs.end(),
+                                  [&](const ValueInfo& v) { return v.name == name; });
+  if (name.empty()) {
+    throw Error(ErrorKind::kUnsupported, "a model with several outputs: " + names)
+        .at(file)
+        .hint("choose one with --output NAME, or export the model without auxiliary heads");
+  }
+  if (found == model.outputs.end()) {
+    throw Error(ErrorKind::kUsage, "the model has no output '" + name.substr(0, 64) + "'")
+        .at(file)
+        .expected("one of " + names);
+  }
+  model.outputs = {*found};
+  std::set<std::string> wanted{name}, read;
+  // Nodes come after those they read.
+  for (auto node = model.nodes.rbegin(); node != model.nodes.rend(); ++node) {
+    const bool needed = std::any_of(node->outputs.begin(), node->outputs.end(),
+                                    [&](const std::string& o) { return wanted.contains(o); });
+    (needed ? wanted : read).insert(node->inputs.begin(), node->inputs.end());
+  }
+  std::erase_if(model.initializers,
+                [&](const Tensor& t) { return read.contains(t.name) && !wanted.contains(t.name); });
 }
 
 Converted convert_graph(const Model& model, const std::string& file) {

@@ -22,6 +22,11 @@ struct Converted {
 /// all that do not fit together. `file` stands in errors.
 [[nodiscard]] Converted convert_graph(const Model& model, const std::string& file);
 
+/// Leaves the one of several outputs that is called `name`, and takes away the weights that only
+/// others need. With one output and no name nothing happens. Throws kUnsupported, listing them, for
+/// several and no name, kUsage for a name that is none of theirs.
+void choose_output(Model& model, const std::string& name, const std::string& file);
+
 /// Operators that are understood, for messages and documentation.
 [[nodiscard]] std::vector<std::string> known_operators();
 

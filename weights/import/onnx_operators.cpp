@@ -351,11 +351,12 @@ void reshape(Builder& b, const Node& node) {
       list != nullptr ? b.integers(*list) : integers_of(node, "shape", {});
   const Shape& s = b.shape_of(x.node);
   const std::int64_t features = s.c * s.h * s.w;
-  // -1 takes what is left, 0 what was there; the first extent is the batch, whatever it says.
-  const bool flat = to.size() == 2 && (to[1] == features || (to[1] == -1 && to[0] != -1) ||
-                                       (to[1] == 0 && x.rank == 2));
-  const bool column = to.size() == 4 && to[2] == 1 && to[3] == 1 &&
-                      (to[1] == features || (to[1] == -1 && to[0] != -1));
+  // -1 takes what is left, 0 what was there. The first extent is the batch: 0, 1 or the file's own
+  // before a -1, which would take a part of the batch or of the features otherwise.
+  const bool rest =
+      to.size() >= 2 && to[1] == -1 && (to[0] == 0 || to[0] == 1 || to[0] == b.batch());
+  const bool flat = to.size() == 2 && (to[1] == features || rest || (to[1] == 0 && x.rank == 2));
+  const bool column = to.size() == 4 && to[2] == 1 && to[3] == 1 && (to[1] == features || rest);
   const auto keeps = [&](std::size_t i, std::int64_t extent) {
     return to[i] == extent || to[i] == 0;
   };

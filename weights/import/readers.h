@@ -20,14 +20,16 @@ Source read_caffe(std::span<const Candidate> files);
 
 bool detect_keras_hdf5(std::span<const Candidate> files);
 Source read_keras_hdf5(std::span<const Candidate> files);
+Source read_keras_hdf5_output(std::span<const Candidate> files, const std::string& output);
 bool detect_keras_zip(std::span<const Candidate> files);
 Source read_keras_zip(std::span<const Candidate> files);
+Source read_keras_zip_output(std::span<const Candidate> files, const std::string& output);
 /// What an archive of Keras 3 holds beside the weights, and where these are.
 struct KerasArchive {
   KerasGraph net;
   ZipMember weights;
 };
-[[nodiscard]] KerasArchive keras_archive(const BinaryFile& archive);
+[[nodiscard]] KerasArchive keras_archive(const BinaryFile& archive, const std::string& output = {});
 
 bool detect_matconvnet(std::span<const Candidate> files);
 Source read_matconvnet(std::span<const Candidate> files);
@@ -52,7 +54,8 @@ Source torch_legacy_source(std::shared_ptr<const BinaryFile> file);
 
 bool detect_onnx(std::span<const Candidate> files);
 Source read_onnx(std::span<const Candidate> files);
+Source read_onnx_output(std::span<const Candidate> files, const std::string& output);
 /// The same of bytes anywhere, for tests. External data is looked for beside the file's path.
-Source onnx_source(std::shared_ptr<const BinaryFile> file);
+Source onnx_source(std::shared_ptr<const BinaryFile> file, const std::string& output = {});
 
 }  // namespace cutaway::weights

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "layers/graph.h"
+#include "weights/import/file_digest.h"
 #include "weights/import/transform.h"
 #include "weights/preprocess.h"
 
@@ -81,9 +82,8 @@ struct Source {
   /// Reads elements `first` to `first + to.size()` of tensor i, in C order, without the rest.
   /// False, and nothing is read, where that cannot be done; null: never.
   std::function<bool(std::size_t i, std::int64_t first, std::span<float> to)> read_part;
-  /// Verifies the file's own checksums of its contents, which read_part leaves out; null: it has
-  /// none. Throws kInput. May run in another thread than `read`.
-  std::function<void()> check;
+  /// The checksums that the only file of `files` stores of its tensors, which read_part leaves out.
+  std::vector<StoredSum> sums;
   /// Which tensor is which parameter of a graph. `architecture` is its name in the zoo, or empty
   /// for the file's own graph. Parameters that it leaves out are reported as missing.
   std::function<Bindings(const Graph& graph, const std::string& architecture)> bind;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <future>
 #include <numeric>
 
 #include "runtime/error.h"
@@ -11,11 +10,6 @@ namespace cutaway::weights {
 namespace {
 
 constexpr std::int64_t kMostElements = std::int64_t{1} << 40;
-// Of the result, put together at a time from rows of the source: 32 MiB, so that a read gets a KiB
-// or more.
-constexpr std::int64_t kStrip = std::int64_t{1} << 23;
-// Floats in a cache line.
-constexpr std::int64_t kLine = 16;
 
 bool permutes(const std::vector<std::size_t>& axes) {
   std::vector<std::size_t> sorted = axes;
@@ -34,8 +28,8 @@ Extents permuted(const std::vector<std::size_t>& axes, const Extents& extents) {
   return result;
 }
 
-// The position in the source of every element of the result is a sum over axes; walked row by row of
-// the result.
+// The position in the source of every element of the result is a sum over axes; walked row by row
+// of the result.
 void permute(const std::vector<std::size_t>& axes,
              const Extents& extents,
              std::span<const float> from,
@@ -85,29 +79,6 @@ void swap_channels(const Extents& extents, std::span<float> values) {
     }
   }
 }
-
-// What changes no element's row: after the axes and the order of features.
-void in_place(const Transform& t, const Extents& result, std::span<float> to) {
-  if (t.flip && result.size() >= 2) {
-    const std::int64_t plane = result[result.size() - 1] * result[result.size() - 2];
-    for (auto at = to.begin(); plane > 0 && at != to.end(); at += plane) {
-      std::reverse(at, at + plane);
-    }
-  }
-  if (t.swap_channels && result.size() >= 2) swap_channels(result, to);
-  if (t.factor != 1.0F) {
-    for (float& v : to) v *= t.factor;
-  }
-}
-
-/// Rows of a source that count positions first, channels second, and columns of the result, which
-/// has them the other way round: kernels H x W x I -> I x H x W, features H, W, C -> C, H, W.
-struct Planes {
-  std::int64_t plane{0}, channels{0};  // zeros: alike
-  [[nodiscard]] std::int64_t source_of(std::int64_t column) const {
-    return plane == 0 ? column : column % plane * channels + column / plane;
-  }
-};
 
 }  // namespace
 
@@ -188,51 +159,20 @@ void apply(const Transform& t,
           "a feature order of another size");
     reorder_features(t.hwc, to);
   }
-  in_place(t, result, to);
+  apply_within_rows(t, result, to);
 }
 
-bool apply_by_rows(const Transform& t,
-                   const Extents& extents,
-                   const std::function<void(std::int64_t first, std::span<float> to)>& read,
-                   const std::function<void(std::span<const float>)>& put) {
-  const bool matrix = t.axes == std::vector<std::size_t>{1, 0};
-  const bool kernels = t.axes == std::vector<std::size_t>{3, 2, 0, 1} && t.hwc[0] == 0;
-  if (!matrix && !kernels) return false;
-  Extents result = permuted(t.axes, extents);
-  const std::int64_t rows = result[0];
-  const std::int64_t columns = count_of(extents) / std::max<std::int64_t>(1, rows);
-  const Planes order = matrix ? Planes{t.hwc[0] * t.hwc[1], t.hwc[2]}
-                              : Planes{extents[0] * extents[1], extents[2]};
-  check(!matrix || t.hwc[0] == 0 || order.plane * order.channels == columns,
-        "a feature order of another size");
-  const std::int64_t step = std::clamp<std::int64_t>(kStrip / std::max<std::int64_t>(1, columns), 1, rows);
-  std::array<std::vector<float>, 2> strips;
-  std::future<void> taken;  // of the strip before
-  const std::int64_t line = step + kLine;  // not a power of two, which would share sets of a cache
-  std::vector<float> lines(static_cast<std::size_t>(line * kLine));
-  for (std::int64_t first = 0; first < rows; first += step) {
-    result[0] = std::min(step, rows - first);
-    std::vector<float>& strip = strips[static_cast<std::size_t>(first / step % 2)];
-    strip.resize(static_cast<std::size_t>(result[0] * columns));
-    const std::span<float> part = strip;
-    for (std::int64_t column = 0; column < columns; column += kLine) {
-      const std::int64_t width = std::min(kLine, columns - column);
-      for (std::int64_t l = 0; l < width; ++l) {
-        read(order.source_of(column + l) * rows + first,
-             std::span(lines).subspan(static_cast<std::size_t>(l * line),
-                                     static_cast<std::size_t>(result[0])));
-      }
-      for (std::int64_t row = 0; row < result[0]; ++row) {
-        float* to = part.data() + row * columns + column;
-        for (std::int64_t l = 0; l < width; ++l) to[l] = lines[static_cast<std::size_t>(l * line + row)];
-      }
+void apply_within_rows(const Transform& t, const Extents& result, std::span<float> to) {
+  if (t.flip && result.size() >= 2) {
+    const std::int64_t plane = result[result.size() - 1] * result[result.size() - 2];
+    for (auto at = to.begin(); plane > 0 && at != to.end(); at += plane) {
+      std::reverse(at, at + plane);
     }
-    in_place(t, result, part);
-    if (taken.valid()) taken.get();
-    taken = std::async(std::launch::async, [&put, part] { put(part); });
   }
-  if (taken.valid()) taken.get();
-  return true;
+  if (t.swap_channels && result.size() >= 2) swap_channels(result, to);
+  if (t.factor != 1.0F) {
+    for (float& v : to) v *= t.factor;
+  }
 }
 
 std::vector<Extents> parameter_extents(LayerKind kind, const ParameterSpec& spec) {

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -55,13 +54,9 @@ void apply(const Transform& t,
            std::span<const float> from,
            std::span<float> to);
 
-/// The same for transposed matrices and kernels (HWIO -> OIHW), with `read` fetching any elements of
-/// the source and `put` taking whole rows of the result in order, 32 MiB at a time, from another thread
-/// while the next are fetched (never two at once). False, and nothing is read, for other axes.
-bool apply_by_rows(const Transform& t,
-                   const Extents& extents,
-                   const std::function<void(std::int64_t first, std::span<float> to)>& read,
-                   const std::function<void(std::span<const float>)>& put);
+/// The part of `t` that moves nothing to another row of the result, which comes last: kernel flip, colour
+/// swap, factor. `values` are whole rows of the result, `extents` theirs.
+void apply_within_rows(const Transform& t, const Extents& extents, std::span<float> values);
 
 /// The extents under which a parameter may arrive (after the axes were permuted), the usual one
 /// first: vectors C, 1xC, 1x1x1xC, 1xCx1x1; fully connected OxI, 1x1xOxI, OxIx1x1; convolutions
