@@ -7,6 +7,7 @@ namespace {
 
 constexpr const char* kPlaces[] = {"best", "mean"};
 constexpr const char* kLikenesses[] = {"affinity", "concordance"};
+constexpr const char* kOrientations[] = {"sum", "log"};
 constexpr const char* kStrengths[] = {"geometric", "penalty", "one", "released"};
 
 void require(bool good, const char* name, const char* expected, double got) {
@@ -35,6 +36,8 @@ Config preset(std::string_view name) {
     config.place = Place::kMean;
     config.likeness = Likeness::kConcordance;
     config.parents = 5;
+    config.sigma_per_filter = true;
+    config.orientation = Orientation::kLog;
     return config;
   }
   if (name != "authors") {
@@ -66,6 +69,18 @@ Likeness parse_likeness(std::string_view name) {
   }
   throw Error(ErrorKind::kUsage, "unknown likeness '" + std::string(name) + "'")
       .hint("known: affinity, concordance");
+}
+
+std::string to_string(Orientation orientation) {
+  return kOrientations[static_cast<int>(orientation)];
+}
+
+Orientation parse_orientation(std::string_view name) {
+  for (int i = 0; i < 2; ++i) {
+    if (name == kOrientations[i]) return static_cast<Orientation>(i);
+  }
+  throw Error(ErrorKind::kUsage, "unknown orientation '" + std::string(name) + "'")
+      .hint("known: sum, log");
 }
 
 void validate(const Config& c) {

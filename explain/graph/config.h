@@ -46,6 +46,17 @@ enum class Likeness : std::uint8_t {
 /// Throws kUsage, listing the names: affinity, concordance.
 [[nodiscard]] Likeness parse_likeness(std::string_view name);
 
+/// Which way round an image explains more of the top layer, with t and t' the nodes' total scores
+/// as it is and mirrored:
+enum class Orientation : std::uint8_t {
+  kSum,  ///< sum of t' - t: strong nodes decide
+  kLog   ///< sum of log (t' + f) / (t + f), f a tenth of the mean score in the image: every node
+         ///< has a voice, as in a product of their densities
+};
+[[nodiscard]] std::string to_string(Orientation orientation);
+/// Throws kUsage, listing the names: sum, log.
+[[nodiscard]] Orientation parse_orientation(std::string_view name);
+
 /// What the authors' released program does otherwise than the method says. All off but in the
 /// preset `authors`.
 struct Released {
@@ -81,8 +92,12 @@ struct Config {
   double edge_margin{0.1};   ///< nor are nodes whose mean position is this near the border, over S
   double jitter{0.3};        ///< first positions: distinct cells, moved uniformly by up to this
   Strength strength{Strength::kGeometric};
-  bool flips{false};         ///< choose each image's orientation (needs mirrored features)
-  std::int64_t restarts{1};  ///< with flips: of the top layer, the best kept
+  bool flips{false};  ///< choose each image's orientation (needs mirrored features)
+  Orientation orientation{Orientation::kSum};  ///< with flips
+  std::int64_t restarts{1};                    ///< with flips: of the top layer, the best kept
+  /// Activations are counted in standard deviations of their filter, not of their unit. Learning
+  /// takes features as they are: this is for whoever measures the deviations.
+  bool sigma_per_filter{false};
   std::uint64_t seed{0};
   Released released;
 
@@ -90,8 +105,9 @@ struct Config {
 };
 
 /// "default", the corrected method; "authors", which reproduces the published program; or
-/// "refined", the corrected method with mean places and the five parents of the greatest
-/// concordance, chosen by measurement (docs/explanatory_graph.md). Throws kUsage.
+/// "refined", the corrected method with mean places, the five parents of the greatest concordance,
+/// deviations of filters and orientations by logarithms, chosen by measurement
+/// (docs/explanatory_graph.md). Throws kUsage.
 [[nodiscard]] Config preset(std::string_view name);
 /// Throws kUsage, naming the field, on values outside their ranges.
 void validate(const Config& config);

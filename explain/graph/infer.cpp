@@ -1,6 +1,7 @@
 #include "explain/graph/infer.h"
 
 #include "explain/graph/layer_pass.h"
+#include "explain/graph/orientation.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain::graph {
@@ -44,21 +45,8 @@ std::vector<std::uint8_t> orientations(const ExplanatoryGraph& graph,
   const Layer& top = graph.layers.back();
   LayerPass pass(top.spec, graph.config);
   pass.without_parents(top.delta);
-  std::vector<double> gain(static_cast<std::size_t>(features.back().images()));
-  for (const bool way : {false, true}) {
-    const std::vector<std::uint8_t> all(gain.size(), way ? 1 : 0);
-    Records records;
-    pass.run(stream, features.back(), all, nullptr, top.mu_h, top.mu_w, records, nullptr);
-    for (std::int64_t n = 0; n < records.nodes(); ++n) {
-      for (std::size_t i = 0; i < gain.size(); ++i) {
-        const auto total = static_cast<double>(records.total.row(n)[i]);
-        gain[i] += way ? total : -total;
-      }
-    }
-  }
-  std::vector<std::uint8_t> mirror(gain.size());
-  for (std::size_t i = 0; i < gain.size(); ++i) mirror[i] = gain[i] > 0 ? 1 : 0;
-  return mirror;
+  return better_orientations(pass, stream, features.back(), top.mu_h, top.mu_w,
+                             graph.config.orientation);
 }
 
 }  // namespace cutaway::explain::graph

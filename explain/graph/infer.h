@@ -21,8 +21,7 @@ namespace cutaway::explain::graph {
                                          Stream stream,
                                          std::span<const std::uint8_t> mirror = {});
 
-/// For each image 1 if its mirrored features explain more in the top layer (the sum of the total
-/// scores).
+/// For each image 1 if its mirrored features explain more in the top layer (Config::orientation).
 [[nodiscard]] std::vector<std::uint8_t> orientations(const ExplanatoryGraph& graph,
                                                      std::span<const FeatureMaps> features,
                                                      Stream stream);

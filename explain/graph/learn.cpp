@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "explain/graph/orientation.h"
 #include "explain/graph/ranking.h"
 #include "runtime/error.h"
 #include "runtime/philox.h"
@@ -168,25 +169,12 @@ void Learner::set_parameters() {
   pass_->with_parents(layer.delta, layer.edges, layer.parents, above.delta, ratio());
 }
 
-/// Top layer: each image is taken the way round that explains more of it, J(I) = sum of the total
-/// scores.
+/// Top layer: each image is taken the way round that explains more of it.
 void Learner::choose_orientations() {
   const Layer& layer = state_.layers[static_cast<std::size_t>(state_.layer)];
   for (std::size_t s = 0; s < shards_.size(); ++s) {
-    std::vector<std::uint8_t>& mirror = state_.mirror[s];
-    std::vector<double> gain(mirror.size());
-    for (const bool way : {false, true}) {
-      const std::vector<std::uint8_t> all(mirror.size(), way ? 1 : 0);
-      Records records;
-      pass_->run(stream_, features(s), all, nullptr, layer.mu_h, layer.mu_w, records, nullptr);
-      for (std::int64_t n = 0; n < records.nodes(); ++n) {
-        for (std::size_t i = 0; i < gain.size(); ++i) {
-          const auto total = static_cast<double>(records.total.row(n)[i]);
-          gain[i] += way ? total : -total;
-        }
-      }
-    }
-    for (std::size_t i = 0; i < gain.size(); ++i) mirror[i] = gain[i] > 0 ? 1 : 0;
+    state_.mirror[s] = better_orientations(*pass_, stream_, features(s), layer.mu_h, layer.mu_w,
+                                           config_.orientation);
   }
 }
 

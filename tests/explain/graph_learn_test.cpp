@@ -99,6 +99,11 @@ TEST_CASE("explanatory graph: a checkpoint between any two passes gives the same
   Planted planted(22);
   const Planted::Images images = planted.draw(12);
   Config config;
+  SUBCASE("default") {}
+  SUBCASE("refined") {
+    config = preset("refined");
+    config.least_likeness = 0.3;
+  }
   config.candidates = 40;
   config.iterations = 3;
   Learner learner(planted.specs(), config, {&images.features}, CpuStream(2));

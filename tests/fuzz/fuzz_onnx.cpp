@@ -2,8 +2,6 @@
 #include "weights/import/readers.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace cutaway::weights;
-  return fuzz::run(data, size, [](std::shared_ptr<const BinaryFile> file) {
-    return onnx_source(std::move(file));
-  });
+  return cutaway::weights::fuzz::run(
+      data, size, [](const auto& file) { return cutaway::weights::onnx_source(file); });
 }

@@ -187,6 +187,36 @@ TEST_CASE("creatures: parts lie on the creature and carry names of their own") {
   }
 }
 
+TEST_CASE("creatures: left and right are sides of the picture") {
+  Options options = small();
+  options.occlusion = 0;
+  int pairs[10] = {};
+  int crossed = 0;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    const Creature c = render(options, i);
+    double sides = 0;
+    int own = 0;
+    for (const PartTruth& left : c.parts) {
+      if (left.name.rfind("left_", 0) != 0) continue;
+      for (const PartTruth& right : c.parts) {
+        if (right.name != "right_" + left.name.substr(5)) continue;
+        ++own;
+        sides += static_cast<double>(right.cx - left.cx);
+      }
+    }
+    if (own == 0) continue;
+    ++pairs[c.label];
+    crossed += sides < 0 ? 1 : 0;  // of all pairs together: an ear may flop, a tentacle swing
+  }
+  CHECK(crossed == 0);
+  // Octopuses among them: their numbers alone would not say which of a pair is seen.
+  CHECK(std::count_if(std::begin(pairs), std::end(pairs), [](int n) { return n > 0; }) >= 5);
+  const auto& names = class_names();
+  const auto octopus = std::find(names.begin(), names.end(), std::string("octopus"));
+  REQUIRE(octopus != names.end());
+  CHECK(pairs[octopus - names.begin()] > 0);
+}
+
 TEST_CASE("creatures: an occluder hides at most the share asked for, and only what it covers") {
   Options open = small();
   open.occlusion = 0;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,9 +13,9 @@
 #include "runtime/error.h"
 #include "tools/creatures/creatures.h"
 #include "tools/datasets/creature_folder.h"
+#include "tools/graphs/few_shots.h"
 #include "tools/graphs/following.h"
 #include "tools/graphs/graph_file.h"
-#include "tools/graphs/graph_layers.h"
 #include "tools/graphs/objects.h"
 #include "tools/graphs/part_discs.h"
 #include "tools/graphs/part_hits.h"
@@ -22,7 +23,6 @@
 #include "tools/graphs/scratch_memory.h"
 #include "tools/program/context.h"
 #include "tools/program/network.h"
-#include "weights/zoo/zoo.h"
 
 using namespace cutaway;
 using namespace cutaway::tools;
@@ -287,6 +287,54 @@ TEST_CASE("graph evaluation: discs on parts, and edges between top nodes") {
   CHECK(discs[0].filters.value == 0);
 }
 
+TEST_CASE("graph evaluation: few shots, and those of parts far from their mean place") {
+  // The part is at 40 in six pictures, at 60 in three and at 20 in three. Nodes go with it, filters
+  // stand still. One picture is shown: filters and the mean place answer with the place shown.
+  Scene scene = blank_scene();
+  scene.side = 80;
+  graph::Layer layer;
+  layer.spec = {"maps", 3, 10, 1, 0.1, 8, 3.5};
+  layer.mean_total = {3, 2, 1};
+  scene.package.graph.layers = {layer};
+  scene.records = {graph::Records(3, 12)};
+  scene.features.maps.emplace_back(12, 3, 10);
+  for (std::int64_t i = 0; i < 12; ++i) {
+    const double y = i < 6 ? 40 : i < 9 ? 60 : 20;
+    ObjectEntry object;
+    object.box = {0, 0, 79, 79};
+    object.parts = {{"ear", {30, y - 5, 50, y + 5}, 40, y, true}};
+    scene.features.objects.push_back(object);
+    for (std::int64_t n = 0; n < 3; ++n) {
+      scene.records[0].h.row(n)[i] = static_cast<float>((y - 3.5) / 8 + static_cast<double>(n) - 1);
+      scene.records[0].w.row(n)[i] = static_cast<float>(4 + n);
+      scene.records[0].total.row(n)[i] = static_cast<float>(3 - n);
+    }
+    std::vector<float> maps(300);
+    for (std::size_t d = 0; d < 3; ++d) maps[d * 100 + 44 + d] = static_cast<float>(d + 1);
+    scene.features.maps[0].set(i, maps);
+  }
+  GraphEvaluationOptions options;
+  options.samples = 3;
+  options.shots = 1;
+  options.repeats = 200;
+  const auto rows = measure_shots(scene, {"ear"}, options);
+  REQUIRE(rows.size() == 1);
+  const double diagonal = 80 * std::sqrt(2.0);
+  // Votes are cast on whole pixels.
+  CHECK(rows[0].graph.value * diagonal <= 1);
+  CHECK(rows[0].graph_far.value * diagonal <= 1);
+  CHECK(rows[0].graph_hit == 1);
+  // A near picture is shown in half of the choices: distances are 0 five times and 20 six times of
+  // eleven. Else it is a far one: 20 six times, 0 twice and 40 three times. Far ones among them: 20
+  // six times; 0 twice and 40 three times of five. Tolerance: four standard errors of 200 choices.
+  CHECK(std::abs(rows[0].mean.value * diagonal - (120.0 + 240.0) / 22) < 1.6);
+  CHECK(std::abs(rows[0].mean_far.value * diagonal - (6 * 20.0 + 120.0) / 11) < 0.6);
+  CHECK(std::abs(rows[0].filters.value - rows[0].mean.value) * diagonal <= 1);
+  CHECK(std::abs(rows[0].filters_far.value - rows[0].mean_far.value) * diagonal <= 1);
+  CHECK(rows[0].mean_hit == doctest::Approx(rows[0].filter_hit));
+  CHECK(rows[0].mean_hit < 0.5);
+}
+
 TEST_CASE("graph objects: jitter takes a window inside of each box, the same for one seed") {
   const Folder folder;
   std::string list = "[";
@@ -317,20 +365,6 @@ TEST_CASE("graph objects: jitter takes a window inside of each box, the same for
   CHECK(read_objects(query)[7].box.x1 == moved[7].box.x1);
   query.seed = 4;
   CHECK(read_objects(query)[7].box.x1 != moved[7].box.x1);
-}
-
-TEST_CASE("graph layers: what each net gets") {
-  const auto names = [](const char* net) {
-    std::string text;
-    for (const TapLayer& l : graph_layers(weights::build_zoo(net).graph, {}, {})) {
-      text += l.spec.name + ":" + std::to_string(l.spec.size) + ":" + std::to_string(l.spec.nodes) +
-              " ";
-    }
-    return text;
-  };
-  CHECK(names("vgg16") == "conv4_2:28:40 conv4_3:28:40 conv5_2:14:20 conv5_3:14:20 ");
-  CHECK(names("googlenet-caffe") ==
-        "inception_3b/output:28:40 inception_4e/output:14:20 inception_5b/output:7:10 ");
 }
 
 TEST_CASE("graph: from pictures to a graph, positions, pictures and measurements") {

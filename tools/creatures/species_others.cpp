@@ -279,15 +279,16 @@ void draw_butterfly(Artist& a) {
 
 void draw_octopus(Artist& a) {
   const int head = a.plan.add_part("head", -1);
-  int number = 0;
-  for (float at : {-0.22f, 0.22f, -0.10f, 0.10f}) {
-    ++number;
-    tentacle(a, "tentacle_" + std::to_string(number), head, at * 1.15f, true);
-  }
-  for (float at : {-0.25f, 0.25f, -0.08f, 0.08f}) {
-    ++number;
-    tentacle(a, "tentacle_" + std::to_string(number), head, at * 0.8f, false);
-  }
+  // An octopus is its own mirror image: without a side no picture would tell one of a pair.
+  const auto pair = [&](int number, float at, bool far) {
+    const std::string name = "tentacle_" + std::to_string(number);
+    tentacle(a, "left_" + name, head, -at, far);
+    tentacle(a, "right_" + name, head, at, far);
+  };
+  pair(1, 0.22f * 1.15f, true);
+  pair(2, 0.10f * 1.15f, true);
+  pair(3, 0.25f * 0.8f, false);
+  pair(4, 0.08f * 0.8f, false);
   const float lean = a.swing(0.10f);
   const float tall = 0.36f + a.swing(0.05f);
   Layer& mantle = a.plan.add_layer(a.wardrobe.coat);

@@ -7,6 +7,7 @@
 
 #include "explain/graph/ranking.h"
 #include "runtime/error.h"
+#include "tools/graphs/beside_filters.h"
 #include "tools/graphs/bootstrap.h"
 #include "tools/graphs/few_shots.h"
 #include "tools/graphs/following.h"

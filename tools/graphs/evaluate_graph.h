@@ -31,11 +31,8 @@ struct InstabilityRow {
   std::string layer;
   Interval graph, filters, random, still, ratio;  ///< ratio: graph over filters
 };
-/// How a layer's best nodes follow parts: the correlation, over the pictures that show it, of a
-/// node's displacement from its mean place with that of the part whose mean place is nearest to the
-/// node's. Nodes held still, or at random places, have 0: unlike instability it tells nothing of
-/// where a node is, only whether it moves with what is there.
-struct FollowRow {
+/// One measure of a layer's best nodes, and of its best filters by themselves.
+struct FilterRow {
   std::string layer;
   Interval graph, filters;
 };
@@ -59,11 +56,6 @@ struct HitRow {
   std::int64_t top_edges{0};
   double top_together{0};
 };
-/// What share of the discs that nodes point at is on one part; part_discs.h.
-struct DiscRow {
-  std::string layer;
-  Interval graph, filters;
-};
 /// Few-shot localisation of a part: mean distance over the picture's diagonal, and share of centres
 /// in the box.
 struct ShotRow {
@@ -79,9 +71,9 @@ struct GraphEvaluation {
   std::vector<InstabilityRow> instability;
   Interval ratio;  ///< mean instability over the layers, graph over filters
   Interval graph, filters, random, still;
-  std::vector<FollowRow> follow;
+  std::vector<FilterRow> follow;  ///< following.h
   std::vector<HitRow> hits;
-  std::vector<DiscRow> discs;
+  std::vector<FilterRow> discs;  ///< part_discs.h
   std::vector<ShotRow> shots;
 };
 

@@ -40,7 +40,7 @@ std::string to_text(const GraphEvaluation& e) {
   add(text, {"mean", cell(e.graph), cell(e.filters), cell(e.random), cell(e.still), cell(e.ratio)});
   text += "\ncorrelation of displacements with the nearest part's (held still, random: 0)\n";
   add(text, {"layer", "graph", "filters"});
-  for (const FollowRow& r : e.follow) add(text, {r.layer, cell(r.graph), cell(r.filters)});
+  for (const FilterRow& r : e.follow) add(text, {r.layer, cell(r.graph), cell(r.filters)});
   text += "\nbest nodes on annotated parts; edges between nodes that are on a part\n";
   add(text, {"layer", "hit rate", "filters", "random", "same part (chance)", "together (chance)",
              "edges", "best: same, together", "best: edges", "top: together (edges)"});
@@ -54,7 +54,7 @@ std::string to_text(const GraphEvaluation& e) {
   }
   text += "\nshare of the pictures in which a disc around a node is on its part\n";
   add(text, {"layer", "graph", "filters"});
-  for (const DiscRow& r : e.discs) add(text, {r.layer, cell(r.graph), cell(r.filters)});
+  for (const FilterRow& r : e.discs) add(text, {r.layer, cell(r.graph), cell(r.filters)});
   if (e.shots.empty()) return text;
   text +=
       "\nparts from few examples: distance over the diagonal, and share of centres inside the "

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "explain/graph/ranking.h"
+#include "tools/graphs/beside_filters.h"
 #include "tools/graphs/bootstrap.h"
 
 namespace cutaway::tools {
@@ -84,43 +84,24 @@ std::vector<Follower> followers(const LayerSpec& spec,
 
 }  // namespace
 
-std::vector<std::int32_t> best_nodes(const Records& records,
-                                     std::int64_t count,
-                                     std::int64_t best) {
-  Reducer alone;
-  explain::graph::Layer ranked;
-  ranked.rank = rank_nodes({&records, 1}, best, 1, alone);
-  std::vector<std::int32_t> order = by_rank(ranked);
-  order.resize(std::min(order.size(), static_cast<std::size_t>(count)));
-  return order;
-}
-
-std::vector<FollowRow> measure_following(const Scene& scene,
+std::vector<FilterRow> measure_following(const Scene& scene,
                                          const std::vector<std::string>& parts,
                                          const GraphEvaluationOptions& o) {
   std::vector<Landmark> landmarks;
   for (const std::string& name : parts) landmarks.push_back(scene.landmark(name));
-  std::vector<FollowRow> rows;
-  for (std::size_t l = 0; l < scene.records.size(); ++l) {
-    const LayerSpec& spec = scene.graph().layers[l].spec;
-    const Records raw = raw_filters(scene.features.maps[l], scene.mirror);
-    const Records* const sources[2] = {&scene.records[l], &raw};
-    Interval found[2];
-    for (int s = 0; s < 2; ++s) {
-      const auto nodes = best_nodes(*sources[s], o.nodes, o.best);
-      const std::vector<Follower> all = followers(spec, *sources[s], nodes, landmarks);
-      std::vector<double> samples;
-      for (std::int64_t k = 0; k <= o.samples; ++k) {
-        const std::vector<int> counts = resample(scene.images(), k, o.seed);
-        double sum = 0;
-        for (const Follower& f : all) sum += correlation(f.places, landmarks[f.part], counts);
-        samples.push_back(sum / static_cast<double>(all.size()));
-      }
-      found[s] = interval_of(samples);
-    }
-    rows.push_back({spec.name, found[0], found[1]});
-  }
-  return rows;
+  return measure_beside_filters(
+      scene, o,
+      [&](const LayerSpec& spec, const Records& records, const std::vector<std::int32_t>& nodes) {
+        const std::vector<Follower> all = followers(spec, records, nodes, landmarks);
+        std::vector<double> samples;
+        for (std::int64_t k = 0; k <= o.samples; ++k) {
+          const std::vector<int> counts = resample(scene.images(), k, o.seed);
+          double sum = 0;
+          for (const Follower& f : all) sum += correlation(f.places, landmarks[f.part], counts);
+          samples.push_back(sum / static_cast<double>(all.size()));
+        }
+        return interval_of(samples);
+      });
 }
 
 }  // namespace cutaway::tools

@@ -7,13 +7,11 @@
 
 namespace cutaway::tools {
 
-/// The `count` nodes with the largest mean of their `best` highest scores.
-[[nodiscard]] std::vector<std::int32_t> best_nodes(const explain::graph::Records& records,
-                                                   std::int64_t count,
-                                                   std::int64_t best);
-
-/// One row a layer; see FollowRow.
-[[nodiscard]] std::vector<FollowRow> measure_following(const Scene& scene,
+/// How a layer's best nodes follow parts: the correlation, over the pictures that show it, of a
+/// node's displacement from its mean place with that of the part whose mean place is nearest to the
+/// node's. Nodes held still, or at random places, have 0: unlike instability it tells nothing of
+/// where a node is, only whether it moves with what is there.
+[[nodiscard]] std::vector<FilterRow> measure_following(const Scene& scene,
                                                        const std::vector<std::string>& parts,
                                                        const GraphEvaluationOptions& options);
 

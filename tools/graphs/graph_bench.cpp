@@ -93,7 +93,7 @@ GraphBenchResult bench_graph(const GraphBenchOptions& o, const Context& context)
     result.nodes += specs[l].count();
   }
   result.feature_seconds = seconds_since(start);
-  Config config;
+  Config config = preset(o.preset);
   config.iterations = o.iterations;
   config.seed = context.common.seed;
   const Stream stream = context.stream();

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <string>
 
 #include "tools/program/context.h"
 
@@ -11,6 +11,7 @@ namespace cutaway::tools {
 /// 40, 20, 20 nodes a filter) on features made for the purpose, stored as halves.
 struct GraphBenchOptions {
   std::int64_t filters{512}, images{100}, iterations{20};
+  std::string preset{"default"};
 };
 struct GraphBenchResult {
   std::int64_t nodes{0};

@@ -25,7 +25,9 @@ Json to_json(const Config& c) {
           {"jitter", c.jitter},
           {"strength", to_string(c.strength)},
           {"flips", c.flips},
+          {"orientation", to_string(c.orientation)},
           {"restarts", c.restarts},
+          {"sigma_per_filter", c.sigma_per_filter},
           {"seed", c.seed},
           {"released",
            {r.first_filter_sigma, r.unscaled_parents, r.rounded_kernel, r.border_of_child,
@@ -48,6 +50,8 @@ Config config_from_json(const Json& j) {
   c.place = explain::graph::parse_place(j.value("place", "best"));
   c.likeness = explain::graph::parse_likeness(j.value("likeness", "affinity"));
   c.least_likeness = j.value("least_likeness", 0.0);
+  c.orientation = explain::graph::parse_orientation(j.value("orientation", "sum"));
+  c.sigma_per_filter = j.value("sigma_per_filter", false);
   c.edge_margin = j.at("edge_margin").get<double>();
   c.jitter = j.at("jitter").get<double>();
   c.strength = explain::graph::parse_strength(j.at("strength").get<std::string>());

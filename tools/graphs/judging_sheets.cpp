@@ -7,7 +7,7 @@
 #include "explain/render/panel.h"
 #include "runtime/error.h"
 #include "runtime/philox.h"
-#include "tools/graphs/following.h"
+#include "tools/graphs/beside_filters.h"
 #include "tools/graphs/show_graph.h"
 #include "tools/images/atomic_file.h"
 #include "tools/images/write_image.h"

@@ -56,8 +56,7 @@ std::string fingerprint(const GraphLearnJob& job,
                         const Features& features,
                         const std::vector<TapLayer>& layers) {
   std::string text = weights::weights_hash(package.model) + to_json(job.config).dump() +
-                     (job.sigma_per_filter ? "filter" : "unit") + features.storage + job.negatives +
-                     std::to_string(job.most_negatives);
+                     features.storage + job.negatives + std::to_string(job.most_negatives);
   for (const TapLayer& layer : layers) text += to_json(layer.spec).dump();
   for (const ObjectEntry& o : features.objects) {
     text += o.name + '\n' + std::to_string(o.box.x1) + ' ' + std::to_string(o.box.y1) + '\n';
@@ -106,7 +105,7 @@ GraphLearnSummary learn_graph(const GraphLearnJob& job, const Context& context) 
 
   auto start = Clock::now();
   TapRunner runner(package, layers, job.batch, context);
-  const auto sigma = measure_sigma(runner, negatives, job.sigma_per_filter, context);
+  const auto sigma = measure_sigma(runner, negatives, job.config.sigma_per_filter, context);
   FeatureOptions options = job.features;
   options.mirrored = job.config.flips;
   const Features features = extract_features(runner, objects, sigma, options, context);

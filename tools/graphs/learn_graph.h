@@ -20,7 +20,6 @@ struct GraphLearnJob {
   std::vector<std::string> layers;
   std::vector<std::int64_t> nodes;
   explain::graph::Config config;
-  bool sigma_per_filter{false};
   std::int64_t batch{8};
   FeatureOptions features;
   std::string checkpoint;         ///< empty: `out` with .checkpoint behind it

@@ -49,9 +49,9 @@ struct ObjectQuery {
 
 /// Reads a list of objects: parts.json (a list of {file, name, box, and further boxes by part}),
 /// truth.json (as `cutaway dataset make` writes it), or, without either, all pictures of the
-/// folder, each an object. A list of boxes may also be an object of picture -> part -> [x1, y1, x2, y2],
-/// in which the part "object" is the object's box. Boxes are clipped to their picture when it is opened. Throws kInput on
-/// damage, and when nothing is left, naming the categories there are.
+/// folder, each an object. A list of boxes may also be an object of picture -> part -> [x1, y1, x2,
+/// y2], in which the part "object" is the object's box. Boxes are clipped to their picture when it
+/// is opened. Throws kInput on damage, and when nothing is left, naming the categories there are.
 [[nodiscard]] std::vector<ObjectEntry> read_objects(const ObjectQuery& query);
 
 /// Names of the parts, in alphabetical order.

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "explain/graph/ranking.h"
+#include "tools/graphs/beside_filters.h"
 #include "tools/graphs/bootstrap.h"
-#include "tools/graphs/following.h"
 
 namespace cutaway::tools {
 namespace {
@@ -105,29 +105,22 @@ double disc_overlap(double x, double y, double radius, const PixelBox& box, int 
   return all > 0 ? both / all : 0;
 }
 
-std::vector<DiscRow> measure_discs(const Scene& scene,
-                                   const std::vector<std::string>& names,
-                                   const GraphEvaluationOptions& o) {
+std::vector<FilterRow> measure_discs(const Scene& scene,
+                                     const std::vector<std::string>& names,
+                                     const GraphEvaluationOptions& o) {
   Parts parts;
   for (const std::string& name : names) {
     parts.emplace_back();
     for (std::int64_t i = 0; i < scene.images(); ++i) parts.back().push_back(scene.part(i, name));
   }
-  std::vector<DiscRow> rows;
-  for (std::size_t l = 0; l < scene.records.size(); ++l) {
-    const LayerSpec& spec = scene.graph().layers[l].spec;
-    const Records raw = raw_filters(scene.features.maps[l], scene.mirror);
-    const Records* const sources[2] = {&scene.records[l], &raw};
-    Interval found[2];
-    for (int s = 0; s < 2; ++s) {
-      std::vector<Pointer> pointers;
-      for (const std::int32_t n : best_nodes(*sources[s], o.nodes, o.best))
-        pointers.push_back(pointer_of(spec, *sources[s], n, parts, scene.side));
-      found[s] = mean_share(pointers, scene.images(), o);
-    }
-    rows.push_back({spec.name, found[0], found[1]});
-  }
-  return rows;
+  return measure_beside_filters(
+      scene, o,
+      [&](const LayerSpec& spec, const Records& records, const std::vector<std::int32_t>& nodes) {
+        std::vector<Pointer> pointers;
+        for (const std::int32_t n : nodes)
+          pointers.push_back(pointer_of(spec, records, n, parts, scene.side));
+        return mean_share(pointers, scene.images(), o);
+      });
 }
 
 }  // namespace cutaway::tools

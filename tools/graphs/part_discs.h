@@ -18,8 +18,8 @@ namespace cutaway::tools {
 /// is on a part where intersection over union of disc and box exceed 0.2. P is the share of the
 /// pictures that show the part in which it is, for the part for which that is most. Filters point
 /// at their maximum.
-[[nodiscard]] std::vector<DiscRow> measure_discs(const Scene& scene,
-                                                 const std::vector<std::string>& parts,
-                                                 const GraphEvaluationOptions& options);
+[[nodiscard]] std::vector<FilterRow> measure_discs(const Scene& scene,
+                                                   const std::vector<std::string>& parts,
+                                                   const GraphEvaluationOptions& options);
 
 }  // namespace cutaway::tools

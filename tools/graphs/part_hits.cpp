@@ -4,8 +4,8 @@
 #include <limits>
 #include <memory>
 
+#include "tools/graphs/beside_filters.h"
 #include "tools/graphs/bootstrap.h"
-#include "tools/graphs/following.h"
 
 namespace cutaway::tools {
 namespace {

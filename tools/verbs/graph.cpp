@@ -19,7 +19,7 @@ using Json = nlohmann::ordered_json;
 
 struct LearnOptions {
   GraphLearnJob job;
-  std::string preset{"default"}, strength, likeness, place;
+  std::string preset{"default"}, strength, likeness, place, orientation, sigma;
   std::int64_t parents{0}, candidates{0}, iterations{0}, restarts{0};
   double static_fraction{-1}, range{0}, least_likeness{-1};
   bool flips{false};
@@ -41,6 +41,8 @@ int learn(LearnOptions& o, const Context& context) {
   if (!o.place.empty()) c.place = explain::graph::parse_place(o.place);
   if (!o.likeness.empty()) c.likeness = explain::graph::parse_likeness(o.likeness);
   if (o.least_likeness >= 0) c.least_likeness = o.least_likeness;
+  if (!o.orientation.empty()) c.orientation = explain::graph::parse_orientation(o.orientation);
+  if (!o.sigma.empty()) c.sigma_per_filter = o.sigma == "filter";
   if (!o.strength.empty()) c.strength = explain::graph::parse_strength(o.strength);
   c.flips = o.flips;
   c.seed = context.common.seed;
@@ -123,8 +125,10 @@ void add_learn(CLI::App& group, Context& context) {
                    "from fine to coarse, with commas (default: by the net)")
       ->delimiter(',');
   verb->add_option("--nodes", o->job.nodes, "nodes a filter of each layer")->delimiter(',');
-  verb->add_option("--preset", o->preset,
-                   "default, or authors: the published program with its faults")
+  verb->add_option(
+          "--preset", o->preset,
+          "default; refined, for objects cut to their boxes; authors, the published program "
+          "with its faults")
       ->capture_default_str();
   verb->add_option("--parents", o->parents, "parents a node (15)");
   verb->add_option("--place", o->place, "a node is at its best candidate, or at their mean (best)");
@@ -141,7 +145,12 @@ void add_learn(CLI::App& group, Context& context) {
                    "how far a node is looked for, over half the side of its map (0.3)");
   verb->add_flag("--flips", o->flips, "choose the orientation of every picture");
   verb->add_option("--restarts", o->restarts, "with --flips: starts of the top layer (1)");
-  verb->add_flag("--sigma-per-filter", o->job.sigma_per_filter, "scale filters, not units");
+  verb->add_option("--orientation", o->orientation,
+                   "with --flips: by the sum of the nodes' scores, or of their log (sum)")
+      ->check(CLI::IsMember({"sum", "log"}));
+  verb->add_option("--sigma", o->sigma,
+                   "scale activations by the deviation of their unit, or of their filter (unit)")
+      ->check(CLI::IsMember({"unit", "filter"}));
   verb->add_option("--checkpoint", o->job.checkpoint,
                    "file to go on from (default: OUT.checkpoint)");
   verb->add_option("--checkpoint-seconds", o->job.checkpoint_seconds, "between checkpoints")
@@ -370,10 +379,12 @@ void add_bench_graph(CLI::App& group, Context& context) {
   verb->add_option("--iterations", o->iterations)
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  verb->add_option("--preset", o->preset, "of graph learn")->capture_default_str();
   verb->callback([o, &context] {
     context.action = [o, &context] {
       const GraphBenchResult r = bench_graph(*o, context);
-      print({{"nodes", r.nodes},
+      print({{"preset", o->preset},
+             {"nodes", r.nodes},
              {"images", o->images},
              {"iterations", o->iterations},
              {"feature_seconds", r.feature_seconds},

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Learns explanatory graphs of all kinds of creatures and prints how their nodes sit on parts and what edges join.
+
+    cutaway dataset make creatures DATA --count 1000 --first 3000000000 --size 192 --seed 5 --clutter 0.3 --occlusion 0.1
+    tools/bench/graph_creatures.py --cutaway build/cutaway --data DATA --out DIR [--kind cat ...] -- [options of graph learn]
+
+Results are kept in DIR, one JSON file a kind, and made only where they are missing. The mean is over the kinds, its 95 %
+interval by bootstrap over them: a kind is drawn whole, with all of its pictures. A mean of edges is over the kinds that have any.
+Needs nothing but Python.
+"""
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+
+KINDS = ["cat", "rabbit", "elephant", "giraffe", "turtle", "bird", "fish", "butterfly", "octopus", "snail"]
+LEARN = ["--flips", "--restarts", "3"]
+
+
+def run(command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)}\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def measure(args, kind):
+    result = os.path.join(args.out, kind + ".json")
+    if not os.path.exists(result):
+        graph = os.path.join(args.out, kind + ".h5")
+        common = ["--data", args.data, "--category", kind, "-q", "--json", "--threads", str(args.threads)]
+        run([args.cutaway, "graph", "learn", args.net, *common, "--out", graph, *LEARN, *args.learn])
+        found = run([args.cutaway, "graph", "evaluate", graph, args.net, *common, "--repeats", "0", "--samples", "40"])
+        with open(result + ".part", "w") as f:
+            json.dump(found, f, indent=1)
+        os.replace(result + ".part", result)
+    with open(result) as f:
+        return json.load(f)
+
+
+def mean(values, samples=10000):
+    """Mean over the kinds with its interval; None where a kind has no value."""
+    draw = random.Random(0)
+    means = []
+    for k in range(samples + 1):
+        chosen = values if k == 0 else [draw.choice(values) for _ in values]
+        there = [v for v in chosen if v is not None]
+        if there:
+            means.append(sum(there) / len(there))
+    first, rest = means[0], sorted(means[1:])
+    return f"{first:.2f} [{rest[len(rest) * 25 // 1000]:.2f}, {rest[len(rest) * 975 // 1000]:.2f}]"
+
+
+def number(v):
+    return "-" if v is None else f"{v:.2f}"
+
+
+def over_layers(found, of):
+    there = [of(layer) for layer in found["layers"] if of(layer) is not None]
+    return sum(there) / len(there) if there else None
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--cutaway", default="build/cutaway")
+    p.add_argument("--net", default="weights/shipped/creatures.h5")
+    p.add_argument("--data", required=True)
+    p.add_argument("--out", required=True)
+    p.add_argument("--kind", action="append", choices=KINDS)
+    p.add_argument("--threads", type=int, default=0)
+    p.add_argument("learn", nargs="*", help="options of graph learn, after --")
+    args = p.parse_args()
+    os.makedirs(args.out, exist_ok=True)
+    columns = {
+        "hit rate": lambda l: l["hit"][0],
+        "raw filters": lambda l: l["filter_hit"],
+        "random": lambda l: l["random_hit"],
+        "edges, all nodes": lambda l: l["edges_together"],
+        "by chance": lambda l: l["together_by_chance"],
+        "below best nodes": lambda l: l["best_edges_together"],
+        "between best nodes": lambda l: l["top_edges_together"],
+        "their number": lambda l: l["top_edges"] or None,
+        "following": lambda l: l["follow"][0],
+        "discs": lambda l: l["discs"][0],
+    }
+    print("| | " + " | ".join(columns) + " | instability graph / filters / still |\n|" + " --- |" * (len(columns) + 2))
+    rows = {}
+    for kind in args.kind or KINDS:
+        found = rows[kind] = measure(args, kind)
+        cells = []
+        for name, of in columns.items():
+            values = [of(layer) for layer in found["layers"]]
+            if values[-1] is None:
+                values.pop()  # the top layer has no edges
+            cells.append(" / ".join(str(v or 0) if name == "their number" else number(v) for v in values))
+        still = " / ".join(f"{found[key][0]:.3f}" for key in ("instability", "filters", "still"))
+        print(f"| {kind} | " + " | ".join(cells) + f" | {still} |", flush=True)
+    print("\nmeans over the kinds: a layer each, and all layers")
+    layers = [layer["name"] for layer in next(iter(rows.values()))["layers"]]
+    for name, of in columns.items():
+        if name == "their number":
+            continue
+        cells = []
+        for k in range(len(layers)):
+            values = [of(found["layers"][k]) for found in rows.values()]
+            if any(v is not None for v in values):
+                cells.append(mean(values))
+        cells.append(mean([over_layers(found, of) for found in rows.values()]))
+        print(f"{name:20s} " + "   ".join(cells))
+
+
+if __name__ == "__main__":
+    main()
