@@ -107,9 +107,12 @@ bool RowTransform::apply(const Transform& t,
       std::min(rounded(rows - 1) + kTile, std::max(kTile, rounded(kBand / columns) - kTile));
   const std::int64_t distance = step + kTile;
   const std::int64_t most = std::min(step, std::max(kTile, rounded(kPiece / columns)));
-  const auto bytes = static_cast<std::size_t>(std::max(kBand, columns * distance)) * sizeof(float);
-  if (band_.bytes() < bytes) band_ = Buffer(Device{}, bytes);
-  auto* band = reinterpret_cast<float*>(band_.data());
+  const auto floats = static_cast<std::size_t>(std::max(kBand, columns * distance));
+  if (floats > size_) {
+    band_ = std::make_unique_for_overwrite<float[]>(floats);
+    size_ = floats;
+  }
+  float* band = band_.get();
   piece_.resize(std::max(piece_.size(), static_cast<std::size_t>(most * columns)));
   for (std::int64_t first = 0; first < rows; first += step) {
     const std::int64_t count = std::min(step, rows - first);

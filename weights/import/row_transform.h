@@ -1,11 +1,12 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
-#include "runtime/buffer.h"
 #include "weights/import/transform.h"
 
 namespace cutaway::weights {
@@ -23,7 +24,9 @@ class RowTransform {
              const std::function<void(std::span<const float>)>& put);
 
  private:
-  Buffer band_;
+  // Not a Buffer, which asks for huge pages: the small ones that were freed last are at hand.
+  std::unique_ptr<float[]> band_;
+  std::size_t size_{0};  // of band_
   std::vector<float> piece_;
 };
 
