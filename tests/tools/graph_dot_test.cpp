@@ -2,14 +2,18 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
+#include <optional>
 #include <set>
 #include <sstream>
+#include <string>
+#include <utility>
 
 #include "tools/graphs/show_graph.h"
 
@@ -42,23 +46,44 @@ explain::graph::ExplanatoryGraph quoted_graph() {
 const std::set<std::pair<std::string, std::string>> kEdges{
     {"l0n0", "l1n0"}, {"l0n0", "l1n1"}, {"l0n1", "l1n1"}, {"l0n2", "l1n0"}, {"l0n2", "l1n1"}};
 
+bool is_name(const std::string& text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return (std::isalnum(static_cast<unsigned char>(c)) != 0) || c == '_';
+  });
+}
+
+/// `line` = first + between + second + end, with a name first.
+std::optional<std::pair<std::string, std::string>> split(const std::string& line,
+                                                         const std::string& between,
+                                                         const std::string& end) {
+  const std::size_t at = line.find(between);
+  if (at == std::string::npos || !line.ends_with(end)) return {};
+  const std::size_t second = at + between.size();
+  if (second + end.size() > line.size() || !is_name(line.substr(0, at))) return {};
+  return {{line.substr(0, at), line.substr(second, line.size() - end.size() - second)}};
+}
+
+/// What stands between two quotes of DOT: no quote without a backslash, and no backslash alone.
+bool is_quoted(const std::string& text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"' || (text[i] == '\\' && ++i == text.size())) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 TEST_CASE("graph DOT: every node and edge, and labels that stay labels") {
   const std::string text = graph_dot(quoted_graph(), 10);
-  // A quoted string of DOT ends at the first quote without a backslash before it.
-  const std::regex node(R"re((\w+) \[label="((?:[^"\\]|\\.)*)"\];)re");
-  const std::regex edge(R"((\w+) -> (\w+);)");
   std::map<std::string, std::string> labels;
   std::set<std::pair<std::string, std::string>> edges;
   std::istringstream lines(text);
-  std::smatch m;
   for (std::string line; std::getline(lines, line);) {
     line.erase(0, line.find_first_not_of(' '));
-    if (std::regex_match(line, m, node)) {
-      labels[m[1]] = m[2];
-    } else if (std::regex_match(line, m, edge)) {
-      CHECK(edges.insert({m[1], m[2]}).second);
+    if (const auto node = split(line, " [label=\"", "\"];"); node && is_quoted(node->second)) {
+      labels.insert(*node);
+    } else if (const auto edge = split(line, " -> ", ";"); edge && is_name(edge->second)) {
+      CHECK(edges.insert(*edge).second);
     } else {
       CAPTURE(line);
       const std::set<std::string> rest{"digraph explanatory_graph {",
