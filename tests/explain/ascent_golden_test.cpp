@@ -9,15 +9,13 @@
 #include "explain/visualize/ascent.h"
 #include "explain/visualize/dream.h"
 #include "explain/visualize/lucid.h"
-#include "layers/conv.h"
-#include "layers/dense.h"
-#include "layers/global_pool.h"
-#include "layers/max_pool.h"
-#include "layers/relu.h"
+#include "tests/explain/small_net.h"
 #include "weights/hdf5_file.h"
 
 using namespace cutaway;
 using namespace cutaway::explain;
+using cutaway::tests::caffe_pixels;
+using cutaway::tests::small_net;
 
 namespace {
 
@@ -32,17 +30,7 @@ class Golden {
                                       "/tests/golden/ascents.h5")) {}
 
   Model net() const {
-    Graph g({1, 3, 24, 24});
-    const kernels::ConvGeometry three{3, 3, 1, 1, 1, 1, 1, 1, 1};
-    g.add("conv1", std::make_shared<Conv>(8, three));
-    g.add("relu1", std::make_shared<Relu>());
-    g.add("pool1", std::make_shared<MaxPool>(kernels::PoolGeometry{2, 2, 2, 2, 0, 0}, false));
-    g.add("conv2", std::make_shared<Conv>(10, three));
-    g.add("relu2", std::make_shared<Relu>());
-    g.add("gap", std::make_shared<GlobalAveragePool>());
-    g.add("fc", std::make_shared<Dense>(4));
-    Model m(std::move(g));
-    m.parameters = Parameters::zeroed(m.graph);
+    Model m = small_net(1);
     for (const char* layer : {"conv1", "conv2", "fc"}) {
       const std::span<Tensor> tensors = m.parameters.of(m.graph.find(layer));
       for (std::size_t i = 0; i < 2; ++i) {
@@ -58,7 +46,8 @@ class Golden {
   /// The same value before every step, and the same picture at the end (measured: to 6e-7).
   void compare(const std::string& run, const Ascended& got) const {
     INFO(run);
-    const std::vector<float> values = read("/" + run + "/values"), picture = read("/" + run + "/picture");
+    const std::vector<float> values = read("/" + run + "/values"),
+                             picture = read("/" + run + "/picture");
     REQUIRE(got.values.size() == values.size());
     const double most = double{*std::ranges::max_element(values)};
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -78,8 +67,6 @@ class Golden {
   weights::Hdf5File file_;
 };
 
-PixelSpace caffe() { return {{-104, -117, -123}, {151, 138, 132}, true}; }
-
 }  // namespace
 
 TEST_CASE("ascents follow PyTorch's step by step") {
@@ -90,11 +77,11 @@ TEST_CASE("ascents follow PyTorch's step by step") {
 
   SimonyanOptions s;
   s.steps = kSteps;
-  golden.compare("simonyan", ascend_simonyan(score, *objective, caffe(), s));
+  golden.compare("simonyan", ascend_simonyan(score, *objective, caffe_pixels(), s));
   s.normalize = false;
   s.rate = 4000;
   s.lambda = 1e-5;
-  golden.compare("simonyan_plain", ascend_simonyan(score, *objective, caffe(), s));
+  golden.compare("simonyan_plain", ascend_simonyan(score, *objective, caffe_pixels(), s));
 
   YosinskiOptions y;
   y.steps = kSteps;
@@ -104,29 +91,31 @@ TEST_CASE("ascents follow PyTorch's step by step") {
   y.pixel_percentile = 10;
   y.contribution_percentile = 5;
   y.seed = kSeed;
-  golden.compare("yosinski", ascend_yosinski(score, *objective, caffe(), y));
+  golden.compare("yosinski", ascend_yosinski(score, *objective, caffe_pixels(), y));
 
   PenaltyOptions p;
   p.steps = kSteps;
   p.objective_weight = 20;
   p.jitter = 3;
   p.seed = kSeed;
-  golden.compare("penalized", ascend_penalized(score, *objective, caffe(), p));
+  golden.compare("penalized", ascend_penalized(score, *objective, caffe_pixels(), p));
 
   LucidOptions l;
   l.steps = kSteps;
   l.seed = kSeed;
   l.rescue_steps = 0;
   l.robust.enabled = false;
-  golden.compare("lucid", ascend_lucid(score, *objective, caffe(), {1, 3, 24, 24}, l));
+  golden.compare("lucid", ascend_lucid(score, *objective, caffe_pixels(), {1, 3, 24, 24}, l));
   // Total variation turns at every equal pair of pixels, and Adam makes whole steps of that: in
   // Fourier space the first one that rounding decides otherwise changes the picture by percents.
   l.variation_weight = 0.3;
   l.fourier = false;
-  golden.compare("lucid_pixels", ascend_lucid(score, *objective, caffe(), {1, 3, 24, 24}, l));
+  golden.compare("lucid_pixels",
+                 ascend_lucid(score, *objective, caffe_pixels(), {1, 3, 24, 24}, l));
   l.variation_weight = 0;
   l.fourier = l.robust.enabled = true;
-  golden.compare("lucid_robust", ascend_lucid(score, *objective, caffe(), {1, 3, 31, 31}, l));
+  golden.compare("lucid_robust",
+                 ascend_lucid(score, *objective, caffe_pixels(), {1, 3, 31, 31}, l));
 
   DreamOptions d;
   d.octaves = 3;
@@ -135,6 +124,6 @@ TEST_CASE("ascents follow PyTorch's step by step") {
   d.seed = kSeed;
   Tensor start = zeros({1, 3, 34, 30});
   std::ranges::copy(golden.read("/dream/start"), start.f32().begin());
-  golden.compare("dream", dream(m, m.graph.find("relu2"), start, *dream_objective(), caffe(), d,
-                                CpuStream(1)));
+  golden.compare("dream", dream(m, m.graph.find("relu2"), start, *dream_objective(), caffe_pixels(),
+                                d, CpuStream(1)));
 }

@@ -18,11 +18,14 @@
 #include "layers/max_pool.h"
 #include "layers/relu.h"
 #include "runtime/error.h"
+#include "tests/explain/small_net.h"
 #include "tests/support/random_tensor.h"
 
 using namespace cutaway;
 using namespace cutaway::explain;
+using cutaway::tests::caffe_pixels;
 using cutaway::tests::random_tensor;
+using cutaway::tests::small_net;
 
 namespace {
 
@@ -51,22 +54,6 @@ Model linear_net() {
   return m;
 }
 
-Model small_net(unsigned seed) {
-  Graph g({1, 3, 24, 24});
-  const kernels::ConvGeometry three{3, 3, 1, 1, 1, 1, 1, 1, 1};
-  g.add("conv1", std::make_shared<Conv>(8, three));
-  g.add("relu1", std::make_shared<Relu>());
-  g.add("pool1", std::make_shared<MaxPool>(kernels::PoolGeometry{2, 2, 2, 2, 0, 0}, false));
-  g.add("conv2", std::make_shared<Conv>(10, three));
-  g.add("relu2", std::make_shared<Relu>());
-  g.add("gap", std::make_shared<GlobalAveragePool>());
-  g.add("fc", std::make_shared<Dense>(4));
-  Model m(std::move(g));
-  m.parameters = Parameters::initialized(m.graph, seed);
-  return m;
-}
-
-PixelSpace caffe() { return {{-104, -117, -123}, {151, 138, 132}, true}; }
 PixelSpace unit_pixels() { return {{0, 0, 0}, {1, 1, 1}, false}; }
 
 /// Central differences of `value` in random directions against its gradient.
@@ -117,7 +104,7 @@ TEST_CASE("B1: a mean picture without gradient gets noise once, and says so") {
   LayerScore score(m, m.graph.find("fc"), {1, 3, 24, 24}, CpuStream(1));
   SimonyanOptions o;
   o.steps = 3;
-  const Ascended a = ascend_simonyan(score, *neuron_objective(1), caffe(), o);
+  const Ascended a = ascend_simonyan(score, *neuron_objective(1), caffe_pixels(), o);
   REQUIRE(a.notes.size() == 1);
   CHECK(mean_magnitude(a.picture) > 0.0);
 }
@@ -386,31 +373,32 @@ TEST_CASE("ascents climb, repeat bit for bit, and do not change the net") {
   };
   SimonyanOptions s;
   s.steps = 20;
-  check_run([&] { return ascend_simonyan(score, *objective, caffe(), s); });
+  check_run([&] { return ascend_simonyan(score, *objective, caffe_pixels(), s); });
   YosinskiOptions y;
   y.steps = 20;
   y.normalize = true;
   y.rate = 5;
   y.pixel_percentile = 10;
   y.contribution_percentile = 10;
-  check_run([&] { return ascend_yosinski(score, *objective, caffe(), y); });
+  check_run([&] { return ascend_yosinski(score, *objective, caffe_pixels(), y); });
   PenaltyOptions p;
   p.steps = 20;
   p.variation_weight = 1e-4;
   p.power_weight = 1e-4;
   p.jitter = 2;
-  check_run([&] { return ascend_penalized(score, *objective, caffe(), p); });
+  check_run([&] { return ascend_penalized(score, *objective, caffe_pixels(), p); });
   LucidOptions l;
   l.steps = 20;
-  check_run([&] { return ascend_lucid(score, *objective, caffe(), {1, 3, 24, 24}, l); });
+  check_run([&] { return ascend_lucid(score, *objective, caffe_pixels(), {1, 3, 24, 24}, l); });
   l.fourier = false;
-  check_run([&] { return ascend_lucid(score, *objective, caffe(), {1, 3, 24, 24}, l); });
+  check_run([&] { return ascend_lucid(score, *objective, caffe_pixels(), {1, 3, 24, 24}, l); });
   DreamOptions d;
   d.octaves = 2;
   d.steps = 4;
   const Tensor start = random_tensor({1, 3, 30, 26}, 4);
   check_run([&] {
-    return dream(m, m.graph.find("relu2"), start, *dream_objective(), caffe(), d, CpuStream(1));
+    return dream(m, m.graph.find("relu2"), start, *dream_objective(), caffe_pixels(), d,
+                 CpuStream(1));
   });
   for (NodeId id = 0; id < m.graph.size(); ++id) {
     for (std::size_t i = 0; i < before.of(id).size(); ++i) {
@@ -432,7 +420,7 @@ TEST_CASE("inversion: the features of a picture are found again") {
   o.variation_weight = 0.01;
   o.power_weight = 0.01;
   const Ascended a =
-      ascend_penalized(score, *match_objective(score.activations(photo)), caffe(), o);
+      ascend_penalized(score, *match_objective(score.activations(photo)), caffe_pixels(), o);
   CHECK(a.values.back() > -0.1);
   CHECK(a.values.front() < -0.5);
 }

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "layers/executor.h"
+#include "tests/weights/imported_difference.h"
 #include "tests/weights/torch_support.h"
 #include "weights/import/keras_config.h"
 
@@ -15,29 +15,6 @@ const std::string kFixtures = std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/k
 Imported import_output(const std::string& file, const std::string& output) {
   const Source source = open_source({file}, {}, output);
   return import_weights(source, *source.graph, source.bind(*source.graph, ""));
-}
-
-// The largest difference from what Keras computed, over the largest value.
-double difference(const Imported& imported, const Hdf5File& expected, const std::string& output) {
-  const Graph& graph = imported.model.graph;
-  const auto e = expected.describe("/input").dims;
-  PlanRequest request;
-  request.input = {e[0], e[1], e[2], e[3]};
-  request.taps = {graph.last()};
-  Executor executor(imported.model, request, CpuStream(1));
-  executor.set_input(tensor_of(request.input, expected.read_f32("/input", 1 << 20)));
-  executor.forward();
-  const Tensor got = executor.read(executor.value(graph.last()));
-  const std::vector<float> want = expected.read_f32("/" + output, 1 << 20);
-  REQUIRE(got.f32().size() == want.size());
-  double most = 0, worst = 0;
-  for (std::size_t i = 0; i < want.size(); ++i) {
-    most = std::max(most, std::abs(double{want[i]}));
-    const double d = std::abs(double{want[i]} - double{got.f32()[i]});
-    if (!(d <= worst)) worst = d;
-  }
-  CHECK(most > 0.01);
-  return worst / most;
 }
 
 /// A functional model; `layers` and `outputs` as Keras 2 writes them.
@@ -74,7 +51,7 @@ TEST_CASE(
       CAPTURE(option);
       const Imported imported = import_output(file, option);
       // Rounding of float32 sums of 36 terms, over a few layers.
-      CHECK(difference(imported, expected, name) < 1e-5);
+      CHECK(difference(imported, expected, "/input", "/" + name) < 1e-5);
       const Graph& g = imported.model.graph;
       for (const auto& [first, second] : std::vector<std::pair<std::string, std::string>>{
                {"twice", "twice:2"}, {"block/mix", "block:2/mix"}}) {

@@ -1,6 +1,4 @@
-#include <algorithm>
-
-#include "layers/executor.h"
+#include "tests/weights/imported_difference.h"
 #include "tests/weights/torch_support.h"
 
 using namespace cutaway;
@@ -14,29 +12,6 @@ std::string bytes_of(const Hdf5File& file, const std::string& dataset) {
   for (const float v : file.read_f32(dataset, 1 << 20))
     bytes += static_cast<char>(static_cast<int>(v));
   return bytes;
-}
-
-// The largest difference from ONNX Runtime, over the largest value.
-double difference(const Imported& imported, const Hdf5File& cases, const std::string& name) {
-  const Graph& graph = imported.model.graph;
-  const auto e = cases.describe(name + "/input").dims;
-  PlanRequest request;
-  request.input = {e[0], e[1], e[2], e[3]};
-  request.taps = {graph.last()};
-  Executor executor(imported.model, request, CpuStream(1));
-  executor.set_input(tensor_of(request.input, cases.read_f32(name + "/input", 1 << 20)));
-  executor.forward();
-  const Tensor got = executor.read(executor.value(graph.last()));
-  const std::vector<float> want = cases.read_f32(name + "/output", 1 << 20);
-  REQUIRE(got.f32().size() == want.size());
-  double most = 0, worst = 0;
-  for (std::size_t i = 0; i < want.size(); ++i) {
-    most = std::max(most, std::abs(double{want[i]}));
-    const double d = std::abs(double{want[i]} - double{got.f32()[i]});
-    if (!(d <= worst)) worst = d;
-  }
-  CHECK(most > 0);
-  return worst / most;
 }
 
 }  // namespace
@@ -64,7 +39,7 @@ TEST_CASE("ONNX: operators in all their uses give ONNX Runtime's numbers, or are
     }
     try {
       // A few roundings of float32 sums of 168 terms.
-      CHECK(difference(import(), cases, name) <= 1e-5);
+      CHECK(difference(import(), cases, name + "/input", name + "/output") <= 1e-5);
       ++computed;
     } catch (const Error& error) {
       FAIL_CHECK(error.what());
