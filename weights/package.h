@@ -55,8 +55,9 @@ using PutValues = std::function<void(std::span<const float> piece)>;
 using ParameterFill = std::function<void(NodeId node, std::size_t index, const PutValues& put)>;
 /// save(), but the parameters are asked for one after the other, in the order of nodes; those of
 /// `header.model` are not looked at. Its provenance is written last, so that `fill` may still
-/// change it, if its texts do not grow. An exception of `fill` goes through, and nothing is left on disk. Throws kInternal
-/// when `fill` hands over more or fewer values than the parameter has, or the provenance grows.
+/// change it, if its texts do not grow. An exception of `fill` goes through, and nothing is left on
+/// disk. Finite values are the caller's to see to; load() refuses others. Throws kInternal when
+/// `fill` hands over more or fewer values than the parameter has, or the provenance grows.
 void save_streamed(const Package& header, const std::string& path, const ParameterFill& fill);
 
 /// Reads a package. Before HDF5 sees any of it the size and the checksum are verified, so damage

@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include "runtime/error.h"
-#include "weights/import/row_transform.h"
+#include "weights/import/row_bands.h"
 #include "weights/import/transform.h"
 
 using namespace cutaway;
@@ -32,8 +32,8 @@ TEST_CASE("transforms, by hand") {
   CHECK_THROWS_AS((void)count_of({3, -1}), Error);
 }
 
-// What RowTransform puts, against apply() of the whole.
-void check_by_rows(const Transform& t, const Extents& extents) {
+// What RowBands puts, against apply() of the whole.
+void check_by_rows(const Transform& t, const Extents& extents, std::size_t bands = 1) {
   const auto count = static_cast<std::size_t>(count_of(extents));
   std::vector<float> x(count), whole(count), parts;
   std::iota(x.begin(), x.end(), 0.0F);
@@ -42,9 +42,17 @@ void check_by_rows(const Transform& t, const Extents& extents) {
   const auto read = [&](std::int64_t first, std::span<float> to) {
     std::copy_n(x.begin() + first, to.size(), to.begin());
   };
-  REQUIRE(RowTransform().apply(t, extents, read, [&](std::span<const float> piece) {
-    parts.insert(parts.end(), piece.begin(), piece.end());
-  }));
+  const auto rows = RowBands::of(t, extents);
+  REQUIRE(rows);
+  CHECK(rows->count() == bands);
+  Tensor room(Device{}, DType::kF32, {1, 1, 1, static_cast<std::int64_t>(rows->floats())});
+  const std::span<float> band = room.f32();
+  for (std::size_t i = 0; i < rows->count(); ++i) {
+    rows->fill(i, read, band);
+    rows->put(i, band, [&](std::span<const float> piece) {
+      parts.insert(parts.end(), piece.begin(), piece.end());
+    });
+  }
   CHECK(parts == whole);
 }
 
@@ -53,7 +61,7 @@ TEST_CASE("transforms by rows are those of the whole") {
   check_by_rows(dense, {1, 1});
   check_by_rows(dense, {37, 5});
   check_by_rows(dense, {16, 33});
-  check_by_rows(dense, {6000, 3001});  // several bands
+  check_by_rows(dense, {6000, 3001}, 3);
   dense.hwc = {3, 5, 7};
   dense.factor = 0.5F;
   check_by_rows(dense, {105, 19});
@@ -64,17 +72,19 @@ TEST_CASE("transforms by rows are those of the whole") {
 }
 
 TEST_CASE("transforms by rows: other axes are refused, failures come through") {
-  std::size_t calls = 0;
-  const auto read = [&](std::int64_t, std::span<float>) { ++calls; };
-  CHECK_FALSE(
-      RowTransform().apply(transform_between("HWIO->IOHW"), {3, 3, 4, 5}, read, [](auto) {}));
-  CHECK(calls == 0);
+  CHECK_FALSE(RowBands::of(transform_between("HWIO->IOHW"), {3, 3, 4, 5}));
+  CHECK_FALSE(RowBands::of(Transform{}, {8, 8}));
   const Transform t = transform_between("IO->OI");
+  const auto rows = RowBands::of(t, {8, 8});
+  REQUIRE(rows);
+  std::vector<float> band(rows->floats());
+  const auto cut = [](std::int64_t, std::span<float>) { throw std::runtime_error("cut short"); };
+  CHECK_THROWS_AS(rows->fill(0, cut, band), std::runtime_error);
   const auto full = [](std::span<const float>) { throw std::runtime_error("disk full"); };
-  CHECK_THROWS_AS(RowTransform().apply(t, {8, 8}, read, full), std::runtime_error);
+  CHECK_THROWS_AS(rows->put(0, band, full), std::runtime_error);
   Transform odd = t;
   odd.hwc = {2, 2, 3};
-  CHECK_THROWS_AS(RowTransform().apply(odd, {8, 8}, read, [](auto) {}), Error);
+  CHECK_THROWS_AS((void)RowBands::of(odd, {8, 8}), Error);
 }
 
 }  // namespace

@@ -4,8 +4,8 @@
     python tools/bench/convert.py --cutaway build/cutaway --rounds 8 [--folder DIR] [--keras]
 
 Writes random weights with PyTorch (.pth, safetensors) and, with --keras, with Keras (.h5, .keras) into DIR, converts
-each in random order with `cp` and `sync` among them, all reading from the page cache, and prints medians of seconds,
-their ratios to the copy, and peak memory. Where the system has to find memory for a file (a virtual machine whose host
+and copies (`cp`, `sync`) each, in random order, all reading from the page cache, and prints medians of seconds, those
+of converting over those of copying the same file, and peak memory. Where the system has to find memory for a file (a virtual machine whose host
 took it back), a run of either kind may take a second more: the quartiles show it.
 """
 import argparse
@@ -66,8 +66,9 @@ def main():
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             sources = pool.apply(write_sources, (folder, arguments.keras))
         target = folder / "out.h5"
-        commands = {"cp, sync": ["sh", "-c", f"cp {folder}/vgg16.safetensors {target} && sync {target}"]}
+        commands = {}
         for name in sources:
+            commands["cp, sync " + name] = ["sh", "-c", f"cp {folder / name} {target} && sync {target}"]
             commands[name] = [arguments.cutaway, "convert", folder / name, target, "--architecture", "vgg16",
                               "--preprocess", "torchvision", "--quiet"]
         seconds = {name: [] for name in commands}
@@ -79,11 +80,11 @@ def main():
                 took, peak = run(commands[name])
                 seconds[name].append(took)
                 memory[name] = max(memory[name], peak)
-    copy = statistics.median(seconds["cp, sync"])
-    print(f"{'':20s} median s  [quartiles]     of the copy  peak MB")
+    print(f"{'':27s} median s  [quartiles]     of its copy  peak MB")
     for name, values in seconds.items():
         low, middle, high = statistics.quantiles(values, n=4)
-        print(f"{name:20s} {middle:8.2f}  [{low:.2f}, {high:.2f}]  {middle / copy:10.2f}  {memory[name]:8.0f}")
+        ratio = middle / statistics.median(seconds["cp, sync " + name.removeprefix("cp, sync ")])
+        print(f"{name:27s} {middle:8.2f}  [{low:.2f}, {high:.2f}]  {ratio:10.2f}  {memory[name]:9.0f}")
 
 
 if __name__ == "__main__":

@@ -58,9 +58,15 @@ class Sums {
   std::uint32_t crc_{0};
 };
 
+void wait_for(const std::atomic<std::uint64_t>& until, std::uint64_t bytes) {
+  for (std::uint64_t now = until.load(); now < bytes; now = until.load()) until.wait(now);
+}
+
 }  // namespace
 
-std::string digest_of_file(const std::string& path, std::vector<StoredSum> stored) {
+std::string digest_of_file(const std::string& path,
+                           std::vector<StoredSum> stored,
+                           const std::atomic<std::uint64_t>* until) {
   const BinaryFile file = BinaryFile::open(path);
   Sums sums(path, std::move(stored));
   Sha256 digest;
@@ -68,6 +74,7 @@ std::string digest_of_file(const std::string& path, std::vector<StoredSum> store
   for (std::uint64_t at = 0; at < file.size(); at += bytes.size()) {
     const auto piece = std::span(bytes).first(
         static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), file.size() - at)));
+    if (until != nullptr) wait_for(*until, at + piece.size());
     file.read_at(at, piece);
     digest.update(piece);
     sums.add(at, piece);

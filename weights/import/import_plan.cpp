@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <unordered_map>
 
 #include "runtime/error.h"
@@ -27,6 +28,10 @@ std::string quoted_patterns(const std::vector<std::string>& sources) {
     text += (text.empty() ? "" : ", ") + s;
   }
   return text;
+}
+
+void in_pieces(std::size_t count, const std::function<void(std::size_t, std::size_t)>& take) {
+  for (std::size_t at = 0; at < count; at += kPiece) take(at, std::min(kPiece, count - at));
 }
 
 void add_row(ImportRow row, const ValueSummary& summary, ImportReport& report, Problems& problems) {
@@ -326,24 +331,32 @@ void ImportPlan::read(std::size_t i,
 
 void ImportPlan::stream(std::size_t i,
                         const std::function<void(std::span<const float>)>& put,
-                        RowTransform& rows,
+                        BandsAhead& bands,
                         ImportReport& report,
                         Problems& problems) const {
   const Entry& entry = entries_[i];
   const auto count = static_cast<std::size_t>(entry.spec.shape.count());
   Summary summary;
-  const auto pass = [&](std::span<const float> values) {
-    for (std::size_t at = 0; at < values.size(); at += kPiece) {
-      const std::span<const float> piece = values.subspan(at, std::min(kPiece, values.size() - at));
-      summary.add(piece);
-      put(piece);
-    }
+  const auto pass = [&](std::span<const float> piece) {
+    summary.add(piece);
+    put(piece);
   };
   if (entry.missing || entry.source == kNone) {
     const std::vector<float> piece(std::min(count, kPiece), entry.missing ? 0.0F : entry.constant);
-    for (std::size_t at = 0; at < count; at += kPiece)
-      pass(std::span(piece).first(std::min(kPiece, count - at)));
-  } else if (!stream_parts(entry, rows, pass)) {
+    in_pieces(count, [&](std::size_t, std::size_t size) { pass(std::span(piece).first(size)); });
+  } else if (const std::optional<RowBands> rows = bands_of(entry)) {
+    for (std::size_t band = 0; band < rows->count(); ++band) {
+      rows->put(band, bands.next(), pass);
+      bands.release();
+    }
+  } else if (entry.transform.identity() && has_parts(entry)) {
+    std::vector<float> piece(std::min(count, kPiece));
+    in_pieces(count, [&](std::size_t at, std::size_t size) {
+      const std::span<float> part = std::span(piece).first(size);
+      read_part(entry, static_cast<std::int64_t>(at), part);
+      pass(part);
+    });
+  } else {
     std::vector<float> values(count);
     source_->read(entry.source, values);
     if (!entry.transform.identity()) {
@@ -351,31 +364,41 @@ void ImportPlan::stream(std::size_t i,
       apply(entry.transform, source_->tensors[entry.source].extents, values, result);
       values.swap(result);
     }
-    pass(values);
+    in_pieces(count, [&](std::size_t at, std::size_t size) {
+      pass(std::span<const float>(values).subspan(at, size));
+    });
   }
   if (!entry.missing) add_row(row_of(entry), summary.finish(), report, problems);
 }
 
-bool ImportPlan::stream_parts(const Entry& entry,
-                              RowTransform& rows,
-                              const std::function<void(std::span<const float>)>& pass) const {
-  const SourceTensor& tensor = source_->tensors[entry.source];
-  const auto count = static_cast<std::size_t>(entry.spec.shape.count());
-  std::vector<float> none;
-  if (!source_->read_part || count == 0 || !source_->read_part(entry.source, 0, none)) return false;
-  const auto read = [&](std::int64_t first, std::span<float> to) {
-    check(source_->read_part(entry.source, first, to), "a tensor that can be read in parts at first");
-  };
-  if (entry.transform.identity()) {
-    std::vector<float> piece(std::min(count, kPiece));
-    for (std::size_t at = 0; at < count; at += kPiece) {
-      const std::span<float> part = std::span(piece).first(std::min(kPiece, count - at));
-      read(static_cast<std::int64_t>(at), part);
-      pass(part);
+std::vector<BandsAhead::Job> ImportPlan::bands() const {
+  std::vector<BandsAhead::Job> jobs;
+  for (const Entry& entry : entries_) {
+    const std::optional<RowBands> found = bands_of(entry);
+    if (!found) continue;
+    const auto rows = std::make_shared<const RowBands>(*found);
+    const auto read = [this, &entry](std::int64_t first, std::span<float> to) {
+      read_part(entry, first, to);
+    };
+    for (std::size_t band = 0; band < rows->count(); ++band) {
+      jobs.push_back({rows->floats(), [=](std::span<float> to) { rows->fill(band, read, to); }});
     }
-    return true;
   }
-  return rows.apply(entry.transform, tensor.extents, read, pass);
+  return jobs;
+}
+
+std::optional<RowBands> ImportPlan::bands_of(const Entry& entry) const {
+  if (entry.source == kNone || !has_parts(entry)) return std::nullopt;
+  return RowBands::of(entry.transform, source_->tensors[entry.source].extents);
+}
+
+bool ImportPlan::has_parts(const Entry& entry) const {
+  std::vector<float> none;
+  return source_->read_part && source_->read_part(entry.source, 0, none);
+}
+
+void ImportPlan::read_part(const Entry& entry, std::int64_t first, std::span<float> to) const {
+  check(source_->read_part(entry.source, first, to), "a tensor that can be read in parts at first");
 }
 
 }  // namespace cutaway::weights

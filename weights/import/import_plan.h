@@ -2,13 +2,15 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "layers/graph.h"
+#include "weights/import/bands_ahead.h"
 #include "weights/import/report.h"
-#include "weights/import/row_transform.h"
+#include "weights/import/row_bands.h"
 #include "weights/import/source.h"
 
 namespace cutaway::weights {
@@ -61,14 +63,18 @@ class ImportPlan {
   /// Reads parameter i into `to` and adds its row to the report. A value that is not finite becomes
   /// a problem.
   void read(std::size_t i, std::span<float> to, ImportReport& report, Problems& problems) const;
-  /// The same in pieces that `put` gets in order, each gone when the next comes. Memory is that of a
-  /// piece, and `rows` for a matrix that is transposed; other transforms take the tensor
-  /// twice. The file's own checksums are left to Source::check.
+  /// The same in pieces that `put` gets in order, each gone when the next comes, and with all
+  /// parameters in order. Memory is that of a piece, and that of two bands for those that `bands`
+  /// (of bands()) fills; other transforms take the tensor twice. The file's own checksums are left
+  /// to Source::sums.
   void stream(std::size_t i,
               const std::function<void(std::span<const float>)>& put,
-              RowTransform& rows,
+              BandsAhead& bands,
               ImportReport& report,
               Problems& problems) const;
+
+  /// What fills the bands of all parameters that are transposed by rows.
+  [[nodiscard]] std::vector<BandsAhead::Job> bands() const;
 
   /// The report without rows and checksum of the files.
   [[nodiscard]] const ImportReport& report() const noexcept { return report_; }
@@ -87,11 +93,11 @@ class ImportPlan {
   };
   friend class Matcher;
   [[nodiscard]] ImportRow row_of(const Entry& entry) const;
-  /// Hands over the parameter's values in order, in parts of the tensor. False, and nothing was handed
-  /// over, where the source or the transform asks for the whole.
-  [[nodiscard]] bool stream_parts(const Entry& entry,
-                                  RowTransform& rows,
-                                  const std::function<void(std::span<const float>)>& pass) const;
+  /// Whether the entry's tensor can be read in parts.
+  [[nodiscard]] bool has_parts(const Entry& entry) const;
+  void read_part(const Entry& entry, std::int64_t first, std::span<float> to) const;
+  /// How the entry's tensor is transposed in bands, if it is.
+  [[nodiscard]] std::optional<RowBands> bands_of(const Entry& entry) const;
 
   const Source* source_;
   std::vector<Entry> entries_;

@@ -1,6 +1,7 @@
 #include "weights/import/importer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <future>
 #include <set>
@@ -19,12 +20,42 @@ constexpr std::size_t kDigestDigits = 64;
 
 // One file: its digest, with a look at the sums that it stores. Several: the digest of their
 // digests, in order.
-std::string digest_of(const Source& source) {
-  if (source.files.size() == 1) return digest_of_file(source.files[0], source.sums);
+std::string digest_of(const Source& source, const std::atomic<std::uint64_t>* until = nullptr) {
+  if (source.files.size() == 1) return digest_of_file(source.files[0], source.sums, until);
   std::string all;
   for (const std::string& file : source.files) all += digest_of_file(file, {}) + "\n";
   return all.empty() ? "" : sha256(all);
 }
+
+/// The digest of a source on a thread of its own, beside a conversion that takes longer. It keeps
+/// pace with that: where there are fewer processors than threads, one that ends early has only kept
+/// the others waiting.
+class DigestBeside {
+ public:
+  explicit DigestBeside(const Source& source)
+      : result_(std::async(std::launch::async, [&] { return digest_of(source, &until_); })) {}
+  ~DigestBeside() { let_go(); }
+  DigestBeside(const DigestBeside&) = delete;
+  DigestBeside& operator=(const DigestBeside&) = delete;
+
+  void converted(std::uint64_t bytes) {
+    until_ += bytes;
+    until_.notify_one();
+  }
+  std::string get() {
+    let_go();
+    return result_.get();
+  }
+
+ private:
+  static constexpr std::uint64_t kAhead = std::uint64_t{128} << 20;
+  void let_go() {
+    until_ = ~std::uint64_t{0};
+    until_.notify_one();
+  }
+  std::atomic<std::uint64_t> until_{kAhead};
+  std::future<std::string> result_;  // waits for its thread where it ends
+};
 
 std::string where(const Source& source) { return source.files.empty() ? "" : source.files.front(); }
 
@@ -74,16 +105,19 @@ ImportReport import_into_package(const Source& source,
   header.provenance.source_format = report.format;
   header.provenance.source_file = report.source_file;
   header.provenance.source_sha256 = std::string(kDigestDigits, '0');  // the place it will need
-  // Takes as long as reading and writing do, so it runs beside them.
-  std::future<std::string> digest = std::async(std::launch::async, digest_of, std::cref(source));
+  DigestBeside digest(source);
+  BandsAhead bands(plan.bands());
   std::size_t next = 0;
-  RowTransform rows;
   save_streamed(header, path, [&](NodeId node, std::size_t parameter, const PutValues& put) {
     check(next < plan.size() && plan.node(next) == node && plan.parameter(next) == parameter,
           "parameters of a plan in another order");
-    plan.stream(next++, put, rows, report, problems);
-    problems.stop(where(source));
+    const auto pass = [&](std::span<const float> values) {
+      put(values);
+      digest.converted(values.size_bytes());
+    };
+    plan.stream(next++, pass, bands, report, problems);
     if (next < plan.size()) return;
+    problems.stop(where(source));
     report.source_sha256 = digest.get();
     header.provenance.source_sha256 = report.source_sha256;
   });

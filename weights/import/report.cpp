@@ -28,7 +28,7 @@ std::string list(const char* title, const std::vector<std::string>& names) {
 
 std::string to_text(const ImportReport& report) {
   std::vector<Line> lines{
-      {"source", "extents", "type", "rule", "target", "extents", "mean", "deviation", "xxh64"}};
+      {"source", "extents", "type", "rule", "target", "extents", "mean", "deviation", "crc32"}};
   for (const ImportRow& r : report.rows) {
     lines.push_back({r.source, r.source_extents, r.dtype, r.rule, r.target, r.target_extents,
                      number(r.mean), number(r.deviation), r.checksum});
@@ -64,7 +64,7 @@ std::string to_json(const ImportReport& report) {
                     {"target_extents", r.target_extents},
                     {"mean", r.mean},
                     {"deviation", r.deviation},
-                    {"xxh64", r.checksum}});
+                    {"crc32", r.checksum}});
   }
   Json unused = Json::array();
   for (const UnusedRow& r : report.unused) {

@@ -15,7 +15,7 @@ struct ImportRow {
   std::string target;          ///< "conv1 weight"
   std::string target_extents;
   double mean{0}, deviation{0};
-  std::string checksum;  ///< XXH64 of the float32 values, 16 hexadecimal digits
+  std::string checksum;  ///< CRC-32 of the float32 values, 8 hexadecimal digits
 };
 
 /// A source tensor that no parameter took, and why that is right.

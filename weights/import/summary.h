@@ -1,13 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 
-#include "weights/xxh64.h"
-
 namespace cutaway::weights {
 
-/// Mean, standard deviation and checksum of values, as a row of the report shows them.
+/// Mean, standard deviation and checksum (CRC-32, 8 hexadecimal digits, of the bytes of the float32
+/// values, as zlib.crc32 of Python has it) of values, as a row of the report shows them.
 struct ValueSummary {
   double mean{0}, deviation{0};
   std::string checksum;
@@ -23,7 +23,8 @@ class Summary {
 
  private:
   double count_{0}, origin_{0}, sum_{0}, squares_{0};  // of differences from the first value
-  Xxh64 hash_;
+  void add_together(std::span<const float> values);
+  std::uint32_t crc_{0};
 };
 
 }  // namespace cutaway::weights
