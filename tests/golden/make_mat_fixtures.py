@@ -46,6 +46,16 @@ def simple():
         {"name": "prob", "type": "softmax"}], "meta": meta()}
 
 
+def old():
+    """As releases before 1.0-beta10 wrote it: filters and biases, no meta."""
+    net = simple()
+    for layer in net["layers"]:
+        if layer["type"] == "conv":
+            layer["filters"], layer["biases"] = layer.pop("weights")
+    return {"layers": [layer for layer in net["layers"] if layer["type"] != "bnorm"],
+            "normalization": net["meta"]["normalization"], "classes": net["meta"]["classes"]}
+
+
 def dag():
     def layer(name, kind, inputs, output, params=(), **block):
         return {"name": name, "type": "dagnn." + kind, "inputs": list(inputs), "outputs": [output], "params": list(params),
@@ -144,6 +154,7 @@ def main():
         path = os.path.join(HERE, "import", name)
         scipy.io.savemat(path + "5.mat", {k: for_scipy(v) for k, v in net.items()}, do_compression=True)
         Writer73(path + "73.mat", {"net": net} if name == "dag" else net)
+    scipy.io.savemat(os.path.join(HERE, "import", "old5.mat"), {k: for_scipy(v) for k, v in old().items()}, do_compression=True)
 
 
 if __name__ == "__main__":

@@ -246,6 +246,26 @@ TEST_CASE("MAT-files of SciPy and in the layout of -v7.3 hold the same SimpleNN"
   CHECK(source.labels == std::vector<std::string>{"cat", "dog"});
 }
 
+TEST_CASE("SimpleNN of older releases: filters and biases, normalization and classes of their own") {
+  const Imported old = import_files({golden("old5.mat")});
+  const Imported now = import_files({golden("simple5.mat")});
+  const Graph& graph = old.model.graph;
+  CHECK(graph.size() + 1 == now.model.graph.size());  // it had no batch normalisation
+  for (const char* layer : {"conv1", "fc"}) {
+    const std::span<const Tensor> a = old.model.parameters.of(graph.find(layer));
+    const std::span<const Tensor> b = now.model.parameters.of(now.model.graph.find(layer));
+    REQUIRE(a.size() == 2);
+    for (std::size_t i = 0; i < 2; ++i) {
+      const std::span<const float> x = a[i].f32(), y = b[i].f32();
+      CHECK(std::vector(x.begin(), x.end()) == std::vector(y.begin(), y.end()));
+    }
+  }
+  const Source source = open_source({golden("old5.mat")});
+  REQUIRE(source.preprocess.has_value());
+  CHECK(source.preprocess->mean[2] == 30.0f);
+  CHECK(source.labels == std::vector<std::string>{"cat", "dog"});
+}
+
 TEST_CASE("DagNN nets: sums, concatenations, the head that is asked for, losses left out") {
   const Imported five = import_files({golden("dag5.mat")});
   const Imported seven = import_files({golden("dag73.mat")});

@@ -29,6 +29,8 @@ from captum.attr import IntegratedGradients, NoiseTunnel, Occlusion, Saliency
 
 NETS = {"vgg16": "vgg16", "googlenet": "googlenet-caffe"}
 WINDOW, STRIDE = 32, 8
+PROJECTED = {"projections:conv3_3": 15, "projections:conv4_3": 22}  # torchvision's ReLU behind the convolution of VGG-16
+CASES = ["occlusion", "occlusion_nhwc", *PROJECTED, "integrated_gradients", "smoothgrad", "class_maps"]
 
 
 def build(name):
@@ -96,8 +98,7 @@ def rival_of(case, name, net, stride):
                                                              nt_samples=50, nt_samples_batch_size=10, stdevs=0.15,
                                                              abs=False)), "batches of 10"
     images = [torch.rand(1, 3, 224, 224) - 0.5 for _ in range(9)]
-    layer = {"conv3_3": 15, "conv4_3": 22}[case.split(":")[1]]  # the ReLU behind the convolution
-    return lambda: projections(net, layer, images), "one image at a time"
+    return lambda: projections(net, PROJECTED[case], images), "one image at a time"
 
 
 def ours(arguments, model, case):
@@ -111,6 +112,14 @@ def ours(arguments, model, case):
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def case_of(text, parser):
+    name, _, case = text.partition(":")
+    if name not in NETS or case not in CASES or (case in PROJECTED and name != "vgg16"):
+        parser.error(f"--cases {text}: expected one of {', '.join(NETS)}, a colon, and one of {', '.join(CASES)}; "
+                     "projections are of vgg16")
+    return name, case
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cutaway", default="build/cutaway")
@@ -121,10 +130,10 @@ def main():
     parser.add_argument("--json", help="file for everything measured")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    cases = [tuple(c.split(":", 1)) for c in arguments.cases] if arguments.cases else [
-        ("googlenet", "occlusion"), ("googlenet", "occlusion_nhwc"), ("vgg16", "occlusion"), ("vgg16", "occlusion_nhwc"), ("vgg16", "projections:conv3_3"),
-        ("vgg16", "projections:conv4_3"), ("vgg16", "integrated_gradients"), ("vgg16", "smoothgrad"),
-        ("googlenet", "class_maps")]
+    cases = [case_of(c, parser) for c in arguments.cases or [
+        "googlenet:occlusion", "googlenet:occlusion_nhwc", "vgg16:occlusion", "vgg16:occlusion_nhwc",
+        "vgg16:projections:conv3_3", "vgg16:projections:conv4_3", "vgg16:integrated_gradients", "vgg16:smoothgrad",
+        "googlenet:class_maps"]]
     results, nets = [], {}
     print(f"PyTorch {torch.__version__}, {arguments.threads} threads, {arguments.rounds} alternating rounds")
     print(f"{'net':10s} {'case':22s} {'PyTorch ms':>11s} {'Cutaway ms':>11s} {'ratio':>6s}  remark")

@@ -77,7 +77,7 @@ Fields fields_of(const weights::Preprocess& rule) {
       "bilinear", "bilinear-pil", "bilinear-matlab", "cubic-075", "cubic-pil", "cubic-matlab"};
   static constexpr std::array<const char*, 2> kCrops{"none", "center"};
   static constexpr std::array<const char*, 2> kOffsets{"floor", "half_even"};
-  if (!rule.declared) return {{"declared", false}};
+  if (!rule.declared) return {{"rule", "none declared"}};
   Fields fields{{"order", name_of(kOrders, rule.order)},
                 {"scale", shortest(rule.scale)},
                 {"mean", channels_of(rule.mean, rule.channels())},
