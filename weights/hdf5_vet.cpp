@@ -26,7 +26,9 @@ constexpr char kSurvived = 's', kDamaged = 'd';
 constexpr std::size_t kMostObjects = Hdf5File::kMostChildren;
 constexpr std::size_t kMostText = 1000;
 /// What HDF5 may allocate beside twice the file, which is far more than it needs.
-constexpr std::uint64_t kMostMemory = std::uint64_t{2} << 30;
+constexpr std::uint64_t kMostMemory = std::uint64_t{512} << 20;
+/// Of processor time, beside one for every 20 MB: a small file takes some milliseconds.
+constexpr std::uint64_t kMostSeconds = 5;
 
 /// Opens and reads all that hard links lead to; what HDF5 opens but nobody here reads is passed
 /// over.
@@ -108,7 +110,7 @@ void limit_memory(std::uint64_t file_bytes) {
   }
   const rlimit none{0, 0};
   (void)::setrlimit(RLIMIT_CORE, &none);
-  const rlim_t seconds = 20 + file_bytes / 20'000'000;
+  const rlim_t seconds = kMostSeconds + file_bytes / 20'000'000;
   const rlimit time{seconds, seconds};
   (void)::setrlimit(RLIMIT_CPU, &time);
   limit_memory(file_bytes);

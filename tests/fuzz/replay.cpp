@@ -104,15 +104,23 @@ void run(const char* name, double seconds, const std::vector<Bytes>& seeds) {
   const auto start = Clock::now();
   long runs = 0;
   double longest = 0, passed = 0;
+  Bytes slowest;
   for (; passed < seconds; ++runs) {
     const Bytes bytes = mutator.next();
     const double before = passed;
     (void)target->run(bytes.data(), bytes.size());
     passed = std::chrono::duration<double>(Clock::now() - start).count();
+    if (passed - before > longest) slowest = bytes;
     longest = std::max(longest, passed - before);
   }
   std::printf("%-16s %zu seeds, %ld mutations, the slowest took %.3f s\n", name, seeds.size(), runs,
               longest);
+  // For a look at an input that takes too long: FUZZ_SLOWEST names a folder.
+  const char* folder = std::getenv("FUZZ_SLOWEST");
+  if (folder == nullptr) return;
+  std::ofstream(std::string(folder) + "/" + name, std::ios::binary)
+      .write(reinterpret_cast<const char*>(slowest.data()),
+             static_cast<std::streamsize>(slowest.size()));
 }
 
 }  // namespace
