@@ -20,10 +20,10 @@ struct ResizeBilinearBackward {
 };
 CUTAWAY_KERNEL(ResizeBilinearBackward);
 
-/// y = x surrounded by `top`, `left`, ... rows and columns, mirrored without repeating the edge
-/// (reflection) or zero; y's extents say how much follows. Reflection needs pads smaller than the
-/// extent.
-enum class PadMode : std::uint8_t { kZero, kReflect };
+/// y = x surrounded by `top`, `left`, ... rows and columns: zero, mirrored without repeating the edge
+/// (reflection), or the edge repeated; y's extents say how much follows. Reflection needs pads
+/// smaller than the extent.
+enum class PadMode : std::uint8_t { kZero, kReflect, kEdge };
 struct Pad {
   View<const float> x;
   View<float> y;

@@ -106,6 +106,7 @@ CUTAWAY_HD inline std::int64_t shown_at(std::int64_t i,
   const std::int64_t at = i - lead;
   if (at >= 0 && at < extent) return at;
   if (mode == PadMode::kZero) return -1;
+  if (mode == PadMode::kEdge) return at < 0 ? 0 : extent - 1;
   return at < 0 ? -at : 2 * (extent - 1) - at;
 }
 
@@ -128,22 +129,31 @@ struct PadAt {
   }
 };
 
-/// Positions of the padded axis that show input position p, ascending: the mirror images and
-/// itself.
+/// Positions of the padded axis that show input position p, ascending: a mirror image, a run with
+/// itself in it, another mirror image.
 struct Showings {
-  std::int64_t at[3];
-  int count;
+  std::int64_t first, last, before, behind;  // mirror images: -1 for none
+
+  [[nodiscard]] CUTAWAY_HD std::int64_t count() const {
+    return (before >= 0 ? 1 : 0) + last - first + 1 + (behind >= 0 ? 1 : 0);
+  }
+  [[nodiscard]] CUTAWAY_HD std::int64_t at(std::int64_t i) const {
+    if (before >= 0 && i-- == 0) return before;
+    return first + i <= last ? first + i : behind;
+  }
 };
 CUTAWAY_HD inline Showings showings_of(
     std::int64_t p, std::int64_t lead, std::int64_t extent, std::int64_t padded, PadMode mode) {
-  Showings s{};
-  const auto add = [&](std::int64_t at) {
-    if (at >= 0 && at < padded) s.at[s.count++] = at;
-  };
-  const bool mirrored = mode == PadMode::kReflect;
-  if (mirrored && p > 0) add(lead - p);
-  add(lead + p);
-  if (mirrored && p < extent - 1) add(lead + 2 * (extent - 1) - p);
+  Showings s{lead + p, lead + p, -1, -1};
+  if (mode == PadMode::kEdge) {
+    if (p == 0) s.first = 0;
+    if (p == extent - 1) s.last = padded - 1;
+  }
+  if (mode == PadMode::kReflect) {
+    if (p > 0) s.before = lead - p;
+    const std::int64_t behind = lead + 2 * (extent - 1) - p;
+    if (p < extent - 1 && behind < padded) s.behind = behind;
+  }
   return s;
 }
 
@@ -156,9 +166,9 @@ struct PadBackwardAt {
     const Showings columns = showings_of(s.w, k.left, k.dx.shape.w, k.dy.shape.w, k.mode);
     Lanes<float, V> sum;
     clear<V>(sum);
-    for (int i = 0; i < rows.count; ++i) {
-      for (int j = 0; j < columns.count; ++j) {
-        const float* in = k.dy.data + s.in(k.dy, rows.at[i], columns.at[j]);
+    for (std::int64_t i = 0; i < rows.count(); ++i) {
+      for (std::int64_t j = 0; j < columns.count(); ++j) {
+        const float* in = k.dy.data + s.in(k.dy, rows.at(i), columns.at(j));
         CUTAWAY_LANES
         for (int l = 0; l < V; ++l) sum[l] += in[l];
       }

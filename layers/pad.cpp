@@ -1,13 +1,22 @@
 #include "layers/pad.h"
 
 #include <algorithm>
+#include <array>
 
 #include "runtime/error.h"
 
 namespace cutaway {
 namespace {
 constexpr std::int64_t kMost = 1 << 15;
+constexpr std::array<const char*, 3> kModes{"zero", "reflect", "edge"};  // by kernels::PadMode
+
+kernels::PadMode mode_named(const std::string& name) {
+  for (std::size_t i = 0; i < kModes.size(); ++i) {
+    if (name == kModes[i]) return static_cast<kernels::PadMode>(i);
+  }
+  throw Error(ErrorKind::kInput, "padding mode").expected("zero, reflect or edge").got(name);
 }
+}  // namespace
 
 Pad::Pad(std::int64_t top,
          std::int64_t bottom,
@@ -29,20 +38,14 @@ Pad::Pad(const Attributes& a)
           a.integer("bottom", 0, kMost),
           a.integer("left", 0, kMost),
           a.integer("right", 0, kMost),
-          a.text("mode", "zero") == "reflect" ? kernels::PadMode::kReflect
-                                              : kernels::PadMode::kZero) {
-  const std::string mode = a.text("mode", "zero");
-  if (mode != "zero" && mode != "reflect") {
-    throw Error(ErrorKind::kInput, "padding mode").expected("zero or reflect").got(mode);
-  }
-}
+          mode_named(a.text("mode", "zero"))) {}
 
 Attributes Pad::attributes() const {
   return {{"top", top_},
           {"bottom", bottom_},
           {"left", left_},
           {"right", right_},
-          {"mode", std::string(mode_ == kernels::PadMode::kReflect ? "reflect" : "zero")}};
+          {"mode", std::string(kModes[static_cast<std::size_t>(mode_)])}};
 }
 
 Shape Pad::infer(std::span<const Shape> in) const {

@@ -19,6 +19,8 @@ class Pad final : public Layer {
   void forward(const Call& call) const override;
   void vjp(const BackCall& call) const override;
 
+  [[nodiscard]] kernels::PadMode mode() const noexcept { return mode_; }
+
  private:
   std::int64_t top_, bottom_, left_, right_;
   kernels::PadMode mode_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "layers/pad.h"
 #include "runtime/error.h"
 
 namespace cutaway {
@@ -20,8 +21,10 @@ bool sees_all(const Layer& layer) {
   return layer.window().global || layer.kind() == LayerKind::kFlatten;
 }
 
-bool reflects(const Layer& layer) {
-  return layer.kind() == LayerKind::kPad && layer.attributes().text("mode", "zero") == "reflect";
+/// How rows before the first and behind the last come to be; zero where there are none.
+kernels::PadMode padding_of(const Layer& layer) {
+  const auto* pad = dynamic_cast<const Pad*>(&layer);
+  return pad != nullptr ? pad->mode() : kernels::PadMode::kZero;
 }
 
 Axis row_axis(const Window& w) { return {w.kernel_h, w.stride_h, w.pad_h, w.dilation_h}; }
@@ -44,10 +47,14 @@ Span clipped(const Span& s, std::int64_t extent) {
   return {std::max<std::int64_t>(0, s.first), std::min(extent - 1, s.last)};
 }
 
-Span below(const Axis& axis, const Span& out, std::int64_t extent, bool reflect) {
+Span below(const Axis& axis, const Span& out, std::int64_t extent, kernels::PadMode padding) {
   Span in{out.first * axis.stride - axis.pad,
           out.last * axis.stride - axis.pad + axis.extent() - 1};
-  if (reflect) {
+  if (padding == kernels::PadMode::kEdge) {
+    return {std::clamp<std::int64_t>(in.first, 0, extent - 1),
+            std::clamp<std::int64_t>(in.last, 0, extent - 1)};
+  }
+  if (padding == kernels::PadMode::kReflect) {
     // Rows before the first are the mirror image of those behind it, and likewise at the end.
     const std::int64_t top = in.first < 0 ? -in.first : -1;
     const std::int64_t bottom = in.last >= extent ? 2 * (extent - 1) - in.last : extent;
@@ -58,12 +65,19 @@ Span below(const Axis& axis, const Span& out, std::int64_t extent, bool reflect)
   return clipped(in, extent);
 }
 
-Span above(
-    const Axis& axis, const Span& in, std::int64_t in_extent, std::int64_t extent, bool reflect) {
+Span above(const Axis& axis,
+           const Span& in,
+           std::int64_t in_extent,
+           std::int64_t extent,
+           kernels::PadMode padding) {
   // Unit i reads i s - p to i s - p + k - 1.
   Span out{ceiling_div(in.first + axis.pad - axis.extent() + 1, axis.stride),
            floor_div(in.last + axis.pad, axis.stride)};
-  if (reflect) {
+  if (padding == kernels::PadMode::kEdge) {
+    if (in.first == 0) out.first = 0;
+    if (in.last == in_extent - 1) out.last = extent - 1;
+  }
+  if (padding == kernels::PadMode::kReflect) {
     // Row r shows again at -r and at 2 (extent - 1) - r, when the padding reaches that far.
     const std::int64_t pad_after = extent - in_extent - axis.pad;
     const std::int64_t first = std::max<std::int64_t>(in.first, 1);
@@ -123,9 +137,9 @@ Region input_region(const Layer& layer, const Region& out, const Shape& in) {
   if (out.empty()) return {};
   if (sees_all(layer)) return whole_region(in);
   const Window w = layer.window();
-  const bool reflect = reflects(layer);
-  return {below(row_axis(w), out.rows, in.h, reflect),
-          below(column_axis(w), out.columns, in.w, reflect)};
+  const kernels::PadMode padding = padding_of(layer);
+  return {below(row_axis(w), out.rows, in.h, padding),
+          below(column_axis(w), out.columns, in.w, padding)};
 }
 
 Region output_region(const Layer& layer,
@@ -135,9 +149,9 @@ Region output_region(const Layer& layer,
   if (in.empty()) return {};
   if (sees_all(layer)) return whole_region(out);
   const Window w = layer.window();
-  const bool reflect = reflects(layer);
-  return {above(row_axis(w), in.rows, in_shape.h, out.h, reflect),
-          above(column_axis(w), in.columns, in_shape.w, out.w, reflect)};
+  const kernels::PadMode padding = padding_of(layer);
+  return {above(row_axis(w), in.rows, in_shape.h, out.h, padding),
+          above(column_axis(w), in.columns, in_shape.w, out.w, padding)};
 }
 
 Region region_below(const Graph& graph,

@@ -220,6 +220,7 @@ TEST_CASE("layers: pad") {
   };
   expect_good_at_all_channels(pad(kernels::PadMode::kZero), 3, 4);
   expect_good_at_all_channels(pad(kernels::PadMode::kReflect), 3, 4);
+  expect_good_at_all_channels(pad(kernels::PadMode::kEdge), 3, 4);
 }
 
 TEST_CASE("layers: add and concat of two and three inputs") {

@@ -159,6 +159,7 @@ Graph crooked(std::int32_t dilation) {
   g.add("average",
         std::make_shared<AveragePool>(kernels::PoolGeometry{3, 2, 2, 2, 0, 1}, true, true));
   g.add("zero", std::make_shared<Pad>(1, 0, 2, 1, kernels::PadMode::kZero));
+  g.add("edge", std::make_shared<Pad>(0, 2, 1, 3, kernels::PadMode::kEdge));
   g.add("c", conv(1, 2));
   const NodeId c = g.last();
   g.add("gap", std::make_shared<GlobalAveragePool>(), {c});

@@ -64,6 +64,8 @@ void add_image(Cases& cases) {
   }
   add(cases, "image", "pad by reflection", kExact,
       [](Fixture& f) { return pad(f, PadMode::kReflect); });
+  add(cases, "image", "pad with the edge", kExact,
+      [](Fixture& f) { return pad(f, PadMode::kEdge); });
   add(cases, "image", "max |x| of channels", kExact,
       [](Fixture& f) { return reduce(f, ChannelReduction::kMaxAbs); });
   add(cases, "image", "sum of channels", kExact,

@@ -229,16 +229,17 @@ inline void ref_softmax(const RefCall& r) {
 
 inline void ref_pad(const RefCall& r) {
   const Shape& s = r.in[0].shape;
-  const bool reflect = r.a.text("mode", "") == "reflect";
-  const auto mirror = [](std::int64_t at, std::int64_t extent) {
+  const std::string mode = r.a.text("mode", "");
+  const auto shown = [&](std::int64_t at, std::int64_t extent) {
+    if (mode == "edge") return std::clamp<std::int64_t>(at, 0, extent - 1);
     if (at < 0) at = -at;
     return at >= extent ? 2 * (extent - 1) - at : at;
   };
   const std::int64_t top = r.get("top"), left = r.get("left");
   for_each(r.y.shape, [&](auto n, auto c, auto i, auto j) {
     const std::int64_t h = i - top, w = j - left;
-    r.y.at(n, c, i, j) =
-        reflect ? r.in[0].at(n, c, mirror(h, s.h), mirror(w, s.w)) : r.in[0].padded(n, c, h, w);
+    r.y.at(n, c, i, j) = mode == "zero" ? r.in[0].padded(n, c, h, w)
+                                        : r.in[0].at(n, c, shown(h, s.h), shown(w, s.w));
   });
 }
 

@@ -237,6 +237,41 @@ TEST_CASE("\"same\" padding as TensorFlow has it") {
   CHECK(pool.graph.node(pool.graph.last()).shape == Shape{1, 3, 4, 4});
 }
 
+TEST_CASE("\"same\" max pooling of stride 1: the far edge is one row and column of windows more") {
+  const KerasGraph keras = keras_graph(
+      sequential(layer("MaxPooling2D", "p", R"("pool_size": 2, "strides": 1, "padding": "same")")),
+      "model");
+  const Model model(keras.graph, Parameters::zeroed(keras.graph));
+  PlanRequest request;
+  request.taps = {model.graph.find("p")};
+  Executor executor(model, request, CpuStream(1));
+  Tensor x = zeros(model.graph.node(0).shape);
+  for (std::size_t i = 0; i < x.f32().size(); ++i)
+    x.f32()[i] = -1.0f - static_cast<float>(i * 37 % 64);  // below zero, where zeros would win
+  executor.set_input(x);
+  executor.forward();
+  const Tensor y = executor.read(executor.value(request.taps[0]));
+  REQUIRE(y.shape() == Shape{1, 3, 8, 8});
+  const auto from = x.ref().in(), to = y.ref().in();
+  std::size_t wrong = 0;
+  for (std::int64_t c = 0; c < 3; ++c) {
+    for (std::int64_t h = 0; h < 8; ++h) {
+      for (std::int64_t w = 0; w < 8; ++w) {
+        float most = -1e30f;
+        for (const std::int64_t i : {h, std::min<std::int64_t>(h + 1, 7)}) {
+          for (const std::int64_t j : {w, std::min<std::int64_t>(w + 1, 7)})
+            most = std::max(most, from.at(0, c, i, j));
+        }
+        if (to.at(0, c, h, w) != most) ++wrong;
+      }
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK(has(refused(sequential(layer("AveragePooling2D", "p",
+                                     R"("pool_size": 2, "strides": 1, "padding": "same")"))),
+            "\"same\" average pooling"));
+}
+
 TEST_CASE("rectifiers of all kinds") {
   const KerasGraph k = keras_graph(
       sequential(layer("LeakyReLU", "l") + ", " + layer("ReLU", "six", R"("max_value": 6.0)") +

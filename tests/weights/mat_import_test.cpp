@@ -163,6 +163,24 @@ TEST_CASE("what surrounds the net travels along") {
   CHECK(source.labels == std::vector<std::string>{"cat", "dog"});
 }
 
+TEST_CASE("max pooling with rows behind that no rounding gives") {
+  const auto pool = [](const char* method) {
+    return header() +
+           cell({structure({{"name", text("p")},
+                            {"type", text("pool")},
+                            {"method", text(method)},
+                            {"pool", doubles({2, 2})},
+                            {"stride", doubles({1})},
+                            {"pad", doubles({0, 1, 0, 1})}})},
+                "layers") +
+           meta();
+  };
+  const Graph graph = source_of(pool("max")).graph.value();
+  CHECK(graph.node(graph.find("p_pad")).layer->attributes().text("mode", "") == "edge");
+  CHECK(graph.node(graph.find("p")).shape == Shape{1, 3, 6, 5});
+  CHECK(has(message_of([&] { (void)source_of(pool("avg")); }), "pooling with this padding"));
+}
+
 TEST_CASE("MAT-files that are refused") {
   const auto refused = [](const std::string& file) {
     return message_of([&] { (void)source_of(file); });
@@ -246,7 +264,8 @@ TEST_CASE("MAT-files of SciPy and in the layout of -v7.3 hold the same SimpleNN"
   CHECK(source.labels == std::vector<std::string>{"cat", "dog"});
 }
 
-TEST_CASE("SimpleNN of older releases: filters and biases, normalization and classes of their own") {
+TEST_CASE(
+    "SimpleNN of older releases: filters and biases, normalization and classes of their own") {
   const Imported old = import_files({golden("old5.mat")});
   const Imported now = import_files({golden("simple5.mat")});
   const Graph& graph = old.model.graph;

@@ -191,7 +191,8 @@ class Writer {
     }
     if (type == "concat" || type == "flatten" || type == "softmax") op.integer("axis", 1);
     if (type == "pad") {
-      op.text("mode", a.text("mode", "") == "reflect" ? "reflect" : "constant");
+      const std::string mode = a.text("mode", "zero");
+      op.text("mode", mode == "zero" ? "constant" : mode);  // reflect and edge are ONNX's names too
       inputs.push_back(add_integers(node.name + ".pads", {0, 0, get(a, "top"), get(a, "left"), 0, 0,
                                                           get(a, "bottom"), get(a, "right")}));
     }

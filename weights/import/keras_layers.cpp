@@ -400,8 +400,17 @@ NodeId KerasBuilder::pool(const KerasLayer& layer, NodeId in, bool maximum) {
     if (y.h == rows.outputs && y.w == columns.outputs)
       return add(layer.node, make(ceil_mode), {in});
   }
-  complain("\"same\" pooling of these extents");
-  return in;
+  if (!maximum) {
+    complain("\"same\" average pooling of these extents");
+    return in;
+  }
+  // A window that reaches beyond the edge has the edge in it, so once more changes no maximum.
+  const NodeId padded = add(layer.node + "_pad",
+                            std::make_shared<Pad>(rows.before, rows.after, columns.before,
+                                                  columns.after, kernels::PadMode::kEdge),
+                            {in});
+  g.pad_h = g.pad_w = 0;
+  return add(layer.node, make(false), {padded});
 }
 
 NodeId KerasBuilder::zero_padding(const KerasLayer& layer, NodeId in) {

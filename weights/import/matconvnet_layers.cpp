@@ -144,10 +144,7 @@ NodeId MatBuilder::conv(NodeId in, const MatParameter& filters, const MatParamet
   auto pad = spread("pad", 4, 0, 0);
   const auto dilate = spread("dilate", 2, 1, 1);
   if (pad[0] != pad[1] || pad[2] != pad[3]) {
-    const std::string own = name_;
-    name_ += "_pad";
-    in = add(std::make_shared<Pad>(pad[0], pad[1], pad[2], pad[3], kernels::PadMode::kZero), {in});
-    name_ = own;
+    in = padded(in, pad, kernels::PadMode::kZero);
     pad = {0, 0, 0, 0};
   }
   const NodeId node =
@@ -160,6 +157,14 @@ NodeId MatBuilder::conv(NodeId in, const MatParameter& filters, const MatParamet
           {in});
   take(filters, 0, {e[3], e[2], e[1], e[0]});
   if (bias) take(biases, 1, {e[3]});
+  return node;
+}
+
+NodeId MatBuilder::padded(NodeId in, std::span<const std::int64_t> pad, kernels::PadMode mode) {
+  const std::string own = name_;
+  name_ += "_pad";
+  const NodeId node = add(std::make_shared<Pad>(pad[0], pad[1], pad[2], pad[3], mode), {in});
+  name_ = own;
   return node;
 }
 
@@ -185,8 +190,17 @@ NodeId MatBuilder::pool(NodeId in, const char* size_name) {
     if (method == "avg") return add(std::make_shared<AveragePool>(g, ceil_mode, false), {in});
     return add(std::make_shared<MaxPool>(g, ceil_mode), {in});
   }
-  complain("pooling with this padding");
-  return in;
+  if (method == "avg" || std::max(pad[0], pad[1]) >= size[0] ||
+      std::max(pad[2], pad[3]) >= size[1]) {
+    complain("pooling with this padding");
+    return in;
+  }
+  // A window that reaches beyond the edge has the edge in it, so once more changes no maximum.
+  in = padded(in, pad, kernels::PadMode::kEdge);
+  return add(
+      std::make_shared<MaxPool>(
+          kernels::PoolGeometry{g.kernel_h, g.kernel_w, g.stride_h, g.stride_w, 0, 0}, false),
+      {in});
 }
 
 NodeId MatBuilder::relu(NodeId in) {

@@ -2,9 +2,11 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "kernels/image.h"
 #include "layers/graph.h"
 #include "weights/import/mat_file.h"
 #include "weights/import/source.h"
@@ -54,6 +56,9 @@ class MatBuilder {
   void finish(Source& source, std::vector<Exemption> unused);
 
  private:
+  /// `pad`: rows before and behind, columns before and behind, as a layer of its own.
+  NodeId padded(NodeId in, std::span<const std::int64_t> pad, kernels::PadMode mode);
+
   struct Tap {
     NodeId node{0};
     std::size_t parameter{0};

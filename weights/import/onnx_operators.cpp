@@ -95,10 +95,13 @@ Windowing windowing(const Node& node, const Shape& x, std::vector<std::int64_t> 
 }
 
 /// Writes the padding as a layer of its own, where a layer's own cannot say it.
-NodeId padded(Builder& b, const Node& node, NodeId from, Windowing& g) {
+NodeId padded(Builder& b,
+              const Node& node,
+              NodeId from,
+              Windowing& g,
+              kernels::PadMode mode = kernels::PadMode::kZero) {
   if (g.h.before == g.h.behind && g.w.before == g.w.behind) return from;
-  const auto layer = std::make_shared<Pad>(g.h.before, g.h.behind, g.w.before, g.w.behind,
-                                           kernels::PadMode::kZero);
+  const auto layer = std::make_shared<Pad>(g.h.before, g.h.behind, g.w.before, g.w.behind, mode);
   g.h = g.w = {};
   return b.add(node, layer, {from}, ".pad");
 }
@@ -165,13 +168,22 @@ kernels::PoolGeometry pool_geometry_of(const Windowing& g) {
           small(g.stride[1], "stride"), small(g.h.before, "padding"), small(g.w.before, "padding")};
 }
 
+bool smaller_than_window(const Windowing& g) {
+  return std::max(g.h.before, g.h.behind) < g.kernel[0] &&
+         std::max(g.w.before, g.w.behind) < g.kernel[1];
+}
+
 void max_pool(Builder& b, const Node& node) {
   const Computed x = b.computed(node, 0);
-  const Windowing g = windowing(node, b.shape_of(x.node), {});
+  Windowing g = windowing(node, b.shape_of(x.node), {});
   bool ceil = integer_of(node, "ceil_mode", 0) != 0;
-  if (!choose_rounding(g, b.shape_of(x.node), ceil, ceil))
-    throw Unsupported{"with padding on one side only"};
-  b.define(node, {b.add(node, std::make_shared<MaxPool>(pool_geometry_of(g), ceil), {x.node}), 4});
+  NodeId from = x.node;
+  if (!choose_rounding(g, b.shape_of(x.node), ceil, ceil)) {
+    if (ceil || !smaller_than_window(g)) throw Unsupported{"with padding on one side only"};
+    // A window that reaches beyond the edge has the edge in it, so once more changes no maximum.
+    from = padded(b, node, from, g, kernels::PadMode::kEdge);
+  }
+  b.define(node, {b.add(node, std::make_shared<MaxPool>(pool_geometry_of(g), ceil), {from}), 4});
 }
 
 void average_pool(Builder& b, const Node& node) {
@@ -415,10 +427,12 @@ void pad(Builder& b, const Node& node) {
       pads[5] != 0) {
     throw Unsupported{"of other axes than rows and columns"};
   }
-  if (mode != "reflect" && (mode != "constant" || value != 0.0))
+  if (mode != "reflect" && mode != "edge" && (mode != "constant" || value != 0.0))
     throw Unsupported{"with mode " + mode + ", value " + std::to_string(value)};
   for (const std::int64_t p : pads) (void)small(p, "padding");
-  const auto kind = mode == "reflect" ? kernels::PadMode::kReflect : kernels::PadMode::kZero;
+  const auto kind = mode == "reflect" ? kernels::PadMode::kReflect
+                    : mode == "edge"  ? kernels::PadMode::kEdge
+                                      : kernels::PadMode::kZero;
   b.define(
       node,
       {b.add(node, std::make_shared<Pad>(pads[2], pads[6], pads[3], pads[7], kind), {x.node}), 4});
