@@ -22,9 +22,10 @@ struct Imported {
                                       const Bindings& bindings,
                                       const ImportOptions& options = {});
 
-/// The same straight into a package file, in pieces (ImportPlan::stream says how much memory that is). `header` has the graph, preprocessing and labels; its parameters
-/// are not used, and source file and checksum of its provenance are filled in. No file is left
-/// behind on failure.
+/// The same straight into a package file, in pieces (ImportPlan::stream says how much memory that
+/// is). `header` has the graph, preprocessing and labels; its parameters are not used, and source
+/// file and checksum of its provenance are filled in. No file is left behind on failure. Runs three
+/// threads: the source is read and transposed ahead, and its digest taken beside.
 ImportReport import_into_package(const Source& source,
                                  Package header,
                                  const Bindings& bindings,
