@@ -1,4 +1,5 @@
 #include <zlib.h>
+#include <atomic>
 
 #include <random>
 #include <vector>
@@ -90,6 +91,11 @@ TEST_CASE("SHA-256 of a file that stores sums of its parts") {
                                      sum(562'144, 37'856),  {"unknown", 20, 9, 0}};
   CHECK(digest_of_file(path, parts) == sha256(text));
   CHECK(digest_of_file(path, {}) == sha256(text));
+  std::atomic<std::uint64_t> until{1'000'000};
+  CHECK(digest_of_file(path, parts, &until) == sha256(text));
+  until = 0;
+  CHECK_THROWS_WITH_AS((void)digest_of_file(path, {}, &until), doctest::Contains("given up"),
+                       Error);
   for (std::size_t i = 0; i < 5; ++i) {
     std::vector<StoredSum> wrong = parts;
     wrong[i].crc += 1;

@@ -135,6 +135,16 @@ TEST_CASE("into a package: a source that fails half way ends everything, whereve
               "the file is cut short"));
   }
   readable(memory);
+  int polls = 0;
+  const auto poll = [&] {
+    if (++polls == 6) throw Error(ErrorKind::kInput, "interrupted");
+  };
+  CHECK(has(message_of([&] {
+              (void)import_into_package(memory.source, header(), memory.bindings, {},
+                                        scratch.path("p.h5"), poll);
+            }),
+            "interrupted"));
+  CHECK(polls == 6);
   memory.source.files = {scratch.path("absent")};
   CHECK(has(message_of([&] {
               (void)import_into_package(memory.source, header(), memory.bindings, {},

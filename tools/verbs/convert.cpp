@@ -155,8 +155,8 @@ int convert(const Options& o, const Context& context) {
   header.provenance.command = "cutaway";
   for (const std::string& word : context.argv) header.provenance.command += " " + word;
   const bool declared = header.preprocess.declared, labelled = !header.labels.empty();
-  const weights::ImportReport report =
-      weights::import_into_package(source, std::move(header), bindings, o.import, target);
+  const weights::ImportReport report = weights::import_into_package(
+      source, std::move(header), bindings, o.import, target, throw_if_interrupted);
   if (!o.report.empty()) write_file_atomically(o.report, weights::to_json(report) + "\n");
   print_result(target, net, report, context);
   if (!declared) {

@@ -59,7 +59,10 @@ class Sums {
 };
 
 void wait_for(const std::atomic<std::uint64_t>& until, std::uint64_t bytes) {
-  for (std::uint64_t now = until.load(); now < bytes; now = until.load()) until.wait(now);
+  for (std::uint64_t now = until.load(); now < bytes; now = until.load()) {
+    if (now == 0) throw Error(ErrorKind::kInput, "the digest was given up");
+    until.wait(now);
+  }
 }
 
 }  // namespace

@@ -34,7 +34,9 @@ class DigestBeside {
  public:
   explicit DigestBeside(const Source& source)
       : result_(std::async(std::launch::async, [&] { return digest_of(source, &until_); })) {}
-  ~DigestBeside() { let_go(); }
+  ~DigestBeside() {
+    if (result_.valid()) let_go(0);  // what failed need not wait for the rest of the file
+  }
   DigestBeside(const DigestBeside&) = delete;
   DigestBeside& operator=(const DigestBeside&) = delete;
 
@@ -43,14 +45,14 @@ class DigestBeside {
     until_.notify_one();
   }
   std::string get() {
-    let_go();
+    let_go(~std::uint64_t{0});
     return result_.get();
   }
 
  private:
   static constexpr std::uint64_t kAhead = std::uint64_t{128} << 20;
-  void let_go() {
-    until_ = ~std::uint64_t{0};
+  void let_go(std::uint64_t until) {
+    until_ = until;
     until_.notify_one();
   }
   std::atomic<std::uint64_t> until_{kAhead};
@@ -97,7 +99,8 @@ ImportReport import_into_package(const Source& source,
                                  Package header,
                                  const Bindings& bindings,
                                  const ImportOptions& options,
-                                 const std::string& path) {
+                                 const std::string& path,
+                                 const std::function<void()>& poll) {
   Problems problems;
   const ImportPlan plan(source, header.model.graph, bindings, options, problems);
   problems.stop(where(source));
@@ -112,6 +115,7 @@ ImportReport import_into_package(const Source& source,
     check(next < plan.size() && plan.node(next) == node && plan.parameter(next) == parameter,
           "parameters of a plan in another order");
     const auto pass = [&](std::span<const float> values) {
+      if (poll) poll();
       put(values);
       digest.converted(values.size_bytes());
     };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "layers/model.h"
@@ -25,12 +26,14 @@ struct Imported {
 /// The same straight into a package file, in pieces (ImportPlan::stream says how much memory that
 /// is). `header` has the graph, preprocessing and labels; its parameters are not used, and source
 /// file and checksum of its provenance are filled in. No file is left behind on failure. Runs three
-/// threads: the source is read and transposed ahead, and its digest taken beside.
+/// threads: the source is read and transposed ahead, and its digest taken beside. `poll` is called
+/// before every piece; what it throws goes through.
 ImportReport import_into_package(const Source& source,
                                  Package header,
                                  const Bindings& bindings,
                                  const ImportOptions& options,
-                                 const std::string& path);
+                                 const std::string& path,
+                                 const std::function<void()>& poll = {});
 
 /// Bindings that the user's file adds to or puts before those of the format. JSON: an object whose
 /// members are parameters, "conv1 weight", and whose values are names of source tensors or objects
