@@ -26,7 +26,7 @@ constexpr char kSurvived = 's', kDamaged = 'd';
 constexpr std::size_t kMostObjects = Hdf5File::kMostChildren;
 constexpr std::size_t kMostText = 1000;
 /// What HDF5 may allocate beside twice the file, which is far more than it needs.
-constexpr std::uint64_t kMostMemory = std::uint64_t{512} << 20;
+constexpr std::uint64_t kMostMemory = std::uint64_t{256} << 20;
 /// Of processor time, beside one for every 20 MB: a small file takes some milliseconds.
 constexpr std::uint64_t kMostSeconds = 5;
 
