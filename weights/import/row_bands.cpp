@@ -23,7 +23,7 @@ constexpr std::int64_t kBlock = 64;
 // Rows of a band: a read then gets 4 KiB of a matrix. With half of it a call takes longer than its
 // copy, with twice as many the pages of the band take longer.
 constexpr std::int64_t kMostRows = 1024;
-// Floats of a band, if that is 16 rows.
+// Floats of a band, if that is kTile rows or more.
 constexpr std::int64_t kBand = std::int64_t{1} << 25;
 // Floats handed over at a time, if that is a row: they stay in a processor's cache.
 constexpr std::int64_t kPiece = std::int64_t{1} << 18;
@@ -63,6 +63,13 @@ void transpose(const float* lines, std::int64_t distance, float* to) {
   exchange<2>(v, all);
   exchange<1>(v, all);
   for (std::int64_t r = 0; r < kTile; ++r) store(to + r * kBlock, v[static_cast<std::size_t>(r)]);
+}
+
+// Such stores are not ordered with others: before another thread is told of the band.
+void finish_stores() {
+#if defined(__AVX512F__)
+  _mm_sfence();
+#endif
 }
 
 std::int64_t rounded_up(std::int64_t rows) { return (rows + kTile - 1) / kTile * kTile; }
@@ -127,6 +134,7 @@ void RowBands::fill(std::size_t band, const Read& read, std::span<float> to) con
         transpose(lines.data() + l * apart + row, apart, corner + row * kBlock + l);
     }
   }
+  finish_stores();
 }
 
 void RowBands::put(std::size_t band, std::span<const float> from, const Put& put) const {

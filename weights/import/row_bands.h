@@ -12,8 +12,7 @@ namespace cutaway::weights {
 
 /// A transform that transposes (matrices; kernels HWIO -> OIHW) in bands of rows of its result, so
 /// that the tensor is never held: a band is filled from parts of the source, then gives its rows.
-/// A band takes 64 MiB, or 4 KiB a column of the result (at most 128 MiB), or 16 rows if those are
-/// more.
+/// A band takes 4 KiB for a column of the result, at most 128 MiB, or 32 rows if those are more.
 class RowBands {
  public:
   /// Fetches elements of the source from `first` on.
