@@ -87,8 +87,12 @@ Source open_source(const std::vector<std::string>& files,
   for (const Format& f : kFormats) {
     known += (known.empty() ? "" : ", ") + std::string(f.name);
     if (!(format.empty() ? f.detect(candidates) : format == f.name)) continue;
-    if (output.empty()) return f.read(candidates);
-    if (f.read_output != nullptr) return f.read_output(candidates, output);
+    try {
+      if (output.empty()) return f.read(candidates);
+      if (f.read_output != nullptr) return f.read_output(candidates, output);
+    } catch (const Error& error) {
+      throw error.located(files.front());  // parsers that know bytes only name no file
+    }
     throw Error(ErrorKind::kUsage, "--output for files of " + std::string(f.name))
         .at(files.front())
         .hint("only models of Keras and ONNX name several outputs");

@@ -50,6 +50,7 @@ class DigestBeside {
   }
 
  private:
+  // While the first bands are read there is a processor for it.
   static constexpr std::uint64_t kAhead = std::uint64_t{128} << 20;
   void let_go(std::uint64_t until) {
     until_ = until;
@@ -111,7 +112,7 @@ ImportReport import_into_package(const Source& source,
   DigestBeside digest(source);
   BandsAhead bands(plan.bands());
   std::size_t next = 0;
-  save_streamed(header, path, [&](NodeId node, std::size_t parameter, const PutValues& put) {
+  const ParameterFill fill = [&](NodeId node, std::size_t parameter, const PutValues& put) {
     check(next < plan.size() && plan.node(next) == node && plan.parameter(next) == parameter,
           "parameters of a plan in another order");
     const auto pass = [&](std::span<const float> values) {
@@ -124,7 +125,12 @@ ImportReport import_into_package(const Source& source,
     problems.stop(where(source));
     report.source_sha256 = digest.get();
     header.provenance.source_sha256 = report.source_sha256;
-  });
+  };
+  try {
+    save_streamed(header, path, fill);
+  } catch (const Error& error) {
+    throw error.located(where(source));  // what cannot be written came from there
+  }
   return report;
 }
 
