@@ -16,7 +16,8 @@ struct Setting {
   NodeId logits{0};
   NodeId layer{-1};       ///< of methods that take one; -1: the net has no maps to choose from
   std::string layer_why;  ///< "chosen by the user", the reason of the default, or why there is none
-  bool layer_named{false};  ///< the user named it: it also counts for methods with a default of their own
+  bool layer_named{
+      false};  ///< the user named it: it also counts for methods with a default of their own
 };
 
 /// The layer of a method that takes one; throws kUnsupported, with the reason, when there is none.

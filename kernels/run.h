@@ -18,7 +18,7 @@ void run(Stream& stream, const K& kernel) {
 
 /// Declares both implementations of a kernel.
 #if CUTAWAY_HAVE_CUDA
-#define CUTAWAY_KERNEL(K)            \
+#define CUTAWAY_KERNEL(K)           \
   void run(CpuStream&, const K& k); \
   void run(CudaStream&, const K& k)
 #else

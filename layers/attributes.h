@@ -14,8 +14,7 @@ class Attributes {
   using Value = std::variant<bool, std::int64_t, double, std::string>;
 
   Attributes() = default;
-  Attributes(std::initializer_list<std::pair<const std::string, Value>> values)
-      : values_(values) {}
+  Attributes(std::initializer_list<std::pair<const std::string, Value>> values) : values_(values) {}
 
   void set(const std::string& name, Value value) { values_[name] = std::move(value); }
   [[nodiscard]] const std::map<std::string, Value>& values() const noexcept { return values_; }

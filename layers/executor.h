@@ -109,7 +109,8 @@ class Executor {
   std::vector<TensorRef> refs_;
   std::vector<Tensor> device_parameters_;
   std::vector<std::vector<TensorRef>> parameter_refs_;
-  std::list<std::vector<TensorRef>> joined_parameters_;  // of steps that read those of several nodes
+  std::list<std::vector<TensorRef>>
+      joined_parameters_;  // of steps that read those of several nodes
   Parameters gradients_;
   std::vector<Bound> forward_;
   std::vector<std::vector<Bound>> backward_;

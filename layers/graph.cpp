@@ -34,7 +34,8 @@ NodeId Graph::add(const std::string& name, LayerPtr layer, std::vector<NodeId> i
   }
   Node node{name, std::move(layer), std::move(inputs), {}, {}};
   std::vector<Shape> in;
-  for (const NodeId input : node.inputs) in.push_back(nodes_[static_cast<std::size_t>(input)].shape);
+  for (const NodeId input : node.inputs)
+    in.push_back(nodes_[static_cast<std::size_t>(input)].shape);
   try {
     node.shape = node.layer->infer(in);
     validate(node.shape, "output");

@@ -31,7 +31,9 @@ class Graph {
   /// Adds a layer and infers its shape. Throws kShape (naming the node) when the inputs do not fit and kInput
   /// when the name is empty, taken, or an input does not exist.
   NodeId add(const std::string& name, LayerPtr layer, std::vector<NodeId> inputs);
-  NodeId add(const std::string& name, LayerPtr layer) { return add(name, std::move(layer), {last()}); }
+  NodeId add(const std::string& name, LayerPtr layer) {
+    return add(name, std::move(layer), {last()});
+  }
 
   [[nodiscard]] const Node& node(NodeId id) const;
   [[nodiscard]] std::span<const Node> nodes() const noexcept { return nodes_; }

@@ -8,7 +8,10 @@ namespace cutaway {
 /// Surrounds the maps with zeros or with their mirror image (reflection without repeating the edge).
 class Pad final : public Layer {
  public:
-  Pad(std::int64_t top, std::int64_t bottom, std::int64_t left, std::int64_t right,
+  Pad(std::int64_t top,
+      std::int64_t bottom,
+      std::int64_t left,
+      std::int64_t right,
       kernels::PadMode mode);
   explicit Pad(const Attributes& a);
   [[nodiscard]] LayerKind kind() const noexcept override { return LayerKind::kPad; }

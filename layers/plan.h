@@ -20,11 +20,11 @@ struct BackwardRequest {
 
 /// What a plan is to make possible.
 struct PlanRequest {
-  Shape input{0, 0, 0, 0};    ///< n = 0: one image of the graph's own size
-  NodeId output{-1};          ///< -1: the last node
-  std::vector<NodeId> taps;   ///< nodes whose outputs can be read after forward()
+  Shape input{0, 0, 0, 0};   ///< n = 0: one image of the graph's own size
+  NodeId output{-1};         ///< -1: the last node
+  std::vector<NodeId> taps;  ///< nodes whose outputs can be read after forward()
   std::vector<BackwardRequest> backward;
-  bool training{false};       ///< dropout drops, batch normalisation uses the batch, weights may change
+  bool training{false};  ///< dropout drops, batch normalisation uses the batch, weights may change
   /// Each forward() is followed by at most one backward(): values may die on the way down (training).
   bool single_backward{false};
   kernels::EngineOptions engines;
@@ -45,25 +45,25 @@ struct Value {
   std::string name;
   ValueSpec spec;
   DType dtype{DType::kF32};
-  ValueId parent{kNoValue};          ///< of which it is a slice
-  std::int64_t channel_offset{0};    ///< in the parent
+  ValueId parent{kNoValue};        ///< of which it is a slice
+  std::int64_t channel_offset{0};  ///< in the parent
   Lifetime life{};
   std::size_t offset{0};
-  bool is_protected{false};          ///< seeds and results: no in-place overwriting
+  bool is_protected{false};  ///< seeds and results: no in-place overwriting
 };
 
 struct Step {
   enum class Kind : std::uint8_t { kForward, kBackward, kAccumulate };
   Kind kind{Kind::kForward};
   NodeId node{0};
-  bool relu{false};               ///< forward: the ReLU behind is applied too
-  std::vector<ValueId> in;        ///< kNoValue: geometry only, no data
+  bool relu{false};         ///< forward: the ReLU behind is applied too
+  std::vector<ValueId> in;  ///< kNoValue: geometry only, no data
   ValueId out{kNoValue}, aux{kNoValue}, dy{kNoValue}, scratch{kNoValue};
-  std::vector<ValueId> dx;        ///< kNoValue: not wanted
-  std::vector<Shape> in_shapes;   ///< for inputs without data
+  std::vector<ValueId> dx;       ///< kNoValue: not wanted
+  std::vector<Shape> in_shapes;  ///< for inputs without data
   Shape out_shape{};
-  bool parameters{false};         ///< backward: write parameter gradients
-  std::vector<NodeId> also_reads; ///< backward: nodes whose parameters the rule reads too
+  bool parameters{false};          ///< backward: write parameter gradients
+  std::vector<NodeId> also_reads;  ///< backward: nodes whose parameters the rule reads too
   RulePtr rule;
   std::shared_ptr<Prepared> prepared;
   int time{0};

@@ -34,8 +34,8 @@ class PlanBuilder {
   void backward_pass(std::size_t k);
   [[nodiscard]] std::vector<bool> on_path(const BackwardRequest& request) const;
   void backward_step(std::size_t k, NodeId node, const std::vector<bool>& wanted);
-  void contribute(std::size_t k, NodeId node, std::size_t input, Step& step,
-                  std::vector<Step>& after);
+  void contribute(
+      std::size_t k, NodeId node, std::size_t input, Step& step, std::vector<Step>& after);
   bool pass_without_step(NodeId node, NodeId input, std::size_t index);
   ValueId cotangent(NodeId node, int group);
   [[nodiscard]] bool is_protected(ValueId value) const;
@@ -50,14 +50,14 @@ class PlanBuilder {
   int threads_;
   Plan plan_;
   std::vector<bool> needed_;
-  std::vector<bool> pinned_;          // taps and the output
-  std::vector<std::uint8_t> keep_;    // per node, union over the backward requests
+  std::vector<bool> pinned_;                 // taps and the output
+  std::vector<std::uint8_t> keep_;           // per node, union over the backward requests
   std::vector<std::vector<RulePtr>> rules_;  // [request][node]
   std::vector<std::vector<bool>> paths_;     // [request][node]
-  std::vector<NodeId> merged_relu_;   // per node: the ReLU fused into it, or -1
-  std::vector<bool> skipped_;         // per node: no step of its own
+  std::vector<NodeId> merged_relu_;          // per node: the ReLU fused into it, or -1
+  std::vector<bool> skipped_;                // per node: no step of its own
   std::vector<ValueId> aux_;
-  std::vector<ValueId> cotangents_;   // per node, of the request being built
+  std::vector<ValueId> cotangents_;  // per node, of the request being built
   int time_{0};
 };
 

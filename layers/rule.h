@@ -25,7 +25,8 @@ class BackwardRule {
   [[nodiscard]] virtual std::vector<NodeId> also_reads(const Graph&, NodeId) const { return {}; }
   /// dx may be written over dy.
   [[nodiscard]] virtual bool in_place(const Layer& /*layer*/) const { return false; }
-  [[nodiscard]] virtual std::unique_ptr<Prepared> prepare(const Layer&, const PrepareContext&) const {
+  [[nodiscard]] virtual std::unique_ptr<Prepared> prepare(const Layer&,
+                                                          const PrepareContext&) const {
     return nullptr;
   }
   virtual void apply(const Layer& layer, const BackCall& call) const = 0;

@@ -69,8 +69,8 @@ struct View {
   }
   // A view of mutable elements may be read through.
   template <class U>
-    requires(std::is_same_v<U, const T> && !std::is_const_v<T>)
-  CUTAWAY_HD constexpr operator View<U>() const {  // NOLINT(google-explicit-constructor)
+  requires(std::is_same_v<U, const T> && !std::is_const_v<T>) CUTAWAY_HD constexpr
+  operator View<U>() const {  // NOLINT(google-explicit-constructor)
     return {data, shape, block, stride_n, stride_b, stride_h, stride_w};
   }
 };

@@ -81,7 +81,8 @@ class Tensor {
 [[nodiscard]] Tensor tensor_of(const Shape& shape, std::span<const float> values);
 
 /// Bytes from one dense buffer to another of the same size, on any devices; returns when done.
-void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes);
+void copy_bytes(
+    void* to, Device to_device, const void* from, Device from_device, std::size_t bytes);
 
 /// The same bytes on another device (layout unchanged).
 [[nodiscard]] Tensor to_device(const Tensor& tensor, Device device);

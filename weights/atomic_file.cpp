@@ -79,8 +79,8 @@ void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes
 
 void AtomicFile::read_at(std::uint64_t offset, std::span<std::byte> to) const {
   for (std::size_t done = 0; done < to.size();) {
-    const ssize_t count = ::pread(descriptor_, to.data() + done, to.size() - done,
-                                  static_cast<off_t>(offset + done));
+    const ssize_t count =
+        ::pread(descriptor_, to.data() + done, to.size() - done, static_cast<off_t>(offset + done));
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) throw failed(path_, "the file cannot be read back");
     done += static_cast<std::size_t>(count);

@@ -26,8 +26,8 @@ void CheckedWriter::take_up_to(std::uint64_t end) {
   std::vector<std::byte> piece(
       static_cast<std::size_t>(std::min<std::uint64_t>(end - at_, std::uint64_t{1} << 18)));
   while (at_ < end) {
-    const auto part =
-        std::span(piece).first(static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), end - at_)));
+    const auto part = std::span(piece).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), end - at_)));
     file_.read_at(at_, part);
     hash_.update(part);
     at_ += part.size();

@@ -294,7 +294,8 @@ void Hdf5File::write_attribute(const std::string& object,
   }
   std::string flat(longest * texts.size(), '\0');
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    std::copy(texts[i].begin(), texts[i].end(), flat.begin() + static_cast<std::ptrdiff_t>(i * longest));
+    std::copy(texts[i].begin(), texts[i].end(),
+              flat.begin() + static_cast<std::ptrdiff_t>(i * longest));
   }
   const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
   const hsize_t count = texts.size();
@@ -305,7 +306,8 @@ void Hdf5File::write_attribute(const std::string& object,
   }
   const Handle owner = hdf5::open_object(path_, id_, object);
   const Handle attribute(
-      H5Acreate2(owner.get(), name.c_str(), type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+      H5Acreate2(owner.get(), name.c_str(), type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT),
+      H5Aclose);
   if (!attribute || H5Awrite(attribute.get(), type.get(), flat.data()) < 0) {
     throw hdf5::failure(path_, object + "@" + name, "cannot be written");
   }

@@ -214,12 +214,12 @@ typename Backward::primitive_desc backward_descriptor(const dnnl::engine& engine
   const Extents e(p);
   const auto hint = forward_descriptor(engine, p, x, y);
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine,      kAlgorithm, x, w, y, e.strides, e.dilates, e.pad_before,
-          e.pad_after, hint,       user_scratchpad()};
+  return {engine, kAlgorithm,       x, w, y, e.strides, e.dilates, e.pad_before, e.pad_after,
+          hint,   user_scratchpad()};
 #else
-  return {typename Backward::desc(kAlgorithm, x, w, y, e.strides, e.dilates, e.pad_before,
-                                  e.pad_after),
-          user_scratchpad(), engine, hint};
+  return {
+      typename Backward::desc(kAlgorithm, x, w, y, e.strides, e.dilates, e.pad_before, e.pad_after),
+      user_scratchpad(), engine, hint};
 #endif
 }
 

@@ -8,9 +8,7 @@ namespace cutaway::kernels {
 namespace {
 
 // Greater, or the first NaN.
-float larger(float best, float next) {
-  return !(next <= best) & (best == best) ? next : best;
-}
+float larger(float best, float next) { return !(next <= best) & (best == best) ? next : best; }
 
 /// Max pooling without switches, one row of windows at a time: the maxima of the columns first,
 /// which overlapping windows share, in one long loop, then those of the windows: 4 comparisons
@@ -18,8 +16,7 @@ float larger(float best, float next) {
 template <int V>
 class MaxRows {
  public:
-  explicit MaxRows(const MaxPool& k)
-      : k_(k), columns_(static_cast<std::size_t>(k.x.shape.w) * V) {}
+  explicit MaxRows(const MaxPool& k) : k_(k), columns_(static_cast<std::size_t>(k.x.shape.w) * V) {}
 
   void run(std::int64_t n, std::int64_t cb, std::int64_t h) {
     const PoolGeometry& g = k_.g;

@@ -36,8 +36,7 @@ void* cublas() {
 }
 
 void* cudnn() {
-  static void* const library =
-      loaded("libcudnn.so." CUTAWAY_TEXT(CUDNN_MAJOR), CUTAWAY_CUDNN_FILE);
+  static void* const library = loaded("libcudnn.so." CUTAWAY_TEXT(CUDNN_MAJOR), CUTAWAY_CUDNN_FILE);
   return library;
 }
 

@@ -37,25 +37,25 @@ struct LateFunction<name, Result(Arguments...)> {
   }
 };
 
-#define CUTAWAY_LATE_FUNCTIONS(X)                                                               \
-  X(cublasCreate_v2)                                                                            \
-  X(cublasDestroy_v2)                                                                           \
-  X(cublasGetStatusName)                                                                        \
-  X(cublasSetAtomicsMode)                                                                       \
-  X(cublasSetMathMode)                                                                          \
-  X(cublasSetStream_v2)                                                                         \
-  X(cublasSetWorkspace_v2)                                                                      \
-  X(cublasSgemm_v2_64)                                                                          \
-  X(cudnnBackendCreateDescriptor)                                                               \
-  X(cudnnBackendDestroyDescriptor)                                                              \
-  X(cudnnBackendExecute)                                                                        \
-  X(cudnnBackendFinalize)                                                                       \
-  X(cudnnBackendGetAttribute)                                                                   \
-  X(cudnnBackendSetAttribute)                                                                   \
-  X(cudnnCreate)                                                                                \
-  X(cudnnDestroy)                                                                               \
-  X(cudnnGetErrorString)                                                                        \
-  X(cudnnGetLastErrorString)                                                                    \
+#define CUTAWAY_LATE_FUNCTIONS(X)  \
+  X(cublasCreate_v2)               \
+  X(cublasDestroy_v2)              \
+  X(cublasGetStatusName)           \
+  X(cublasSetAtomicsMode)          \
+  X(cublasSetMathMode)             \
+  X(cublasSetStream_v2)            \
+  X(cublasSetWorkspace_v2)         \
+  X(cublasSgemm_v2_64)             \
+  X(cudnnBackendCreateDescriptor)  \
+  X(cudnnBackendDestroyDescriptor) \
+  X(cudnnBackendExecute)           \
+  X(cudnnBackendFinalize)          \
+  X(cudnnBackendGetAttribute)      \
+  X(cudnnBackendSetAttribute)      \
+  X(cudnnCreate)                   \
+  X(cudnnDestroy)                  \
+  X(cudnnGetErrorString)           \
+  X(cudnnGetLastErrorString)       \
   X(cudnnSetStream)
 
 #define CUTAWAY_LATE_FUNCTION(name) inline constexpr LateFunction<#name, decltype(::name)> name{};

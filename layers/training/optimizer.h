@@ -41,6 +41,9 @@ class Optimizer {
 
 /// Learning rate at `step` of `total`: linear warm-up over `warmup` steps, then half a cosine from `peak` down
 /// to 0 (Loshchilov & Hutter 2017).
-[[nodiscard]] float cosine_rate(std::int64_t step, std::int64_t total, std::int64_t warmup, float peak);
+[[nodiscard]] float cosine_rate(std::int64_t step,
+                                std::int64_t total,
+                                std::int64_t warmup,
+                                float peak);
 
 }  // namespace cutaway

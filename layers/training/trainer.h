@@ -31,7 +31,7 @@ class Trainer {
   Trainer& operator=(Trainer&&) = delete;
 
   struct Result {
-    double loss;      ///< mean over the batch, before the update
+    double loss;  ///< mean over the batch, before the update
     std::int64_t correct;
   };
   /// One update from `batch` images (plain, CPU) and their classes. Throws kShape and kInput when they do not

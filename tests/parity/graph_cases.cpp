@@ -25,12 +25,17 @@ namespace {
 
 using namespace cutaway;  // NOLINT(google-build-using-namespace): a file of network definitions
 
-kernels::ConvGeometry window(std::int32_t kernel, std::int32_t stride, std::int32_t pad,
+kernels::ConvGeometry window(std::int32_t kernel,
+                             std::int32_t stride,
+                             std::int32_t pad,
                              std::int32_t groups = 1) {
   return {kernel, kernel, stride, stride, pad, pad, 1, 1, groups};
 }
 
-NodeId conv(Graph& g, const std::string& name, NodeId from, std::int64_t channels,
+NodeId conv(Graph& g,
+            const std::string& name,
+            NodeId from,
+            std::int64_t channels,
             const kernels::ConvGeometry& geometry) {
   return g.add(name, std::make_shared<Conv>(channels, geometry), {from});
 }
@@ -65,7 +70,8 @@ Graph branches() {
   const NodeId c = relu(g, "rc", conv(g, "cc", pool, 8, window(1, 1, 0)));
   at = g.add("cat", std::make_shared<Concat>(), {a, b, c});
   at = g.add("avg",
-             std::make_shared<AveragePool>(kernels::PoolGeometry{3, 3, 2, 2, 1, 1}, true, true), {at});
+             std::make_shared<AveragePool>(kernels::PoolGeometry{3, 3, 2, 2, 1, 1}, true, true),
+             {at});
   at = g.add("gap", std::make_shared<GlobalAveragePool>(), {at});
   g.add("fc", std::make_shared<Dense>(12), {at});
   return g;
@@ -77,7 +83,8 @@ Graph residual() {
   const NodeId a = conv(g, "c1", 0, 16, window(3, 1, 1, 2));
   const NodeId n = relu(g, "r1", g.add("bn", std::make_shared<BatchNorm>(), {a}));
   const NodeId sum = relu(g, "r2", g.add("sum", std::make_shared<Add>(), {n, 0}));
-  const NodeId pad = g.add("pad", std::make_shared<Pad>(1, 1, 2, 2, kernels::PadMode::kReflect), {sum});
+  const NodeId pad =
+      g.add("pad", std::make_shared<Pad>(1, 1, 2, 2, kernels::PadMode::kReflect), {sum});
   const NodeId s = relu(g, "r3", conv(g, "c2", pad, 20, window(3, 2, 0)));
   const NodeId gmp = g.add("gmp", std::make_shared<GlobalMaxPool>(), {s});
   g.add("fc", std::make_shared<Dense>(7), {gmp});
@@ -100,7 +107,8 @@ struct Outcome {
 Outcome run(Executor& e, const Tensor& input) {
   e.set_input(input);
   e.forward();
-  const std::vector<Executor::Unit> units(static_cast<std::size_t>(input.shape().n), {3, 0, 0, 1.0f});
+  const std::vector<Executor::Unit> units(static_cast<std::size_t>(input.shape().n),
+                                          {3, 0, 0, 1.0f});
   e.seed_units(0, units);
   e.backward(0);
   const Tensor y = e.read(e.output());
@@ -141,8 +149,8 @@ GraphResult check_graph(const Named& named) {
     const Outcome want = run(cpu, input);
     cuda.set_replay(false);
     const Outcome eager = run(cuda, input);
-    result.worst = std::max(difference(eager.output, want.output),
-                            difference(eager.gradient, want.gradient));
+    result.worst =
+        std::max(difference(eager.output, want.output), difference(eager.gradient, want.gradient));
     cuda.set_replay(true);
     result.replay_equal = true;
     for (int i = 0; i < 3; ++i) {  // eager, recorded, replayed

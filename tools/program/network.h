@@ -27,9 +27,9 @@ enum class Use : std::uint8_t {
 
 /// Pictures of one batch, decoded and preprocessed. Those that could not be read are left out and listed.
 struct Batch {
-  Tensor input;                       ///< always of the full batch; rows beyond `entries` are zero
-  std::vector<std::size_t> entries;   ///< positions in the list, a row of the input each
-  std::vector<explain::Image> seen;   ///< what the net sees, before arithmetic
+  Tensor input;                      ///< always of the full batch; rows beyond `entries` are zero
+  std::vector<std::size_t> entries;  ///< positions in the list, a row of the input each
+  std::vector<explain::Image> seen;  ///< what the net sees, before arithmetic
   struct Failure {
     std::size_t entry;
     std::string error;
@@ -40,8 +40,12 @@ struct Batch {
 /// Reads entries [first, first + count) on `threads` threads. `shape` is the input of a full batch, count at most
 /// its n; a picture whose preprocessed extents differ from it is a failure of that picture. With `crops` a picture has
 /// ten rows, and what the net sees of it is the frame.
-[[nodiscard]] Batch load_batch(std::span<const ImageEntry> list, std::size_t first, std::size_t count,
-                               const weights::Preprocess& rule, const Shape& shape, int threads,
+[[nodiscard]] Batch load_batch(std::span<const ImageEntry> list,
+                               std::size_t first,
+                               std::size_t count,
+                               const weights::Preprocess& rule,
+                               const Shape& shape,
+                               int threads,
                                const TenCrops* crops = nullptr);
 
 /// Softmax of row n of n x C x 1 x 1 scores, in double.

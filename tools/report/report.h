@@ -30,7 +30,7 @@ struct ReportCell {
   /// True: the page lays the picture over the photo with the heat weight chosen there, which equals
   /// explain::overlay. False: shown as it is (reconstructions).
   bool over_photo{true};
-  bool scaled{true};  ///< false: a drawing whose colours are no values; it has no colour bar
+  bool scaled{true};       ///< false: a drawing whose colours are no values; it has no colour bar
   explain::Limits limits;  ///< as the renderer returned them
   explain::Colormap colormap{explain::Colormap::kTurbo};
   /// The same map with limits common to the whole column; empty when there is none.

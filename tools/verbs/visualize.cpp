@@ -108,7 +108,8 @@ void add_subjects(CLI::App* verb, VisualizeJob& job) {
   verb->add_option("--invert", job.invert, "photograph to recover from the layer's features");
   verb->add_option("--variants", job.variants, "pictures a subject, made to differ")
       ->check(CLI::Range(1, 64));
-  verb->add_option("--diversity", job.diversity, "weight of their difference")->capture_default_str();
+  verb->add_option("--diversity", job.diversity, "weight of their difference")
+      ->capture_default_str();
 }
 
 }  // namespace
