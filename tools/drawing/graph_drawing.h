@@ -13,8 +13,8 @@ struct GraphMemory {
   std::int64_t parameters{0};   ///< all parameters, float32
   std::int64_t activations{0};  ///< all outputs, if each were kept
   std::int64_t forward{0};      ///< what a planned forward pass on the CPU allocates
-  std::int64_t gradient{
-      0};  ///< the same with the gradient down to the pixels; 0 where there is none
+  /// The same with the gradient down to the pixels; 0 where there is none.
+  std::int64_t gradient{0};
 };
 [[nodiscard]] GraphMemory memory_of(const Graph& graph);
 

@@ -16,13 +16,13 @@ struct MapCell {
   std::string target;      ///< the rule's word: "top1", "label", "predicted", "difference"
   std::string class_name;  ///< class or unit explained
   std::int64_t class_index{-1};
-  std::string note;    ///< for people: unit and position, parameters
-  std::string varies;  ///< JSON object: options that differ from those of the method's first map,
-                       ///< and what was measured
+  std::string note;  ///< for people: unit and position, parameters
+  /// JSON object: options that differ from those of the method's first map, and what was measured.
+  std::string varies;
   explain::MapKind kind{explain::MapKind::kHeat};
   std::int64_t channels{0}, height{0}, width{0};
-  std::vector<float>
-      values;  ///< channels x height x width; empty: there is no map, and `warning` says why
+  /// channels x height x width; empty: there is no map, and `warning` says why.
+  std::vector<float> values;
   std::string warning;
   /// A scale shared with other maps of the same image ("predicted" and "expected").
   std::optional<explain::Limits> limits{};

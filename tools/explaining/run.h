@@ -35,8 +35,8 @@ struct ExplainJob {
 
 /// What came of it.
 struct ExplainSummary {
-  std::int64_t images{0}, maps{0}, failed{0},
-      resumed{0};  ///< resumed: images that were there already
+  std::int64_t images{0}, maps{0}, failed{0};
+  std::int64_t resumed{0};                                    ///< images that were there already
   std::vector<std::pair<std::string, std::string>> failures;  ///< file, why: the first thousand
   std::vector<Explainers::Layer> layers;
   std::string report, manifest;
@@ -45,13 +45,16 @@ struct ExplainSummary {
 
 /// Explains all pictures: one forward pass a batch and layer, whatever the number of methods and
 /// targets. In the output folder appear
-///   {image}__{method}__{layer}__{class}.npy and .png   a raw map and its picture; images from the
-///   thousandth on in
-///                     sub-folders of a thousand. With `pack` the raw maps go into maps.h5
-///                     (tools/explaining/pack.h)
-///   index.jsonl       a line an image: its predictions and maps, or why it failed; see
-///   tools/explaining/journal.h sheet.png, report.html, report-2.html ...   the first pictures, and
-///   the first report_rows ones manifest.json     last: all that is needed to run it again
+///   {image}__{method}__{layer}__{class}.npy, .png
+///                   a raw map and its picture; images from the thousandth on in sub-folders of a
+///                   thousand. With `pack` the raw maps go into maps.h5 (tools/explaining/pack.h)
+///   index.jsonl     a line an image: its predictions and maps, or why it failed
+///                   (tools/explaining/journal.h)
+///   sheet.png       the first pictures side by side
+///   report.html, report-2.html, ...
+///                   the first `report_rows` pictures
+///   manifest.json   written last: all that is needed to run it again
+///
 /// Memory does not depend on the number of images. A run that was stopped, however, is continued
 /// with `resume`: it gives what an uninterrupted one gives. Throws kUsage when the folder holds
 /// another run.

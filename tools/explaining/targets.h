@@ -12,10 +12,11 @@ namespace cutaway::tools {
 /// Which class to explain, as the user said it:
 ///   top1, top2 ...  the net's first, second ... class
 ///   label           the true class of a labelled picture
-///   expected        the field of the list's column `expected`, or the label where the list has no
-///   such column column:NAME     the field of any other column: a class number or name pair two
-///   classes, the predicted (top1) and the expected one, to be compared anything else   a class
-///   number, or the name of a class (or an unambiguous part of it)
+///   expected        the field of the list's column `expected`; the label where the list has no
+///                   such column
+///   column:NAME     the field of any other column: a class number or name
+///   pair            two classes, the predicted (top1) and the expected one, to be compared
+///   anything else   a class number, or the name of a class (or an unambiguous part of it)
 class TargetRule {
  public:
   /// Throws kUsage, with the nearest names, when `text` means nothing for this model.

@@ -19,8 +19,8 @@ struct GraphEvaluationOptions {
   std::int64_t samples{200};  ///< of the bootstrap
   std::int64_t shots{3};      ///< pictures in which a part is shown
   std::int64_t repeats{10};   ///< random choices of them
-  double tolerance{
-      0.04};  ///< a node within a part's box, grown by this share of the picture, is on it
+  /// A node within a part's box, grown by this share of the picture, is on it.
+  double tolerance{0.04};
   std::uint64_t seed{0};
   bool choose_first{false};  ///< as the authors' program: pictures first, landmarks then
 };
@@ -46,8 +46,8 @@ struct HitRow {
   std::int64_t edges{0};
   double same_part{0};       ///< share with a part that both ends are on
   double same_by_chance{0};  ///< the same for all pairs of such nodes
-  double together{
-      0};  ///< or on two parts p, q that move together: 1 - var(p - q) / (var p + var q) >= 0.5
+  /// Or on two parts p, q that move together: 1 - var(p - q) / (var p + var q) >= 0.5.
+  double together{0};
   double by_chance{0};  ///< the same for all pairs
   // Of those edges, the ones whose child is among the best nodes: what `graph show` draws.
   std::int64_t best_edges{0};

@@ -25,11 +25,16 @@ struct GraphPackage {
 
 /// Writes a graph: a sealed file (tools/graphs/sealed_file.h) "cutaway explanatory graph", format
 /// 1, with
-///   /about            JSON text: origin, configuration, and of each layer name, filters, size,
-///   nodes, stride, ... /layerK/mu        N x 2   prior positions (row, column), cells /layerK/mean
-///   N x 2   mean positions over the training images, cells /layerK/delta, /layerK/mean_total,
-///   /layerK/rank   N /layerK/edges     N x M   nodes of layer K + 1, as float32 (exact); absent in
-///   the top layer /layerK/sigma     D x S x S of the activation weights
+///   /about               JSON text: origin, configuration, and of each layer name, filters, size,
+///                        nodes, stride, ...
+///   /layerK/mu           N x 2      prior positions (row, column), cells
+///   /layerK/mean         N x 2      mean positions over the training images, cells
+///   /layerK/delta        N
+///   /layerK/mean_total   N
+///   /layerK/rank         N
+///   /layerK/edges        N x M      nodes of layer K + 1, as float32 (exact); absent in the top
+///                                   layer
+///   /layerK/sigma        D x S x S  of the activation weights
 /// Equal graphs give equal bytes. Throws kInput when it cannot be written.
 void save_graph(const GraphPackage& package, const std::string& path);
 /// Reads one; everything must be there, fit together, and be finite. Throws kInput.

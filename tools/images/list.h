@@ -36,9 +36,10 @@ struct ImageEntry {
 [[nodiscard]] explain::Image read_entry(const ImageEntry& entry);
 
 /// Walks over a list, entry by entry. Two forms:
-///   CSV (RFC 4180: quotes, CRLF; a UTF-8 mark is skipped): a header with a column `file`, perhaps
-///   a column `label` of integers >= 0 (an empty field: unknown) and any others; plain text: a file
-///   a line, perhaps a blank and the label behind it; lines that begin with '#' are skipped.
+///   CSV          RFC 4180 (quotes, CRLF; a UTF-8 mark is skipped): a header with a column `file`,
+///                perhaps a column `label` of integers >= 0 (an empty field: unknown), and others
+///   plain text   a file a line, perhaps a blank and the label behind it; lines that begin with '#'
+///                are skipped
 /// Blank lines are skipped. Relative files are relative to the list's folder. Whether the pictures
 /// exist is not checked.
 class ImageList {
@@ -46,8 +47,8 @@ class ImageList {
   enum class Form : std::uint8_t {
     kCsv,
     kPlain,
-    kEither
-  };  ///< kEither: CSV if the header names `file`
+    kEither  ///< CSV if the header names `file`
+  };
 
   /// Reads the header. Throws kInput, naming list and line.
   ImageList(std::string text, std::string folder, std::string name, Form form);

@@ -12,7 +12,7 @@ enum class ImageFormat : std::uint8_t { kUnknown, kJpeg, kPng };
 
 /// What becomes of an alpha channel (PNG).
 enum class Alpha : std::uint8_t {
-  kDrop,      ///< the colours as stored, as Pillow's convert("RGB") (methods.md H.9)
+  kDrop,      ///< the colours as stored, as Pillow's convert("RGB")
   kOverWhite  ///< round((a c + (255 - a) 255) / 255)
 };
 

@@ -9,8 +9,8 @@
 namespace cutaway::tools {
 
 struct PngOptions {
-  int level{
-      6};  ///< zlib's, 0 (store) to 9; 1 is more than twice as quick as 6 and some 10 % larger
+  /// Of zlib, 0 (store) to 9. Level 1 takes less than half the time of 6; files are some 10 % larger.
+  int level{6};
 };
 
 struct JpegOptions {

@@ -33,8 +33,8 @@ struct Located {
     bool fallback{false};
     explain::Image drawn;  ///< heat and boxes on the picture; empty unless wanted
   };
-  std::vector<std::vector<Found>>
-      found;  ///< a row (method after method, in each rule after rule) and class
+  /// A row (method after method, in each rule after rule) and class.
+  std::vector<std::vector<Found>> found;
   std::vector<explain::BoxHits> hits;  ///< a method, for the true class; empty without box
 
   /// Where the true class stands in `classes`; its end where it is not known.

@@ -27,8 +27,8 @@ struct RuleChoice {
 
 /// What `cutaway localize` is to do.
 struct LocalizeJob {
-  std::string model_path, out,
-      truth;  ///< truth: a file, see tools/localizing/truth.h; may be empty
+  std::string model_path, out;
+  std::string truth;  ///< a file, see tools/localizing/truth.h; may be empty
   std::vector<std::string> inputs;
   SourceOptions source;
   std::vector<MethodChoice> methods;
@@ -38,8 +38,8 @@ struct LocalizeJob {
   explain::Resample resample{explain::Resample::kBilinear};  ///< of a map to the working picture
   std::int64_t top{5};                                       ///< classes a picture
   std::int64_t batch{4};
-  std::int64_t work_side{
-      512};                    ///< boxes are looked for on pictures of at most this side; 0: of any
+  /// Boxes are looked for on pictures of at most this side, pixels; 0: of any size.
+  std::int64_t work_side{512};
   std::int64_t pictures{50};   ///< drawn, and in the report
   std::int64_t samples{1000};  ///< of the bootstrap
   double tau_step{0.001};      ///< of MaxBoxAcc's thresholds

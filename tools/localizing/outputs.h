@@ -13,9 +13,9 @@ namespace cutaway::tools {
 
 /// Names of a table's rows and of its curves.
 struct RowNames {
-  std::vector<std::pair<std::string, std::string>>
-      rows;                       ///< method, rule; the last two know nothing of the picture
-  std::vector<std::string> maps;  ///< methods; the last knows nothing either
+  /// Method and rule. The last two rows are boxes chosen without looking at the picture.
+  std::vector<std::pair<std::string, std::string>> rows;
+  std::vector<std::string> maps;  ///< methods; the last is such a box, too
 };
 [[nodiscard]] RowNames row_names(const LocalizeJob& job);
 

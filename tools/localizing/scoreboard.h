@@ -12,8 +12,9 @@ namespace cutaway::tools {
 /// What one way to find boxes achieved on one picture with a known box.
 struct BoxScore {
   double overlap{0};  ///< of the true class's first box with the best true one
-  bool top1{false}, top5{false},
-      five{false};  ///< localised: first class; a box a class; the five guesses
+  bool top1{false};   ///< localised by the box of the first class
+  bool top5{false};   ///< localised by one of the boxes, one for each class
+  bool five{false};   ///< localised by one of the five guesses
 };
 
 /// One picture with a known class and box.

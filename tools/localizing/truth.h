@@ -16,10 +16,10 @@ struct PictureTruth {
 };
 
 /// Classes and boxes of pictures, by file name. Read from
-///   JSON, a list [{"file", "label", "boxes": [[x1, y1, x2, y2], ...]}, ...], or as `cutaway
-///   dataset make` writes it:
-///   {"images": [{"file", "label", "box": [x1, y1, x2, y2]}, ...]};
-///   CSV with the columns file, label and perhaps x1, y1, x2, y2; a file may have several lines.
+///   JSON   a list [{"file", "label", "boxes": [[x1, y1, x2, y2], ...]}, ...], or, as
+///          `cutaway dataset make` writes it,
+///          {"images": [{"file", "label", "box": [x1, y1, x2, y2]}, ...]}
+///   CSV    the columns file, label and perhaps x1, y1, x2, y2; a file may have several lines
 class Truth {
  public:
   Truth() = default;

@@ -29,8 +29,8 @@ struct BenchResult {
   std::vector<double> ms;  ///< every round, in order
   double median_ms{0}, p10_ms{0}, p90_ms{0};
   double images_per_second{0};
-  double gflop{
-      0};  ///< of one round: 2 x multiply-adds of convolutions and dense layers (saliency: twice)
+  /// Of one round: 2 x multiply-adds of convolutions and dense layers (saliency: twice).
+  double gflop{0};
   double gflops{0};  ///< effective: gflop / median (Winograd does less work than that counts)
   std::size_t arena_bytes{0};
   double setup_ms{0};  ///< planning, allocation, weight transforms

@@ -21,8 +21,8 @@ struct ExplainBenchJob {
 };
 
 struct ExplainBenchResult {
-  std::vector<double>
-      ms;  ///< every round: forward pass and explanation (class_maps: the maps only)
+  /// Every round: forward pass and explanation (class_maps: the maps only).
+  std::vector<double> ms;
   double median_ms{0}, setup_ms{0};
   std::int64_t passes{1};  ///< passes through the network a round
   double work{1.0};        ///< multiply-adds of one of them, as a share of a full one

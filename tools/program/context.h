@@ -41,7 +41,7 @@ class Context {
   void warn(const std::string& message) const;
 };
 
-/// Exit codes (DESIGN 5): 0 ok, 1 run-time failure, 2 usage, 3 bad input, 4 mismatch, 5 some inputs failed.
+/// What the program ends with. docs/troubleshooting.md tells users what each of them means.
 enum ExitCode : int {
   kExitOk = 0,
   kExitFailure = 1,

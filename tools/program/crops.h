@@ -18,10 +18,10 @@ namespace cutaway::tools {
 struct CropOptions {
   std::string crops{"one"};  ///< "one": the package's own crop; "ten"
   std::string merge{"coverage_mean"}, order{"matlab"}, resample{"bilinear"};
-  std::string resize{
-      "package"};  ///< "package": as its rule, to the frame; "warp": the CAM authors'
-  std::int64_t frame{
-      0};  ///< side; 0: 256 for nets of 192 to 255 pixels, 8/7 of the net's otherwise
+  /// "package": as its rule, to the frame; "warp": the CAM authors'.
+  std::string resize{"package"};
+  /// Side; 0: 256 for nets of 192 to 255 pixels, 8/7 of the net's otherwise.
+  std::int64_t frame{0};
 };
 
 /// Adds --crops, --crop-merge, --crop-order, --crop-frame, --crop-resize and --crop-resample.

@@ -25,7 +25,8 @@ enum class Use : std::uint8_t {
 /// "tench, Tinca tinca" for "n01440764 tench, Tinca tinca"; the number when there are no labels.
 [[nodiscard]] std::string label_name(const weights::Package& package, std::int64_t label);
 
-/// Pictures of one batch, decoded and preprocessed. Those that could not be read are left out and listed.
+/// Pictures of one batch, decoded and preprocessed. Those that could not be read are left out and
+/// listed.
 struct Batch {
   Tensor input;                      ///< always of the full batch; rows beyond `entries` are zero
   std::vector<std::size_t> entries;  ///< positions in the list, a row of the input each
@@ -37,9 +38,9 @@ struct Batch {
   std::vector<Failure> failures;
 };
 
-/// Reads entries [first, first + count) on `threads` threads. `shape` is the input of a full batch, count at most
-/// its n; a picture whose preprocessed extents differ from it is a failure of that picture. With `crops` a picture has
-/// ten rows, and what the net sees of it is the frame.
+/// Reads entries [first, first + count) on `threads` threads. `shape` is the input of a full batch,
+/// count at most its n; a picture whose preprocessed extents differ from it is a failure of that
+/// picture. With `crops` a picture has ten rows, and what the net sees of it is the frame.
 [[nodiscard]] Batch load_batch(std::span<const ImageEntry> list,
                                std::size_t first,
                                std::size_t count,

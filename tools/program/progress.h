@@ -6,8 +6,8 @@
 
 namespace cutaway::tools {
 
-/// Progress on stderr: a bar that redraws itself on a terminal, otherwise a plain line every ten seconds;
-/// nothing when quiet. Shows count, rate and time left.
+/// Progress on stderr: a bar that redraws itself on a terminal, otherwise a plain line every ten
+/// seconds; nothing when quiet. Shows count, rate and time left.
 class Progress {
  public:
   /// total 0: unknown.

@@ -35,8 +35,8 @@ struct Manifest {
   };
 
   std::string tool_version;  ///< "0.1.0" or with the revision
-  std::string
-      started_at;  ///< ISO 8601, the only part that differs between equal runs, with timings
+  /// ISO 8601, the only part that differs between equal runs, with timings.
+  std::string started_at;
   std::vector<std::string> argv;
   Model model;
   Fields preprocessing;

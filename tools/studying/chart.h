@@ -15,8 +15,8 @@ namespace cutaway::tools {
 struct Chart {
   std::string title, x_label;
   std::vector<double> x;
-  std::vector<std::vector<double>>
-      lines;        ///< one value an x; coloured in the order of category_colors
+  /// One value an x; coloured in the order of category_colors.
+  std::vector<std::vector<double>> lines;
   double least{0};  ///< the vertical axis holds this value
   double most{0};   ///< and this one
 };

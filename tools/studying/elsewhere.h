@@ -19,7 +19,7 @@ struct ElsewhereImage {
   Tensor input;
 };
 
-/// The strongest units of a layer's maps over other data (panel (c) of methods.md A.7).
+/// The strongest units of a layer's maps over other data (Zeiler & Fergus 2013, figure 7 (c)).
 class Elsewhere {
  public:
   /// `data` may be empty; not standard input, for it is gone through again.

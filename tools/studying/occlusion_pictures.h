@@ -17,7 +17,7 @@ struct StudyProjection {
   std::string caption, note;
 };
 
-/// What the panels (a) to (e) of one image show (methods.md A.7).
+/// What the panels (a) to (e) of one image show (Zeiler & Fergus 2013, figure 7).
 struct OcclusionFigure {
   explain::Image photo;
   explain::Rgb fill;

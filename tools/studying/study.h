@@ -13,7 +13,7 @@
 
 namespace cutaway::tools {
 
-/// What all of the paper's experiments are told (Zeiler & Fergus 2013; methods.md A.7, A.8, A.11).
+/// What all of the paper's experiments are told (Zeiler & Fergus 2013, figures 5, 7 and 8).
 struct StudyJob {
   std::string model_path, out;
   std::vector<std::string> inputs;
@@ -21,8 +21,8 @@ struct StudyJob {
   /// What hides a part, or lies beside a moved image: "mean" (0 after preprocessing) or "grey"
   /// (127.5 of 255 before).
   std::string fill{"mean"};
-  std::string
-      target;  ///< TargetRule; empty: the label where there is one, else the net's first class
+  /// TargetRule; empty: the label where there is one, else the net's first class.
+  std::string target;
   bool overwrite{false};
 };
 
@@ -33,16 +33,16 @@ struct StudySummary {
 };
 
 struct OcclusionJob : StudyJob {
-  std::int64_t size{0},
-      stride{0};  ///< pixels of the net's input; 0: 50 and 6 of 224, in proportion
+  /// Pixels of the net's input; 0: 50 and 6 of 224, in proportion.
+  std::int64_t size{0}, stride{0};
   bool centered{false};
   explain::StrongestBy strongest{explain::StrongestBy::kMaximum};
   std::string layer;     ///< of k*; empty: the last maps
   bool pooled{false};    ///< the pooled maps of that layer
   bool bilinear{false};  ///< maps are drawn interpolated, not as a grid
   explain::Colormap colormap{explain::Colormap::kTurbo};
-  std::vector<std::string>
-      data;  ///< where to look for the map's top images elsewhere; may be empty
+  /// Where to look for the map's top images elsewhere; may be empty.
+  std::vector<std::string> data;
   std::int64_t elsewhere{3};
 };
 

@@ -14,8 +14,8 @@ namespace cutaway::tools {
 struct CreatureTraining {
   std::string architecture{"gap-small"};
   std::int64_t images{12000}, epochs{8}, batch{64}, held_out{1000};
-  std::vector<std::int64_t>
-      checkpoints;  ///< epochs (1 is the first) after which `checkpoint` is called
+  /// Epochs (1 is the first) after which `checkpoint` is called.
+  std::vector<std::int64_t> checkpoints;
   std::function<void(const weights::Package&, std::int64_t epoch)> checkpoint;
   float rate{0.1f}, weight_decay{5e-4f}, smoothing{0.05f};
   double filter_radius{0};  ///< Trainer::Options::filter_radius

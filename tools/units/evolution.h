@@ -28,7 +28,7 @@ struct EvolutionSummary {
   std::string index, manifest;
 };
 
-/// How feature maps come into being (Zeiler & Fergus 2013, figure 4; methods.md A.6): at each
+/// How feature maps come into being (Zeiler & Fergus 2013, figure 4): at each
 /// checkpoint of a training, the projection of each map's strongest activation over the data.
 /// `job.model_path` is not read and `job.top` is 1; without job.maps, sixteen maps evenly spaced
 /// are shown. Writes, for every layer, LAYER.png (rows: maps, columns: checkpoints; a frame where

@@ -14,8 +14,8 @@ namespace cutaway::tools {
 /// What `cutaway units` is to do.
 struct UnitsJob {
   std::string model_path, out, rules{"deconvnet"};
-  std::vector<std::string>
-      data;  ///< as open_images; no standard input, for the data is gone through twice
+  /// As open_images; no standard input, for the data is gone through twice.
+  std::vector<std::string> data;
   SourceOptions source;
   std::vector<std::string> layers;
   std::vector<std::int64_t> maps;  ///< empty: all of each layer
@@ -40,13 +40,15 @@ struct UnitsSummary {
 };
 
 /// Finds, for every chosen map, the images that drive it most, and shows the part of each that the
-/// unit sees beside the unit's projection (Zeiler & Fergus 2013, figure 2; methods.md A.3). Two
+/// unit sees beside the unit's projection (Zeiler & Fergus 2013, figure 2). Two
 /// passes over the data: the first keeps the strongest activations only, the second reads the
 /// images they came from again. Writes
 ///   units.h5       activations, patches, projections (tools/units/store.h)
 ///   units.json     the same without pictures: image, name, value, row and column
-///   LAYER/map-0017.png, LAYER.png, LAYER-2.png ...   a picture a map; sheets of them
-///   index.html, and manifest.json last
+///   LAYER/map-0017.png, ...       a picture a map
+///   LAYER.png, LAYER-2.png, ...   sheets of them
+///   index.html
+///   manifest.json  written last
 /// Pictures that cannot be read are counted and skipped. Throws kUsage for unknown layers, maps and
 /// rules.
 [[nodiscard]] UnitsSummary run_units(const UnitsJob& job,

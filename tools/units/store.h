@@ -25,9 +25,11 @@ struct UnitLayerShape {
 /// The HDF5 file of a `units` run. For every layer a group /layers/<layer> ('/' as '_') with
 /// attributes layer and rules, and datasets whose first indices are map and place (strongest
 /// first):
-///   projections  float32, maps x K x C x h x w    NaN where there were fewer than K images
-///   patches      uint8, maps x K x h x w x 3
-///   value float32, image int64 (-1), row, column  maps x K
+///   projections   float32   maps x K x C x h x w   NaN where there were fewer than K images
+///   patches       uint8     maps x K x h x w x 3
+///   value         float32   maps x K
+///   image         int64     maps x K               -1 where there were fewer than K images
+///   row, column   int64     maps x K
 /// Tiles are written in any order and read back one by one, so that memory does not depend on how
 /// many there are. Written under a temporary name until close().
 class UnitStore {

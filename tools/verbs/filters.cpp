@@ -19,7 +19,8 @@ struct Options {
   int magnify{6};
 };
 
-/// Filters whose rectified answer is 0 on all of the data (methods.md A.5); empty without data.
+/// Filters whose rectified answer is 0 on all of the data (the "dead" ones of Zeiler & Fergus 2013,
+/// figure 6); empty without data.
 std::vector<bool> silent_filters(const Options& o,
                                  NodeId conv,
                                  const weights::Package& package,

@@ -30,7 +30,7 @@ namespace {
 using explain::Image;
 
 constexpr std::int64_t kLargestSide = 4096;
-constexpr std::int64_t kLucidSide = 128;  // methods.md E.3
+constexpr std::int64_t kLucidSide = 128;  // pixels; Olah et al. 2017
 
 explain::PixelSpace pixels_of(const weights::Preprocess& rule) {
   explain::PixelSpace p;

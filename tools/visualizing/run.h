@@ -15,8 +15,8 @@ struct VisualizeJob {
   std::string model_path, out;
   std::vector<std::string> classes;  ///< numbers or names: their logits
   std::string layer;                 ///< of what follows
-  std::vector<std::int64_t>
-      channels;  ///< mean of a map or, when `neuron`, its unit at row, column (-1: centre)
+  /// Mean of a map or, when `neuron`, its unit at row, column (-1: centre).
+  std::vector<std::int64_t> channels;
   bool neuron{false};
   std::int64_t row{-1}, column{-1};
   std::string direction;  ///< a text file: a number a channel of the layer
