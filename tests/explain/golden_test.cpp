@@ -12,7 +12,7 @@
 #include "tools/images/preprocess.h"
 #include "tools/images/read_image.h"
 #include "weights/hdf5_file.h"
-#include "weights/import/caffe_hdf5.h"
+#include "weights/import/caffe/caffe_hdf5.h"
 #include "weights/zoo/zoo.h"
 
 using namespace cutaway;

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "runtime/error.h"
-#include "weights/import/caffe_model.h"
+#include "weights/import/caffe/caffe_model.h"
 
 /// Any bytes are a list of blobs inside the file, or an Error.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -2,7 +2,7 @@
 #include <cstdint>
 
 #include "runtime/error.h"
-#include "weights/import/keras_config.h"
+#include "weights/import/keras/keras_config.h"
 
 /// Any text is a net or an Error, whether one of its outputs is asked for or not.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

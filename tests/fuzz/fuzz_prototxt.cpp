@@ -3,7 +3,7 @@
 #include <string>
 
 #include "runtime/error.h"
-#include "weights/import/caffe_graph.h"
+#include "weights/import/caffe/caffe_graph.h"
 
 /// Any text is a net or an Error.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -6,8 +6,8 @@
 #include "layers/average_pool.h"
 #include "tests/weights/import_support.h"
 #include "tests/weights/scratch.h"
-#include "weights/import/caffe_graph.h"
-#include "weights/import/caffe_model.h"
+#include "weights/import/caffe/caffe_graph.h"
+#include "weights/import/caffe/caffe_model.h"
 #include "weights/zoo/zoo.h"
 
 using namespace cutaway;

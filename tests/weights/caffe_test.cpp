@@ -9,7 +9,7 @@
 #include "tests/weights/scratch.h"
 #include "weights/hdf5_file.h"
 #include "weights/hdf5_vet.h"
-#include "weights/import/caffe_hdf5.h"
+#include "weights/import/caffe/caffe_hdf5.h"
 #include "weights/package.h"
 #include "weights/zoo/zoo.h"
 

@@ -7,8 +7,8 @@
 #include "tests/weights/import_support.h"
 #include "tests/weights/scratch.h"
 #include "tests/weights/torch_support.h"
-#include "weights/import/keras_config.h"
-#include "weights/import/keras_names.h"
+#include "weights/import/keras/keras_config.h"
+#include "weights/import/keras/keras_names.h"
 #include "weights/zoo/zoo.h"
 
 using namespace cutaway;

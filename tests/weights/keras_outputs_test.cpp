@@ -2,7 +2,7 @@
 
 #include "tests/weights/imported_difference.h"
 #include "tests/weights/torch_support.h"
-#include "weights/import/keras_config.h"
+#include "weights/import/keras/keras_config.h"
 
 using namespace cutaway;
 using namespace cutaway::weights;

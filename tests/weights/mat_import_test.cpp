@@ -10,7 +10,7 @@
 #include "tests/weights/import_support.h"
 #include "tests/weights/scratch.h"
 #include "tests/weights/torch_support.h"
-#include "weights/import/mat_file.h"
+#include "weights/import/matconvnet/mat_file.h"
 #include "weights/import/readers.h"
 
 using namespace cutaway;

@@ -8,7 +8,7 @@
 #include "tests/weights/torch_support.h"
 #include "weights/export/exporters.h"
 #include "weights/export/protobuf_writer.h"
-#include "weights/import/onnx_graph.h"
+#include "weights/import/onnx/onnx_graph.h"
 #include "weights/preprocess_presets.h"
 #include "weights/zoo/zoo.h"
 

@@ -4,7 +4,7 @@
 
 #include "tests/weights/import_support.h"
 #include "tests/weights/torch_support.h"
-#include "weights/import/caffe_model.h"
+#include "weights/import/caffe/caffe_model.h"
 #include "weights/import/protobuf_wire.h"
 
 using namespace cutaway;

@@ -1,4 +1,4 @@
-#include "weights/import/text_message.h"
+#include "weights/import/caffe/text_message.h"
 #include "tests/weights/scratch.h"
 
 using namespace cutaway::weights;

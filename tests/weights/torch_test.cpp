@@ -3,7 +3,7 @@
 #include <random>
 
 #include "tests/weights/torch_support.h"
-#include "weights/import/pickle.h"
+#include "weights/import/torch/pickle.h"
 #include "weights/import/zip_directory.h"
 
 using namespace cutaway;

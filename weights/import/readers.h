@@ -5,7 +5,7 @@
 
 #include "weights/import/binary_file.h"
 #include "weights/import/formats.h"
-#include "weights/import/keras_config.h"
+#include "weights/import/keras/keras_config.h"
 #include "weights/import/zip_directory.h"
 
 /// The readers behind formats(), one format a file; private to weights/import.

@@ -1,0 +1,358 @@
+#include "weights/import/onnx/onnx_graph.h"
+
+#include <algorithm>
+#include <set>
+
+#include "weights/import/onnx/onnx_builder.h"
+
+namespace cutaway::weights::onnx {
+namespace {
+
+// Older ones broadcast and normalise by other rules; newer ones may change what is not known yet.
+constexpr std::int64_t kOldestOpset = 7, kNewestOpset = 27;
+
+std::string where(const Node& node) {
+  return "node '" +
+         (node.name.empty() ? (node.outputs.empty() ? "" : node.outputs[0]) : node.name) + "', " +
+         (node.domain.empty() || node.domain == "ai.onnx" ? "" : node.domain + ".") + node.type;
+}
+
+// "/layer1/layer1.0/conv1/Conv" -> "layer1/layer1.0/conv1/Conv": paths in a package have no empty
+// parts.
+std::string path_like(const std::string& wanted) {
+  std::string name;
+  std::size_t at = 0;
+  while (at < wanted.size()) {
+    const std::size_t end = std::min(wanted.find('/', at), wanted.size());
+    const std::string part = wanted.substr(at, end - at);
+    if (!part.empty() && part != "." && part != "..") name += (name.empty() ? "" : "/") + part;
+    at = end + 1;
+  }
+  name.resize(std::min<std::size_t>(name.size(), 200));
+  for (char& c : name) {
+    if (static_cast<unsigned char>(c) < 32) c = '_';
+  }
+  return name.empty() ? "node" : name;
+}
+
+[[noreturn]] void throw_lines(ErrorKind kind,
+                              const std::string& file,
+                              const char* what,
+                              const std::vector<std::string>& lines) {
+  std::string all = std::to_string(lines.size()) + " " + what;
+  for (std::size_t i = 0; i < std::min<std::size_t>(lines.size(), 60); ++i)
+    all += "\n  " + lines[i];
+  if (lines.size() > 60) all += "\n  ...";
+  throw Error(kind, all).at(file);
+}
+
+}  // namespace
+
+std::int64_t integer_of(const Node& node, const char* name, std::int64_t otherwise) {
+  const auto found = node.attributes.find(name);
+  return found == node.attributes.end() ? otherwise : found->second.integer;
+}
+double number_of(const Node& node, const char* name, double otherwise) {
+  const auto found = node.attributes.find(name);
+  return found == node.attributes.end() ? otherwise : double{found->second.number};
+}
+std::string text_of(const Node& node, const char* name, const std::string& otherwise) {
+  const auto found = node.attributes.find(name);
+  return found == node.attributes.end() ? otherwise : found->second.text;
+}
+std::vector<std::int64_t> integers_of(const Node& node,
+                                      const char* name,
+                                      std::vector<std::int64_t> otherwise) {
+  const auto found = node.attributes.find(name);
+  return found == node.attributes.end() ? std::move(otherwise) : found->second.integers;
+}
+
+Builder::Builder(const Model& model, std::string file) : model_(model), file_(std::move(file)) {
+  if (model.opset < kOldestOpset || model.opset > kNewestOpset) {
+    throw Error(ErrorKind::kUnsupported, "ONNX operator set")
+        .at(file_)
+        .expected(std::to_string(kOldestOpset) + " to " + std::to_string(kNewestOpset))
+        .got(std::to_string(model.opset));
+  }
+  // Nodes of Constant become tensors; none of them may move afterwards.
+  made_.reserve(model.nodes.size());
+}
+
+Computed Builder::computed(const Node& node, std::size_t i) const {
+  if (i >= node.inputs.size() || node.inputs[i].empty())
+    throw Unsupported{"without input " + std::to_string(i)};
+  const auto found = values_.find(node.inputs[i]);
+  if (found != values_.end()) return found->second;
+  if (constants_.contains(node.inputs[i]))
+    throw Unsupported{"of the constant '" + node.inputs[i] + "'"};
+  throw Error(ErrorKind::kInput, "reads '" + node.inputs[i] + "', which no earlier node writes");
+}
+
+bool Builder::is_constant(const Node& node, std::size_t i) const {
+  return i < node.inputs.size() && constants_.contains(node.inputs[i]);
+}
+
+const Tensor* Builder::constant(const Node& node, std::size_t i) const {
+  if (i >= node.inputs.size() || node.inputs[i].empty()) return nullptr;
+  const auto found = constants_.find(node.inputs[i]);
+  if (found == constants_.end()) throw Unsupported{"with computed input '" + node.inputs[i] + "'"};
+  return found->second;
+}
+
+std::vector<std::int64_t> Builder::integers(const Tensor& t) {
+  structural_.insert(t.name);
+  return read_integers(t);
+}
+
+double Builder::number(const Tensor& t) {
+  structural_.insert(t.name);
+  if (count_of(t.extents) != 1) throw Unsupported{"with a tensor where a number is expected"};
+  float value = 0;
+  read_floats(t, {&value, 1});
+  return double{value};
+}
+
+std::string Builder::unique_name(const std::string& wanted) {
+  const std::string base = path_like(wanted);
+  std::string name = base;
+  for (int i = 2; !names_.insert(name).second; ++i) name = base + "_" + std::to_string(i);
+  return name;
+}
+
+NodeId Builder::add(const Node& node,
+                    LayerPtr layer,
+                    std::vector<NodeId> inputs,
+                    const std::string& suffix) {
+  const std::string wanted = node.name.empty() ? node.outputs.at(0) : node.name;
+  const NodeId id = graph_->add(unique_name(wanted + suffix), std::move(layer), std::move(inputs));
+  // Concatenating a value with itself again and again must not overflow.
+  const Shape& shape = graph_->node(id).shape;
+  (void)count_of({shape.c, shape.h, shape.w});
+  return id;
+}
+
+void Builder::bind(NodeId id,
+                   std::size_t index,
+                   const Tensor& t,
+                   const Transform& transform,
+                   std::vector<Extents> also) {
+  Binding binding{id, index, {t.name}};
+  binding.transform = transform;
+  binding.also = std::move(also);
+  binding.may_share = true;
+  bindings_.list.push_back(std::move(binding));
+}
+
+void Builder::define(const Node& node, Computed value) {
+  const std::string& output = node.outputs.at(0);
+  if (values_.contains(output) || constants_.contains(output)) {
+    throw Error(ErrorKind::kInput, "writes '" + output + "', which another node writes too");
+  }
+  values_[output] = value;
+  const std::string alias = path_like(output);
+  if (value.node != 0 && names_.insert(alias).second) graph_->alias(alias, value.node);
+}
+
+const Tensor* Builder::absorb_bias(const Node& node, std::int64_t channels) {
+  const auto found = readers_.find(node.outputs.at(0));
+  if (found == readers_.end() || found->second.size() != 1) return nullptr;
+  for (const ValueInfo& output : model_.outputs) {
+    if (output.name == node.outputs[0]) return nullptr;
+  }
+  const Node& reader = *found->second[0];
+  if (reader.type != "Add" || reader.inputs.size() != 2 || !find_operator(reader.type))
+    return nullptr;
+  const std::size_t other = reader.inputs[0] == node.outputs[0] ? 1 : 0;
+  const auto constant = constants_.find(reader.inputs[other]);
+  if (constant == constants_.end() || count_of(constant->second->extents) != channels)
+    return nullptr;
+  absorbed_[&reader] = {};
+  return constant->second;
+}
+
+void Builder::find_needed() {
+  std::map<std::string, const Node*> writers;
+  for (const Node& node : model_.nodes) {
+    for (const std::string& output : node.outputs) {
+      if (output.empty() || writers.emplace(output, &node).second) continue;
+      throw Error(ErrorKind::kInput, "two nodes write '" + output + "'").at(file_);
+    }
+  }
+  if (model_.outputs.empty()) {
+    throw Error(ErrorKind::kUnsupported, "ONNX: a model without outputs").at(file_);
+  }
+  std::vector<std::string> wanted{model_.outputs[0].name};
+  while (!wanted.empty()) {
+    const auto writer = writers.find(wanted.back());
+    wanted.pop_back();
+    if (writer == writers.end() || !needed_.insert(writer->second).second) continue;
+    for (const std::string& input : writer->second->inputs) wanted.push_back(input);
+  }
+  for (const Node* node : needed_) {
+    for (const std::string& input : node->inputs) readers_[input].push_back(node);
+  }
+}
+
+void Builder::find_input() {
+  std::vector<const ValueInfo*> inputs;
+  for (const ValueInfo& input : model_.inputs) {
+    if (!constants_.contains(input.name)) inputs.push_back(&input);
+  }
+  if (inputs.size() != 1) {
+    throw Error(ErrorKind::kUnsupported, "ONNX: number of inputs")
+        .at(file_)
+        .expected("1, the pictures")
+        .got(std::to_string(inputs.size()));
+  }
+  const ValueInfo& input = *inputs[0];
+  const Extents& e = input.extents;
+  const bool fits =
+      input.is_float && e.size() == 4 &&
+      std::all_of(e.begin() + 1, e.end(), [](std::int64_t v) { return v >= 1 && v <= 65536; });
+  if (!fits) {
+    throw Error(ErrorKind::kUnsupported, "ONNX: the input '" + input.name + "'")
+        .at(file_)
+        .expected("float32 of N x C x H x W, with C, H and W given")
+        .got(cutaway::weights::text_of(e));
+  }
+  batch_ = std::max<std::int64_t>(1, e[0]);
+  graph_.emplace(Shape{1, e[1], e[2], e[3]});
+  names_.insert(graph_->node(0).name);
+  values_[input.name] = {0, 4};
+}
+
+void Builder::collect_constants() {
+  for (const Tensor& t : model_.initializers) {
+    if (!constants_.emplace(t.name, &t).second) {
+      throw Error(ErrorKind::kInput, "two tensors are called '" + t.name + "'").at(file_);
+    }
+  }
+  for (const Node& node : model_.nodes) {
+    // PyTorch writes equal tensors once, and copies of them so.
+    if (node.type == "Identity" && node.inputs.size() == 1 && node.outputs.size() == 1 &&
+        constants_.contains(node.inputs[0])) {
+      constants_.emplace(node.outputs[0], constants_.at(node.inputs[0]));
+      continue;
+    }
+    if (node.type != "Constant" || node.outputs.size() != 1) continue;
+    Tensor t;
+    t.file = nullptr;
+    const auto tensor = node.attributes.find("value");
+    if (tensor != node.attributes.end() && tensor->second.tensor) {
+      t = *tensor->second.tensor;
+    } else if (node.attributes.contains("value_ints") || node.attributes.contains("value_int")) {
+      const bool list = node.attributes.contains("value_ints");
+      t.integers = list ? integers_of(node, "value_ints", {})
+                        : std::vector{integer_of(node, "value_int", 0)};
+      if (list) t.extents = {static_cast<std::int64_t>(t.integers.size())};
+      t.type = ElementType::kI64;
+      t.file = model_.initializers.empty() ? nullptr : model_.initializers[0].file;
+    }
+    if (!t.file) continue;  // reported where it is read
+    t.name = node.outputs[0];
+    made_.push_back(std::move(t));
+    if (!constants_.emplace(made_.back().name, &made_.back()).second) {
+      throw Error(ErrorKind::kInput, "two tensors are called '" + made_.back().name + "'")
+          .at(file_);
+    }
+  }
+}
+
+bool Builder::lost(const Node& node) const {
+  return std::any_of(node.inputs.begin(), node.inputs.end(),
+                     [&](const std::string& i) { return lost_.contains(i); });
+}
+
+void Builder::convert(const Node& node) {
+  if ((node.type == "Constant" || node.type == "Identity") && !node.outputs.empty() &&
+      constants_.contains(node.outputs[0]))
+    return;
+  if (const auto done = absorbed_.find(&node); done != absorbed_.end()) {
+    const std::size_t at = is_constant(node, 0) ? 1 : 0;
+    define(node, computed(node, at));
+    return;
+  }
+  try {
+    if (lost(node)) throw Unsupported{""};
+    const bool standard = node.domain.empty() || node.domain == "ai.onnx";
+    const Operator op = standard ? find_operator(node.type) : nullptr;
+    if (op == nullptr) throw Unsupported{"no counterpart"};
+    if (node.outputs.empty() || node.outputs[0].empty()) throw Unsupported{"without an output"};
+    for (std::size_t i = 1; i < node.outputs.size(); ++i) {
+      if (readers_.contains(node.outputs[i]))
+        throw Unsupported{"whose output " + std::to_string(i) + " is read"};
+    }
+    op(*this, node);
+  } catch (const Unsupported& u) {
+    if (!u.reason.empty()) unsupported_.push_back(where(node) + ": " + u.reason);
+    for (const std::string& output : node.outputs) lost_.insert(output);
+  } catch (const Error& e) {
+    broken_.push_back(where(node) + ": " + e.what());
+    for (const std::string& output : node.outputs) lost_.insert(output);
+  }
+}
+
+Converted Builder::run() {
+  find_needed();
+  collect_constants();
+  find_input();
+  for (const Node& node : model_.nodes) {
+    if (needed_.contains(&node)) convert(node);
+  }
+  if (!unsupported_.empty()) {
+    throw_lines(ErrorKind::kUnsupported, file_,
+                "operator(s) that cannot be imported:", unsupported_);
+  }
+  if (!broken_.empty())
+    throw_lines(ErrorKind::kInput, file_, "node(s) that do not fit together:", broken_);
+  const auto output = values_.find(model_.outputs[0].name);
+  if (output == values_.end() || output->second.node != graph_->last()) {
+    throw Error(ErrorKind::kInput,
+                "the output '" + model_.outputs[0].name + "' is not the last node's")
+        .at(file_);
+  }
+  Converted result{std::move(*graph_), std::move(bindings_), {}};
+  std::set<std::string> bound;
+  for (const Binding& b : result.bindings.list) bound.insert(b.sources[0]);
+  for (const auto& [name, tensor] : constants_) {
+    if (name != tensor->name) continue;
+    if (bound.contains(name) || !structural_.contains(name)) result.tensors.push_back(*tensor);
+  }
+  return result;
+}
+
+void choose_output(Model& model, const std::string& name, const std::string& file) {
+  if (name.empty() && model.outputs.size() <= 1) return;
+  std::string names;
+  for (const ValueInfo& output : model.outputs) {
+    if (names.size() < 1024) names += (names.empty() ? "" : ", ") + output.name.substr(0, 64);
+  }
+  const auto found = std::find_if(model.outputs.begin(), model.outputs.end(),
+                                  [&](const ValueInfo& v) { return v.name == name; });
+  if (name.empty()) {
+    throw Error(ErrorKind::kUnsupported, "a model with several outputs: " + names)
+        .at(file)
+        .hint("choose one with --output NAME, or export the model without auxiliary heads");
+  }
+  if (found == model.outputs.end()) {
+    throw Error(ErrorKind::kUsage, "the model has no output '" + name.substr(0, 64) + "'")
+        .at(file)
+        .expected("one of " + names);
+  }
+  model.outputs = {*found};
+  std::set<std::string> wanted{name}, read;
+  // Nodes come after those they read.
+  for (auto node = model.nodes.rbegin(); node != model.nodes.rend(); ++node) {
+    const bool needed = std::any_of(node->outputs.begin(), node->outputs.end(),
+                                    [&](const std::string& o) { return wanted.contains(o); });
+    (needed ? wanted : read).insert(node->inputs.begin(), node->inputs.end());
+  }
+  std::erase_if(model.initializers,
+                [&](const Tensor& t) { return read.contains(t.name) && !wanted.contains(t.name); });
+}
+
+Converted convert_graph(const Model& model, const std::string& file) {
+  return Builder(model, file).run();
+}
+
+}  // namespace cutaway::weights::onnx
