@@ -7,13 +7,13 @@
 namespace cutaway::explain {
 
 /// Whether hiding the same part of several objects changes a layer's features in the same way
-/// (Zeiler & Fergus 2013, section 4.5; methods.md A.8).
+/// (Zeiler & Fergus 2013, table 1).
 struct Correspondence {
-  double mean{
-      0};  ///< share of features whose change differs in sign, over unordered pairs of images
+  /// Share of features whose change differs in sign, over unordered pairs of images.
+  double mean{0};
   double deviation{0};  ///< standard deviation over those pairs
-  double sum{
-      0};  ///< as printed in the paper: over ordered pairs, not divided by the number of features
+  /// As printed in the paper: over ordered pairs, not divided by the number of features.
+  double sum{0};
 };
 
 /// `whole` and `hidden`: features of N >= 2 images, and of the same images with the part hidden (n

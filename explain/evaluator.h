@@ -12,8 +12,8 @@ namespace cutaway::explain {
 
 /// What an Evaluator computes.
 struct EvaluatorRequest {
-  NodeId input{0};       ///< the node whose output is handed in: 0, the picture, or a layer through
-                         ///< which all passes
+  /// The node whose output is handed in: 0, the picture, or a layer through which all passes.
+  NodeId input{0};
   NodeId output{0};      ///< whose values are read: usually the logits
   bool gradient{false};  ///< also what `rules` bring from `output` down to the input
   RuleSet rules{gradient_rules()};
@@ -43,8 +43,8 @@ class Evaluator {
   struct Batch {
     std::int64_t first, count;
     const Tensor& output;  ///< (at least count) x C x 1 x 1, plain
-    const Tensor&
-        gradient;  ///< (at least count) x the input's shape, plain; empty unless asked for
+    /// (at least count) x the input's shape, plain; empty unless asked for.
+    const Tensor& gradient;
     [[nodiscard]] std::span<const float> scores(std::int64_t i) const;  ///< of sample first + i
     [[nodiscard]] std::span<const float> gradient_of(std::int64_t i) const;
   };

@@ -25,8 +25,8 @@ struct Explanation {
   Tensor map;
   std::vector<std::int64_t> targets;  ///< class, or channel of the seeded unit, an image
   std::vector<std::string> notes;     ///< an image: "unit 17 at (3, 5), value 12.3"
-  std::vector<Attributes>
-      measures;        ///< an image: what was measured, such as the completeness residual
+  /// An image: what was measured, such as the completeness residual.
+  std::vector<Attributes> measures;
   Attributes options;  ///< every parameter, for the manifest
 };
 

@@ -16,8 +16,8 @@ struct Setting {
   NodeId logits{0};
   NodeId layer{-1};       ///< of methods that take one; -1: the net has no maps to choose from
   std::string layer_why;  ///< "chosen by the user", the reason of the default, or why there is none
-  bool layer_named{
-      false};  ///< the user named it: it also counts for methods with a default of their own
+  /// The user named it: it also counts for methods with a default of their own.
+  bool layer_named{false};
 };
 
 /// The layer of a method that takes one; throws kUnsupported, with the reason, when there is none.
@@ -73,8 +73,9 @@ class Passes {
   [[nodiscard]] const Evaluator::Resources& resources() const noexcept {
     return evaluators_.resources();
   }
-  /// Keys the random numbers of a method for image n of the batch. By default it is made from the image itself, so that
-  /// an image's explanation does not depend on its place in a batch, a list or a resumed run.
+  /// Keys the random numbers of a method for image n of the batch. By default it is made from the
+  /// image itself, so that an image's explanation does not depend on its place in a batch, a list
+  /// or a resumed run.
   [[nodiscard]] std::uint64_t image_number(std::int64_t n) const;
 
  private:

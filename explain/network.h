@@ -14,18 +14,19 @@ namespace cutaway::explain {
 /// Number of classes: channels of the logits. Throws kUnsupported if they are maps, not a vector.
 [[nodiscard]] std::int64_t class_count(const Graph& graph);
 
-/// The layer of the CAM family when the user names none (methods.md D): the last spatial output before the
-/// classifier, where the classifier is everything from the global pooling or flattening on, a max pooling
-/// right before it, and 1x1 convolutions that already are class maps (SqueezeNet's conv10). Throws
-/// kUnsupported when the net has no spatial layer.
+/// The layer of the CAM family when the user names none: the last spatial output before the
+/// classifier, where the classifier is everything from the global pooling or flattening on, a max
+/// pooling right before it, and 1x1 convolutions that already are class maps (SqueezeNet's conv10).
+/// Throws kUnsupported when the net has no spatial layer.
 struct LayerChoice {
   NodeId node;
   std::string why;  ///< for the log and the manifest
 };
 [[nodiscard]] LayerChoice default_layer(const Graph& graph);
 
-/// Where the class activation map's weights are (methods.md C.2): maps -> global pooling -> dense, or maps ->
-/// 1x1 convolution -> (ReLU) -> global pooling (SqueezeNet; the identity mean(M) = S - b does not hold there).
+/// Where the class activation map's weights are (Zhou et al. 2016): maps -> global pooling ->
+/// dense, or maps -> 1x1 convolution -> (ReLU) -> global pooling (SqueezeNet; the identity mean(M)
+/// = S - b does not hold there).
 struct CamHead {
   NodeId maps;     ///< A: the maps that are weighted
   NodeId weights;  ///< dense or 1x1 conv; row c weighs class c

@@ -32,8 +32,8 @@ class Session {
   Session(const Model& model, std::vector<MethodPtr> methods, const Shape& input, Stream stream)
       : Session(model, std::move(methods), input, std::move(stream), Options()) {}
 
-  /// Runs the forward pass; the logits of the batch, n x C x 1 x 1. `numbers`, one an image, key the
-  /// random numbers of methods; by default they are made from the images.
+  /// Runs the forward pass; the logits of the batch, n x C x 1 x 1. `numbers`, one an image, key
+  /// the random numbers of methods; by default they are made from the images.
   const Tensor& forward(Tensor input, std::vector<std::uint64_t> numbers = {});
   /// The explanations of that batch, in the order of the methods; one target class an image. Throws
   /// kUsage when their number or values do not fit.

@@ -17,13 +17,13 @@ namespace cutaway::explain {
 /// holds n rows of c values.
 [[nodiscard]] Tensor weighted_sum(const Tensor& x, std::span<const float> weights, bool relu);
 /// n x rows x h x w: every row of `weights` (rows x C) applied to the channels of every pixel; the
-/// class maps of all classes at once (methods.md C.2) as one matrix product an image.
+/// class maps of all classes at once (Zhou et al. 2016, eq. 2) as one matrix product an image.
 [[nodiscard]] Tensor weighted_sums(const Tensor& x,
                                    std::span<const float> weights,
                                    int threads = 0);
 /// x * y elementwise; a one-channel y is broadcast over the channels of x.
 [[nodiscard]] Tensor multiply(const Tensor& x, const Tensor& y);
-/// Bilinear with half-pixel centres (methods.md 0.5, BL-half).
+/// Bilinear with half-pixel centres (PyTorch align_corners=false).
 [[nodiscard]] Tensor upsample(const Tensor& x, std::int64_t height, std::int64_t width);
 
 /// The first maximum of one map, in row-major order. NaN counts as the maximum.

@@ -13,13 +13,13 @@
 
 /// Convolution as a list of engines. An engine looks at a ConvProblem and either declines, with a
 /// reason, or returns a ConvPrimitive; the first that accepts is used. On the CPU: winograd (3x3
-/// and 5x5, stride 1), direct (all else in blocks of 16 channels, and the weight gradients), reordered
-/// (plain tensors, through copies in blocks), onednn (groups of few channels), reference. Every CPU
-/// result has the same bytes for any number of threads.
+/// and 5x5, stride 1), direct (all else in blocks of 16 channels, and the weight gradients),
+/// reordered (plain tensors, through copies in blocks), onednn (groups of few channels), reference.
+/// Every CPU result has the same bytes for any number of threads.
 namespace cutaway::kernels {
 
 /// y[n,o,i,j] = b[o] + sum over c,u,v of w[o,c,u,v] x[n, group(o)*C/G + c, i*stride_h - pad_h +
-/// u*dilation_h, ...] (methods.md 0.2); zeros outside the image.
+/// u*dilation_h, ...]; zeros outside the image.
 struct ConvGeometry {
   std::int32_t kernel_h{1}, kernel_w{1}, stride_h{1}, stride_w{1}, pad_h{0}, pad_w{0};
   std::int32_t dilation_h{1}, dilation_w{1}, groups{1};

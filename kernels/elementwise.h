@@ -53,8 +53,9 @@ struct Relu {
 CUTAWAY_KERNEL(Relu);
 
 /// The three ways down through a ReLU (methods of Simonyan, Zeiler, Springenberg):
-///   kGradient  dx = dy [y > 0]      kDeconvnet  dx = dy [dy > 0]      kGuided  dx = dy [y > 0] [dy
-///   > 0]
+///   kGradient    dx = dy [y > 0]
+///   kDeconvnet   dx = dy [dy > 0]
+///   kGuided      dx = dy [y > 0] [dy > 0]
 /// `y` is the ReLU's output ([x > 0] is the same as [y > 0]); kDeconvnet does not read it.
 enum class ReluRule : std::uint8_t { kGradient, kDeconvnet, kGuided };
 struct ReluBackward {
@@ -117,9 +118,9 @@ struct MultiplyAdd {
 };
 CUTAWAY_KERNEL(MultiplyAdd);
 
-/// The quotient of relevance propagation (methods.md D.8): s = r / (z + sign(z) * e) with sign(0) = 1,
-/// e = epsilon + share * sqrt(mean_square[0]); 0 where r is 0, whatever z is. mean_square, on the
-/// stream's device, is read only when share is not 0.
+/// The quotient of relevance propagation (Bach et al. 2015): s = r / (z + sign(z) * e) with sign(0)
+/// = 1, e = epsilon + share * sqrt(mean_square[0]); 0 where r is 0, whatever z is. mean_square, on
+/// the stream's device, is read only when share is not 0.
 struct RelevanceQuotient {
   View<const float> z, r;
   View<float> s;
@@ -129,8 +130,9 @@ struct RelevanceQuotient {
 };
 CUTAWAY_KERNEL(RelevanceQuotient);
 
-/// A ReLU's gradient that never dies (Olah et al. 2017): dx = dy [y > 0] for images whose ordinary gradient is
-/// not zero everywhere (most[n] != 0, n an image), otherwise dx = max(dy, 0), which pushes negative inputs up.
+/// A ReLU's gradient that never dies (Olah et al. 2017): dx = dy [y > 0] for images whose ordinary
+/// gradient is not zero everywhere (most[n] != 0, n an image), otherwise dx = max(dy, 0), which
+/// pushes negative inputs up.
 struct ReluRescue {
   View<const float> y, dy;
   const float* most;

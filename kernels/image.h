@@ -5,8 +5,8 @@
 
 namespace cutaway::kernels {
 
-/// Bilinear resize with half-pixel centres and clamped edges, no antialias (methods.md 0.5,
-/// "BL-half": PyTorch align_corners=false, OpenCV INTER_LINEAR). x and y differ in h and w only.
+/// Bilinear resize with half-pixel centres and clamped edges, no antialias (PyTorch
+/// align_corners=false, OpenCV INTER_LINEAR). x and y differ in h and w only.
 struct ResizeBilinear {
   View<const float> x;
   View<float> y;
@@ -20,8 +20,8 @@ struct ResizeBilinearBackward {
 };
 CUTAWAY_KERNEL(ResizeBilinearBackward);
 
-/// y = x surrounded by `top`, `left`, ... rows and columns: zero, mirrored without repeating the edge
-/// (reflection), or the edge repeated; y's extents say how much follows. Reflection needs pads
+/// y = x surrounded by `top`, `left`, ... rows and columns: zero, mirrored without repeating the
+/// edge (reflection), or the edge repeated; y's extents say how much follows. Reflection needs pads
 /// smaller than the extent.
 enum class PadMode : std::uint8_t { kZero, kReflect, kEdge };
 struct Pad {
@@ -42,7 +42,7 @@ struct PadBackward {
 CUTAWAY_KERNEL(PadBackward);
 
 /// y[n,0,h,w], in any layout, = a reduction over the channels of x: kMaxAbs = max_c |x| (saliency,
-/// methods.md B.2), kSum = sum_c x, kSumAbs = sum_c |x|, kPositiveSum = max(sum_c x, 0).
+/// Simonyan et al. 2013), kSum = sum_c x, kSumAbs = sum_c |x|, kPositiveSum = max(sum_c x, 0).
 enum class ChannelReduction : std::uint8_t { kMaxAbs, kSum, kSumAbs, kPositiveSum };
 struct ReduceChannels {
   View<const float> x;

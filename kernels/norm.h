@@ -11,7 +11,8 @@
 /// LrnBackward, which read neighbouring channels.
 namespace cutaway::kernels {
 
-/// Local response normalisation across channels (methods.md 0.4; Caffe divides alpha by the size):
+/// Local response normalisation across channels (Krizhevsky et al. 2012; alpha is divided by the
+/// size, as Caffe does it):
 ///   s_c = k + alpha/size * sum of x^2 over the window clipped at both ends,
 ///   y_c = x_c * s_c^-beta.
 struct LrnParameters {
@@ -89,8 +90,8 @@ struct ChannelSums {
 CUTAWAY_KERNEL(ChannelSums);
 
 /// Gradient of training-mode batch normalisation with respect to its input (Ioffe & Szegedy 2015):
-///   dx = gamma * r * (dy - mean(dy) - xhat * mean(dy * xhat)),  r = 1/sqrt(var + eps), xhat = (x -
-///   mean) r.
+///   dx = gamma * r * (dy - mean(dy) - xhat * mean(dy * xhat)),
+///   r = 1 / sqrt(var + eps),  xhat = (x - mean) r.
 /// sum_dy and sum_dy_xc are ChannelSums of dy and of dy * (x - mean).
 struct BatchNormBackward {
   View<const float> x, dy;

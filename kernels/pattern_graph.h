@@ -36,8 +36,8 @@ struct PatternMaps {
 ///   strength = exp(log_scale[n] - penalty sum k |shift - d|^2)
 ///   noise[d, i] = sum over the nodes of filter d of strength mass[n], in double
 struct PatternPredict {
-  std::int64_t filters{}, nodes{}, images{}, stride{},
-      parents{};                ///< nodes a filter; parents a node
+  /// `nodes` of one filter, `parents` of one node.
+  std::int64_t filters{}, nodes{}, images{}, stride{}, parents{};
   const std::int32_t* edges{};  ///< N x parents
   const float* weight{};        ///< N x parents: k
   const float* variance{};      ///< N: sigma^2
@@ -52,15 +52,16 @@ CUTAWAY_KERNEL(PatternPredict);
 
 /// What one image tells about every node. With centre c = mu + shift, offsets o_a = R (2a + 1 - K)
 /// / K, m = kernel_width, and p_ab = strength g_a g_b, g the Gaussian of standard deviation sigma:
-///   E_ab = 1 / (sqrt(2 pi) m) sum over the (2W + 1)^2 cells j around round(c) of
-///          (exp(-|c + o - j|^2 / (2 m^2)) + exp(-4.5)) F(j)
-///   Q_ab = p_ab / max(noise + sum over the nodes U of the filter of p_U(c + o_ab), 1e-7), where
-///   p_U is
-///          that of U's nearest candidate and 0 outside the box of its candidates
-///   total = sum p E,  peak = max p E,  position = c + o at the first maximum (c when the peak is
-///   0), or with mean_position c + sum p E o / total,
-///   sums[n] += { Q E o_h / sigma^2, Q E o_w / sigma^2, Q E, p E ((a - 2.5)^2 + (b - 2.5)^2), p
-///   E }
+///   E_ab     = 1 / (sqrt(2 pi) m) sum over the (2W + 1)^2 cells j around round(c) of
+///              (exp(-|c + o - j|^2 / (2 m^2)) + exp(-4.5)) F(j)
+///   Q_ab     = p_ab / max(noise + sum over the nodes U of the filter of p_U(c + o_ab), 1e-7),
+///              where p_U is that of U's nearest candidate and 0 outside the box of its candidates
+///   total    = sum p E
+///   peak     = max p E
+///   position = c + o at the first maximum (c when the peak is 0), or, with mean_position,
+///              c + sum p E o / total
+///   sums[n] += { Q E o_h / sigma^2, Q E o_w / sigma^2, Q E,
+///                p E ((a - 2.5)^2 + (b - 2.5)^2), p E }
 /// Images are added in their order, in double, slice after slice.
 struct PatternStep {
   PatternMaps maps;

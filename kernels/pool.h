@@ -15,9 +15,9 @@ struct PoolGeometry {
   std::int32_t kernel_h{1}, kernel_w{1}, stride_h{1}, stride_w{1}, pad_h{0}, pad_w{0};
 };
 
-/// Output extent of a pooling window along one axis (methods.md 0.3): floor or ceil of
-/// (extent + 2 pad - kernel) / stride, plus 1; in ceil mode a last window that would start beyond
-/// the image and its leading padding is dropped.
+/// Output extent of a pooling window along one axis: floor or ceil of (extent + 2 pad - kernel) /
+/// stride, plus 1; in ceil mode a last window that would start beyond the image and its leading
+/// padding is dropped.
 [[nodiscard]] CUTAWAY_HD constexpr std::int64_t pooled_extent(std::int64_t extent,
                                                               std::int64_t kernel,
                                                               std::int64_t stride,
@@ -44,8 +44,8 @@ CUTAWAY_KERNEL(MaxPool);
 
 /// dx = sum of dy over the windows whose switch names this pixel (the adjoint of max pooling at
 /// fixed switches, and the deconvnet's unpooling): a gather, so no atomics and no need to clear dx
-/// first. kOverwrite keeps only the last such window in row-major order (methods.md A.1, an option
-/// of unpooling).
+/// first. kOverwrite keeps only the last such window in row-major order: an option of unpooling, on
+/// which Zeiler & Fergus (2013) are silent.
 enum class Overlap : std::uint8_t { kAdd, kOverwrite };
 struct MaxUnpool {
   View<const float> dy;

@@ -6,9 +6,9 @@
 
 namespace cutaway::kernels {
 
-/// The whole dispatcher, for every kernel there will ever be: a kernel is an argument struct, and its
-/// implementations are the overloads run(CpuStream&, K) and run(CudaStream&, K). One that is missing is a
-/// link error.
+/// The whole dispatcher, for every kernel there will ever be: a kernel is an argument struct, and
+/// its implementations are the overloads run(CpuStream&, K) and run(CudaStream&, K). One that is
+/// missing is a link error.
 template <class K>
 void run(Stream& stream, const K& kernel) {
   std::visit([&](auto& s) { run(s, kernel); }, stream);

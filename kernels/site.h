@@ -6,8 +6,9 @@
 
 namespace cutaway::kernels {
 
-/// Where an index-space kernel stands: image n, channel block cb, row h, column w, and the first of the
-/// V channel lanes it owns. V is a compile-time constant so that the lane loop becomes vector code:
+/// Where an index-space kernel stands: image n, channel block cb, row h, column w, and the first of
+/// the V channel lanes it owns. V is a compile-time constant so that the lane loop becomes vector
+/// code:
 ///   for (int l = 0; l < V; ++l) y[l] = f(x[l]);
 struct Site {
   std::int64_t n, cb, h, w, lane;
@@ -43,9 +44,10 @@ struct SiteSpace {
 };
 
 // Both devices provide, in kernels/cpu/for_each.h and kernels/cuda/for_each.cuh:
-//   for_each_site(stream, space, op): calls op.template at<V>(Site) for every lane group; V divides lanes
-//   for_each_index(stream, count, op): calls op(i) for i in [0, count)
-// An op is plain data. It reads what it likes and writes only what its site or index owns: no atomics,
-// the same bits for any number of threads.
+//   for_each_site(stream, space, op)    calls op.template at<V>(Site) for every lane group; V
+//                                       divides lanes
+//   for_each_index(stream, count, op)   calls op(i) for i in [0, count)
+// An op is plain data. It reads what it likes and writes only what its site or index owns: no
+// atomics, the same bits for any number of threads.
 
 }  // namespace cutaway::kernels

@@ -21,8 +21,8 @@ struct SoftmaxBackward {
 CUTAWAY_KERNEL(SoftmaxBackward);
 
 /// Mean cross-entropy of logits x (n x c x 1 x 1) against labels[n]:
-///   loss[n] = log(sum_c exp x[n,c]) - x[n, label],  dx = (softmax(x) - onehot) / n; padding of dx
-///   is 0.
+///   loss[n] = log(sum_c exp x[n,c]) - x[n, label],
+///   dx = (softmax(x) - onehot) / n; padding of dx is 0.
 /// A label outside [0, c) gives loss and dx NaN; callers check labels. With smoothing e the target
 /// is (1 - e) onehot + e / c (Szegedy et al. 2016). dx may be a view without data.
 struct CrossEntropy {

@@ -5,8 +5,8 @@
 namespace cutaway::kernels {
 
 /// SGD with momentum and L2 weight decay (the classical form, Sutskever et al. 2013 as in PyTorch):
-///   v <- momentum * v + (g + weight_decay * w),   w <- w - rate * v  (nesterov: w - rate*(g +
-///   momentum*v)).
+///   v <- momentum * v + (g + weight_decay * w),
+///   w <- w - rate * v  (nesterov: w - rate * (g + momentum * v)).
 struct SgdUpdate {
   float* w;
   const float* g;

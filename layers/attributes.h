@@ -8,7 +8,8 @@
 
 namespace cutaway {
 
-/// The hyper-parameters of a layer as named values: what a package stores and a registry rebuilds from.
+/// The hyper-parameters of a layer as named values: what a package stores and a registry rebuilds
+/// from.
 class Attributes {
  public:
   using Value = std::variant<bool, std::int64_t, double, std::string>;
@@ -19,8 +20,8 @@ class Attributes {
   void set(const std::string& name, Value value) { values_[name] = std::move(value); }
   [[nodiscard]] const std::map<std::string, Value>& values() const noexcept { return values_; }
 
-  /// Reads; each throws kInput when the value has another type or lies outside [least, most], and, for the
-  /// forms without a default, when it is missing.
+  /// Reads; each throws kInput when the value has another type or lies outside [least, most], and,
+  /// for the forms without a default, when it is missing.
   [[nodiscard]] std::int64_t integer(const std::string& name,
                                      std::int64_t least,
                                      std::int64_t most) const;

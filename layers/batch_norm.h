@@ -4,9 +4,10 @@
 
 namespace cutaway {
 
-/// Batch normalisation over channels (Ioffe & Szegedy 2015). Parameters: gamma, beta, mean, variance (the
-/// last two are running estimates, not trained). Evaluation uses the running estimates; training uses the
-/// batch's own and moves the running ones: r <- (1 - momentum) r + momentum * batch (variance unbiased).
+/// Batch normalisation over channels (Ioffe & Szegedy 2015). Parameters: gamma, beta, mean,
+/// variance (the last two are running estimates, not trained). Evaluation uses the running
+/// estimates; training uses the batch's own and moves the running ones: r <- (1 - momentum) r +
+/// momentum * batch (variance unbiased).
 class BatchNorm final : public Layer {
  public:
   explicit BatchNorm(double eps = 1e-5, double momentum = 0.1);
@@ -17,7 +18,8 @@ class BatchNorm final : public Layer {
   [[nodiscard]] Attributes attributes() const override;
   [[nodiscard]] Shape infer(std::span<const Shape> in) const override;
   [[nodiscard]] std::vector<ParameterSpec> parameters(std::span<const Shape> in) const override;
-  /// Six vectors of C floats: mean and variance of the batch, scale, shift, and two for the gradient.
+  /// Six vectors of C floats: mean and variance of the batch, scale, shift, and two for the
+  /// gradient.
   [[nodiscard]] std::optional<AuxSpec> aux(std::span<const Shape> in, bool training) const override;
   [[nodiscard]] std::unique_ptr<Prepared> prepare(const PrepareContext& c) const override;
   void forward(const Call& call) const override;

@@ -4,8 +4,8 @@
 
 namespace cutaway {
 
-/// Concatenation along channels, in the order of the inputs. Where block boundaries allow it the planner
-/// lets the inputs be slices of the output, and nothing is copied.
+/// Concatenation along channels, in the order of the inputs. Where block boundaries allow it the
+/// planner lets the inputs be slices of the output, and nothing is copied.
 class Concat final : public Layer {
  public:
   Concat() = default;

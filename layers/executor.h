@@ -12,24 +12,27 @@
 
 namespace cutaway {
 
-/// Runs a plan: owns the arena, one stream, and nothing of the model, which it never changes unless the plan
-/// is for training. One executor is used by one thread at a time; any number may share a model.
+/// Runs a plan: owns the arena, one stream, and nothing of the model, which it never changes unless
+/// the plan is for training. One executor is used by one thread at a time; any number may share a
+/// model.
 class Executor {
  public:
-  /// Plans, allocates, and transforms frozen weights (shared through the model's cache). The model must
-  /// outlive the executor. With PlanRequest::training its parameters are read anew at every run, and batch
-  /// normalisation moves its running estimates: hand it a copy, as Trainer does.
+  /// Plans, allocates, and transforms frozen weights (shared through the model's cache). The model
+  /// must outlive the executor. With PlanRequest::training its parameters are read anew at every
+  /// run, and batch normalisation moves its running estimates: hand it a copy, as Trainer does.
   Executor(const Model& model, const PlanRequest& request, Stream stream);
-  /// The same for a plan that was made before, of this model and for this stream's device and threads. `arena` may be
-  /// shared by executors that take turns: a pass of one overwrites every value of the others. Null: memory of its own.
-  /// Throws kInternal when it is smaller than the plan needs or on another device.
+  /// The same for a plan that was made before, of this model and for this stream's device and
+  /// threads. `arena` may be shared by executors that take turns: a pass of one overwrites every
+  /// value of the others. Null: memory of its own. Throws kInternal when it is smaller than the
+  /// plan needs or on another device.
   Executor(const Model& model, Plan plan, Stream stream, std::shared_ptr<Buffer> arena = nullptr);
 
   [[nodiscard]] const Plan& plan() const noexcept { return plan_; }
   [[nodiscard]] const Model& model() const noexcept { return model_; }
   [[nodiscard]] Stream& stream() noexcept { return stream_; }
 
-  /// Copies n x c x h x w plain floats from the CPU into the input; throws kShape when the shape is another.
+  /// Copies n x c x h x w plain floats from the CPU into the input; throws kShape when the shape is
+  /// another.
   void set_input(const Tensor& input);
   /// The input itself, for kernels that write it.
   [[nodiscard]] TensorRef input() const { return refs_[value_index(plan_.output_value(0))]; }
@@ -38,17 +41,19 @@ class Executor {
   /// Random numbers of dropout: change it every step of training.
   void set_random(std::uint64_t seed) noexcept { random_seed_ = seed; }
 
-  /// Output of a tapped node, or of the plan's output. Throws kUsage for nodes the plan does not keep.
+  /// Output of a tapped node, or of the plan's output. Throws kUsage for nodes the plan does not
+  /// keep.
   [[nodiscard]] TensorRef value(NodeId node) const;
   [[nodiscard]] TensorRef output() const { return value(plan_.output()); }
 
-  /// The seed of backward pass k: after forward(), fill all of it (padding lanes with zero), then call
-  /// backward(k). It survives backward(k) itself, but neither another pass nor forward().
+  /// The seed of backward pass k: after forward(), fill all of it (padding lanes with zero), then
+  /// call backward(k). It survives backward(k) itself, but neither another pass nor forward().
   [[nodiscard]] TensorRef seed(std::size_t k = 0) const;
-  /// Copies a plain CPU tensor of the seed's shape into it; throws kShape when the shape is another.
+  /// Copies a plain CPU tensor of the seed's shape into it; throws kShape when the shape is
+  /// another.
   void set_seed(std::size_t k, const Tensor& seed);
-  /// Zeroes the seed but for `value` at one entry of every image: channel[n], and row and column if the node
-  /// has a plane.
+  /// Zeroes the seed but for `value` at one entry of every image: channel[n], and row and column if
+  /// the node has a plane.
   struct Unit {
     std::int64_t channel{0}, row{0}, column{0};
     float value{1.0f};
@@ -57,16 +62,16 @@ class Executor {
   /// Runs pass k. Its results stay until the next forward() or backward().
   void backward(std::size_t k = 0);
   [[nodiscard]] TensorRef gradient(std::size_t k, NodeId to) const;
-  /// Gradients of the trainable parameters, in the order of Model::parameters, after a backward pass that
-  /// was planned with `parameters`.
+  /// Gradients of the trainable parameters, in the order of Model::parameters, after a backward
+  /// pass that was planned with `parameters`.
   [[nodiscard]] Parameters& parameter_gradients() noexcept { return gradients_; }
 
   /// A plain NCHW copy on the CPU.
   [[nodiscard]] Tensor read(const TensorRef& value);
 
-  /// CUDA: from its second run on a pass is recorded and replayed as one CUDA graph (the default); off: every
-  /// kernel is launched anew. Both give the same bits. Training passes are never replayed: dropout's numbers
-  /// are arguments. No effect on the CPU.
+  /// CUDA: from its second run on a pass is recorded and replayed as one CUDA graph (the default);
+  /// off: every kernel is launched anew. Both give the same bits. Training passes are never
+  /// replayed: dropout's numbers are arguments. No effect on the CPU.
   void set_replay(bool on) noexcept { replay_ = on; }
 
   /// Called after every step with the seconds it took (synchronises: for benchmarks only).

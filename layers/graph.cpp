@@ -89,7 +89,8 @@ std::vector<Shape> Graph::infer(const Shape& input) const {
     try {
       shapes.push_back(n.layer->infer(in));
       validate(shapes.back(), "output");
-      // Parameters were sized for the graph's own input; a fully connected layer fixes the image size.
+      // Parameters were sized for the graph's own input; a fully connected layer fixes the image
+      // size.
       const auto now = n.layer->parameters(in);
       const auto then = parameters(id);
       for (std::size_t i = 0; i < now.size(); ++i) {

@@ -21,15 +21,15 @@ struct Node {
   Shape shape;  ///< for one image of the graph's own input size
 };
 
-/// A directed acyclic graph of named layers. Node 0 is the input; nodes stand in topological order because
-/// a node can only name earlier ones.
+/// A directed acyclic graph of named layers. Node 0 is the input; nodes stand in topological order
+/// because a node can only name earlier ones.
 class Graph {
  public:
   /// `input` is the shape of one image (n = 1).
   explicit Graph(const Shape& input);
 
-  /// Adds a layer and infers its shape. Throws kShape (naming the node) when the inputs do not fit and kInput
-  /// when the name is empty, taken, or an input does not exist.
+  /// Adds a layer and infers its shape. Throws kShape (naming the node) when the inputs do not fit
+  /// and kInput when the name is empty, taken, or an input does not exist.
   NodeId add(const std::string& name, LayerPtr layer, std::vector<NodeId> inputs);
   NodeId add(const std::string& name, LayerPtr layer) {
     return add(name, std::move(layer), {last()});
@@ -46,7 +46,8 @@ class Graph {
   /// The node of that name or alias; throws kUsage with the three nearest names.
   [[nodiscard]] NodeId find(std::string_view name) const;
 
-  /// Shapes of all nodes for another input (other batch or image size); throws kShape naming the node.
+  /// Shapes of all nodes for another input (other batch or image size); throws kShape naming the
+  /// node.
   [[nodiscard]] std::vector<Shape> infer(const Shape& input) const;
   /// Shapes of a node's inputs among `shapes`.
   [[nodiscard]] std::vector<Shape> input_shapes(NodeId id, std::span<const Shape> shapes) const;

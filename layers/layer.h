@@ -104,9 +104,9 @@ struct PrepareContext {
   ValueSpec out;                  ///< and of its output
   bool relu{false};               ///< the ReLU behind this layer is fused into it
   bool frozen{true};              ///< weights will not change while the plan lives
-  std::span<const ValueSpec>
-      dx;        ///< backward: specs of the input cotangents (count 0 shapes: not wanted)
-  ValueSpec dy;  ///< backward: spec of the output cotangent
+  /// Backward: specs of the input cotangents (count 0 shapes: not wanted).
+  std::span<const ValueSpec> dx;
+  ValueSpec dy;               ///< backward: spec of the output cotangent
   bool wants_dparams{false};  ///< backward: parameter gradients are wanted
   const kernels::EngineOptions* engines{};
   const Graph* graph{};   ///< backward: whose layer this is, for rules that look at its neighbours

@@ -5,7 +5,8 @@
 
 namespace cutaway {
 
-/// Local response normalisation across channels (Krizhevsky et al. 2012; Caffe's form, see kernels::Lrn).
+/// Local response normalisation across channels (Krizhevsky et al. 2012; Caffe's form, see
+/// kernels::Lrn).
 class Lrn final : public Layer {
  public:
   /// size odd, 1 to 255; throws kInput otherwise.

@@ -5,7 +5,8 @@
 
 namespace cutaway {
 
-/// Max pooling that records its switches (one byte an output): the first maximum in row-major order wins.
+/// Max pooling that records its switches (one byte an output): the first maximum in row-major order
+/// wins.
 class MaxPool final : public Layer {
  public:
   /// Throws kInput unless kernel_h * kernel_w <= 256, strides >= 1 and pads < kernels.

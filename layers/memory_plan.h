@@ -5,8 +5,9 @@
 
 namespace cutaway {
 
-/// When a value must exist: steps first..last, inclusive. Intervals of different non-negative groups never
-/// exist together (they belong to backward passes that take turns); group -1 exists beside every group.
+/// When a value must exist: steps first..last, inclusive. Intervals of different non-negative
+/// groups never exist together (they belong to backward passes that take turns); group -1 exists
+/// beside every group.
 struct Lifetime {
   std::size_t bytes{0};
   int first{0}, last{0};
@@ -21,8 +22,9 @@ struct MemoryPlan {
   std::size_t lower_bound{0};        ///< the largest sum of bytes alive at one step
 };
 
-/// Offsets such that no two overlapping lifetimes share a byte: largest first, each at the lowest offset that
-/// fits (first fit decreasing). Deterministic. `gap` bytes are left free behind every value, for canaries.
+/// Offsets such that no two overlapping lifetimes share a byte: largest first, each at the lowest
+/// offset that fits (first fit decreasing). Deterministic. `gap` bytes are left free behind every
+/// value, for canaries.
 [[nodiscard]] MemoryPlan plan_memory(const std::vector<Lifetime>& lifetimes, std::size_t gap = 0);
 
 }  // namespace cutaway

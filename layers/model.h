@@ -13,13 +13,13 @@
 
 namespace cutaway {
 
-/// Transformed weights, shared by every executor of a model: a Winograd transform of VGG-16's weights takes
-/// 235 MB, so two batch sizes must not hold two. Thread-safe.
+/// Transformed weights, shared by every executor of a model: a Winograd transform of VGG-16's
+/// weights takes 235 MB, so two batch sizes must not hold two. Thread-safe.
 class WeightCache {
  public:
   using Entry = std::shared_ptr<const Buffer>;
-  /// The entry of `key`, made by `make(buffer)` in a buffer of `bytes` if it is not there yet. `key` names the
-  /// parameter, its version and the format.
+  /// The entry of `key`, made by `make(buffer)` in a buffer of `bytes` if it is not there yet.
+  /// `key` names the parameter, its version and the format.
   template <class Make>
   Entry get(const std::string& key, Device device, std::size_t bytes, const Make& make) {
     const std::lock_guard lock(mutex_);
@@ -46,8 +46,8 @@ class Parameters {
   /// Allocates every parameter of `graph`, filled with zeros.
   static Parameters zeroed(const Graph& graph);
 
-  /// The parameters of another graph whose node i is node `nodes[i]` of this one's (-1: it has none). Both
-  /// share the same memory: neither may be trained while the other is used.
+  /// The parameters of another graph whose node i is node `nodes[i]` of this one's (-1: it has
+  /// none). Both share the same memory: neither may be trained while the other is used.
   [[nodiscard]] Parameters shared(std::span<const NodeId> nodes) const;
 
   [[nodiscard]] std::span<const Tensor> of(NodeId node) const;
@@ -59,7 +59,8 @@ class Parameters {
   /// Whoever changes a parameter says so, and transformed copies are made anew.
   void touch() noexcept { ++version_; }
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
-  /// Names a node's parameters and their version in a WeightCache; shared parameters keep their name.
+  /// Names a node's parameters and their version in a WeightCache; shared parameters keep their
+  /// name.
   [[nodiscard]] std::string key(NodeId node) const;
 
  private:

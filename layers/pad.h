@@ -5,7 +5,8 @@
 
 namespace cutaway {
 
-/// Surrounds the maps with zeros or with their mirror image (reflection without repeating the edge).
+/// Surrounds the maps with zeros or with their mirror image (reflection without repeating the
+/// edge).
 class Pad final : public Layer {
  public:
   Pad(std::int64_t top,

@@ -10,7 +10,8 @@
 
 namespace cutaway {
 
-/// A backward pass: a signal seeded at the output of `from` comes down by `rules` to the outputs of `to`.
+/// A backward pass: a signal seeded at the output of `from` comes down by `rules` to the outputs of
+/// `to`.
 struct BackwardRequest {
   RuleSet rules{gradient_rules()};
   NodeId from{-1};         ///< -1: the output
@@ -25,7 +26,8 @@ struct PlanRequest {
   std::vector<NodeId> taps;  ///< nodes whose outputs can be read after forward()
   std::vector<BackwardRequest> backward;
   bool training{false};  ///< dropout drops, batch normalisation uses the batch, weights may change
-  /// Each forward() is followed by at most one backward(): values may die on the way down (training).
+  /// Each forward() is followed by at most one backward(): values may die on the way down
+  /// (training).
   bool single_backward{false};
   kernels::EngineOptions engines;
 #if defined(NDEBUG)
@@ -39,8 +41,8 @@ struct PlanRequest {
 using ValueId = std::int32_t;
 inline constexpr ValueId kNoValue = -1;
 
-/// Memory of a plan. Several nodes may share one value (in-place ReLU, identity); a value may be a slice of
-/// the channels of a larger one (inputs of a concatenation).
+/// Memory of a plan. Several nodes may share one value (in-place ReLU, identity); a value may be a
+/// slice of the channels of a larger one (inputs of a concatenation).
 struct Value {
   std::string name;
   ValueSpec spec;
@@ -69,12 +71,12 @@ struct Step {
   int time{0};
 };
 
-/// The steps of a forward pass and of any number of backward passes, and an arena offset for every value.
-/// Addresses are fixed, so a plan can be captured; no step allocates.
+/// The steps of a forward pass and of any number of backward passes, and an arena offset for every
+/// value. Addresses are fixed, so a plan can be captured; no step allocates.
 class Plan {
  public:
-  /// Throws kShape when the input does not suit the graph, kUnsupported when a rule declines a layer, kUsage
-  /// when a backward request's nodes are not connected.
+  /// Throws kShape when the input does not suit the graph, kUnsupported when a rule declines a
+  /// layer, kUsage when a backward request's nodes are not connected.
   static Plan build(const Graph& graph, const PlanRequest& request, Device device, int threads);
 
   [[nodiscard]] const PlanRequest& request() const noexcept { return request_; }

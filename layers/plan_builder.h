@@ -6,8 +6,8 @@
 
 namespace cutaway {
 
-/// Builds a Plan in five moves: what must run and be kept; which nodes share a value; forward steps; backward
-/// steps; memory. Internal to layers/.
+/// Builds a Plan in five moves: what must run and be kept; which nodes share a value; forward
+/// steps; backward steps; memory. Internal to layers/.
 class PlanBuilder {
  public:
   PlanBuilder(const Graph& graph, const PlanRequest& request, Device device, int threads);

@@ -6,8 +6,7 @@
 
 #include "layers/graph.h"
 
-/// Which part of an image a unit can see, and which units can see a part of the image (methods.md
-/// A.2).
+/// Which part of an image a unit can see, and which units can see a part of the image.
 namespace cutaway {
 
 /// Receptive field along one axis, in pixels of the network's input: its size, the distance between

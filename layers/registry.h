@@ -8,8 +8,8 @@
 
 namespace cutaway {
 
-/// Builds the layer that `type` names from its attributes. Throws kInput for an unknown type (naming the
-/// nearest), a missing, mistyped or unknown attribute.
+/// Builds the layer that `type` names from its attributes. Throws kInput for an unknown type
+/// (naming the nearest), a missing, mistyped or unknown attribute.
 [[nodiscard]] LayerPtr make_layer(std::string_view type, const Attributes& attributes);
 
 /// All type names, in alphabetical order.

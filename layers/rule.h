@@ -11,8 +11,8 @@
 
 namespace cutaway {
 
-/// How a signal passes down through a layer. The gradient is one rule among others; deconvnet, guided
-/// backpropagation and relevance propagation differ from it at a few kinds of layers.
+/// How a signal passes down through a layer. The gradient is one rule among others; deconvnet,
+/// guided backpropagation and relevance propagation differ from it at a few kinds of layers.
 class BackwardRule {
  public:
   virtual ~BackwardRule() = default;
@@ -44,7 +44,8 @@ class RuleSet {
   RuleSet& otherwise(RulePtr rule);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  /// Throws kUnsupported, naming the set and the node, when no rule matches or the one that does declines.
+  /// Throws kUnsupported, naming the set and the node, when no rule matches or the one that does
+  /// declines.
   [[nodiscard]] RulePtr resolve(const Graph& graph, NodeId node) const;
   /// The resolved table, a line a node.
   [[nodiscard]] std::string describe(const Graph& graph) const;

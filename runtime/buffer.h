@@ -7,8 +7,8 @@
 
 namespace cutaway {
 
-/// Owns raw bytes on a device, aligned to 256 bytes (2 MiB for large CPU buffers, so that the kernel can
-/// back them with huge pages). Contents are undefined until written.
+/// Owns raw bytes on a device, aligned to 256 bytes (2 MiB for large CPU buffers, so that the
+/// kernel can back them with huge pages). Contents are undefined until written.
 class Buffer {
  public:
   Buffer() = default;

@@ -5,7 +5,8 @@
 
 namespace cutaway {
 
-/// Element types of tensors. Arithmetic is float32; the others are storage (switches, masks, labels).
+/// Element types of tensors. Arithmetic is float32; the others are storage (switches, masks,
+/// labels).
 enum class DType : std::uint8_t { kF32, kI32, kU8 };
 
 [[nodiscard]] constexpr std::size_t size_of(DType type) { return type == DType::kU8 ? 1 : 4; }

@@ -18,8 +18,8 @@ enum class ErrorKind : std::uint8_t {
   kInternal      ///< a broken invariant of this library
 };
 
-/// The only exception type this library throws on purpose.
-/// what() reads `<where>: <what>: expected <expected>, got <got>; hint: <hint>`, absent parts left out.
+/// The only exception type this library throws on purpose. what() reads `<where>: <what>: expected
+/// <expected>, got <got>; hint: <hint>`, absent parts left out.
 class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, std::string what);

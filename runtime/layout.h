@@ -7,9 +7,9 @@
 
 namespace cutaway {
 
-/// The one layout family: channel blocks. A tensor is N x ceil(C/b) x H x W x b, where b = 1 is NCHW,
-/// b = 16 is oneDNN's nChw16c and b = C (rounded up) is NHWC. Channels between C and the next multiple
-/// of b are padding and hold zero, always.
+/// The one layout family: channel blocks. A tensor is N x ceil(C/b) x H x W x b, where b = 1 is
+/// NCHW, b = 16 is oneDNN's nChw16c and b = C (rounded up) is NHWC. Channels between C and the next
+/// multiple of b are padding and hold zero, always.
 struct Layout {
   std::int64_t block{1};
 
@@ -27,11 +27,11 @@ inline constexpr Layout kBlocked16{16};
   return s.n * round_up(s.c, layout.block) * s.h * s.w;
 }
 
-/// A typed window onto a tensor: trivially copyable, passed by value to kernels on both devices, never
-/// an owner. Element (n, c, h, w) stands at
+/// A typed window onto a tensor: trivially copyable, passed by value to kernels on both devices,
+/// never an owner. Element (n, c, h, w) stands at
 ///   data[n*stride_n + (c/block)*stride_b + h*stride_h + w*stride_w + c%block].
-/// A dense view has stride_w = block; slices of channels (at block boundaries) and spatial crops are
-/// views of the same memory with the strides of the whole.
+/// A dense view has stride_w = block; slices of channels (at block boundaries) and spatial crops
+/// are views of the same memory with the strides of the whole.
 template <class T>
 struct View {
   T* data{};
@@ -42,8 +42,8 @@ struct View {
   [[nodiscard]] CUTAWAY_HD constexpr std::int64_t blocks() const {
     return (shape.c + block - 1) / block;
   }
-  /// Channel lanes a kernel visits in every block: all of a CPU block; for channels-last, the view's own
-  /// channels rounded up to 8, so that a channel slice does not run into its neighbour.
+  /// Channel lanes a kernel visits in every block: all of a CPU block; for channels-last, the
+  /// view's own channels rounded up to 8, so that a channel slice does not run into its neighbour.
   [[nodiscard]] CUTAWAY_HD constexpr std::int64_t lanes() const {
     return block <= 16 ? block : round_up(shape.c, 8);
   }
@@ -84,7 +84,8 @@ template <class T>
   return {data, s, b, (s.c + b - 1) / b * plane, plane, row, b};
 }
 
-/// Channels [first, first + count) of a view; `first` must stand at a block boundary unless block = C.
+/// Channels [first, first + count) of a view; `first` must stand at a block boundary unless block =
+/// C.
 template <class T>
 [[nodiscard]] constexpr View<T> channel_slice(View<T> v, std::int64_t first, std::int64_t count) {
   v.data += (first / v.block) * v.stride_b + first % v.block;

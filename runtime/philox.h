@@ -7,8 +7,8 @@
 namespace cutaway {
 
 /// Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
-/// 1, 2, 3", SC 2011). The value depends on (seed, stream, counter) only, so the same noise comes out
-/// on every device, for every batch split and every thread count.
+/// 1, 2, 3", SC 2011). The value depends on (seed, stream, counter) only, so the same noise comes
+/// out on every device, for every batch split and every thread count.
 struct Philox {
   std::uint64_t seed{0};
   std::uint64_t stream{0};
@@ -51,7 +51,8 @@ struct Philox {
   }
 };
 
-/// Standard normal by Box-Muller from block `index`; double inside, so that hosts agree to rounding.
+/// Standard normal by Box-Muller from block `index`; double inside, so that hosts agree to
+/// rounding.
 [[nodiscard]] float normal(const Philox& random, std::uint64_t index);
 
 }  // namespace cutaway

@@ -6,8 +6,8 @@
 
 namespace cutaway {
 
-/// The kernels of one pass, recorded on a CUDA stream (a CUDA graph) and launched again in one call. Addresses
-/// and arguments are those of the recording.
+/// The kernels of one pass, recorded on a CUDA stream (a CUDA graph) and launched again in one
+/// call. Addresses and arguments are those of the recording.
 class Recording {
  public:
   Recording() = default;
@@ -21,8 +21,8 @@ class Recording {
 
 /// True for CUDA streams.
 [[nodiscard]] bool can_record(const Stream& stream) noexcept;
-/// What is queued between the two calls is recorded, not run. Throw kDevice when CUDA refuses: something in
-/// between cannot be recorded (a synchronisation, an allocation).
+/// What is queued between the two calls is recorded, not run. Throw kDevice when CUDA refuses:
+/// something in between cannot be recorded (a synchronisation, an allocation).
 void begin_recording(Stream& stream);
 [[nodiscard]] Recording end_recording(Stream& stream);
 /// Queues a recording.

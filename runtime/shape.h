@@ -7,8 +7,8 @@
 
 namespace cutaway {
 
-/// Extents of a batch of feature maps: n images, c channels, h rows, w columns.
-/// A vector of features has h = w = 1. Named members, not an array: std::array is host-only in nvcc.
+/// Extents of a batch of feature maps: n images, c channels, h rows, w columns. A vector of
+/// features has h = w = 1. Named members, not an array: std::array is host-only in nvcc.
 struct Shape {
   std::int64_t n{1}, c{1}, h{1}, w{1};
 

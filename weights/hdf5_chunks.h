@@ -25,8 +25,8 @@ struct ChunkedDataset {
 /// than it must have, or the deflated bytes are fewer or more than a chunk, it reads behind its
 /// buffers or allocates what the stream asks for. Here HDF5 finds and hands over the stored bytes
 /// (H5Dread_chunk), whose number is checked first; the filters deflate, shuffle and fletcher32 are
-/// undone into buffers of a chunk's size. Throws kInput where a chunk does not come out with exactly
-/// its size, or its checksum differs.
+/// undone into buffers of a chunk's size. Throws kInput where a chunk does not come out with
+/// exactly its size, or its checksum differs.
 void read_chunks(const ChunkedDataset& dataset,
                  hid_t memory,
                  std::size_t memory_bytes,

@@ -44,9 +44,10 @@ struct FilePart {
 /// Made for files nobody vouches for. Only hard links are followed, so a file cannot name other
 /// files; external and virtual storage is refused; only the filters deflate, shuffle and fletcher32
 /// are run, so no plug-in is ever loaded; extents are held against the storage behind them before
-/// anything is allocated, and chunks are unpacked here (weights/hdf5_chunks.h); lists and nesting are
-/// bounded. Damage inside HDF5's own structures can still crash the HDF5 library: packages carry a checksum that is verified before it sees them,
-/// importers call vet_hdf5 (weights/hdf5_vet.h) first.
+/// anything is allocated, and chunks are unpacked here (weights/hdf5_chunks.h); lists and nesting
+/// are bounded. Damage inside HDF5's own structures can still crash the HDF5 library: packages
+/// carry a checksum that is verified before it sees them, importers call vet_hdf5
+/// (weights/hdf5_vet.h) first.
 class Hdf5File {
  public:
   static constexpr std::size_t kMostChildren = 200'000;

@@ -10,8 +10,8 @@ namespace cutaway::weights {
 /// datasets that lie in one piece, so that damage which makes the HDF5 library itself crash or run
 /// in circles ends that process and not this one. Throws kInput when the child crashes, takes more
 /// processor time than 5 s and 1 s for every 20 MB, allocates more than 256 MiB beside twice the
-/// file, or finds an object that HDF5 cannot open (HDF5 1.10.8 leaks on such objects, and says so on
-/// stderr when the process ends); and when `path` is not a regular file.
+/// file, or finds an object that HDF5 cannot open (HDF5 1.10.8 leaks on such objects, and says so
+/// on stderr when the process ends); and when `path` is not a regular file.
 ///
 /// For files of foreign origin, before Hdf5File::open; packages have a checksum instead.
 void vet_hdf5(const std::string& path, const FilePart& part = {});

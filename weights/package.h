@@ -36,12 +36,15 @@ inline constexpr int kPackageVersion = 1;
 
 /// Writes a package. The file is HDF5 behind a user block of 512 bytes, so h5ls and h5py read it:
 ///
-///   first 512 bytes      text: "cutaway model package", format version, file size, XXH64 of all
-///   that follows /graph               JSON text (weights/graph_json.h) /preprocess          JSON
-///   text (weights/preprocess_json.h) /labels              text, a line a class, with attribute
-///   sha256; absent without labels /provenance          JSON text /parameters/<node>/<name>
-///   float32, contiguous; a '/' in a node's name makes nested groups. Weights have
-///                        their four extents (O x I x kh x kw), other parameters are vectors
+///   first 512 bytes   text: "cutaway model package", format version, file size, XXH64 of all that
+///                     follows
+///   /graph            JSON text (weights/graph_json.h)
+///   /preprocess       JSON text (weights/preprocess_json.h)
+///   /labels           text, a line a class, with attribute sha256; absent without labels
+///   /provenance       JSON text
+///   /parameters/<node>/<name>
+///                     float32, contiguous; a '/' in a node's name makes nested groups. Weights
+///                     have their four extents (O x I x kh x kw), other parameters are vectors
 ///
 /// Equal packages give equal bytes. Atomic: the file appears whole or not at all, an older one
 /// under that name stays until then. Throws kInput when it cannot be written, when node names do

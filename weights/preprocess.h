@@ -16,14 +16,14 @@ enum class ResizeRule : std::uint8_t {
   kShortSide  ///< the shorter side to short_side, the longer to floor(long * short_side / short)
 };
 
-/// Interpolation of that resize, named as in methods.md 0.5.
+/// Interpolation of that resize.
 enum class Interpolation : std::uint8_t {
-  kBilinear,        ///< BL-half, no antialias (OpenCV, Caffe)
-  kBilinearPil,     ///< BL-PIL, antialiased (Pillow, torchvision's Resize)
-  kBilinearMatlab,  ///< BL-MAT, antialiased
-  kCubic075,        ///< BC-075, no antialias (OpenCV)
+  kBilinear,        ///< no antialias (OpenCV, Caffe)
+  kBilinearPil,     ///< antialiased, outside taps dropped (Pillow, torchvision's Resize)
+  kBilinearMatlab,  ///< antialiased, mirrored taps (MATLAB)
+  kCubic075,        ///< a = -0.75, no antialias (OpenCV)
   kCubicPil,        ///< a = -0.5, antialiased (Pillow)
-  kCubicMatlab      ///< BC-MAT, antialiased
+  kCubicMatlab      ///< a = -0.5, antialiased, mirrored taps (MATLAB)
 };
 
 /// What is cut out after the resize.

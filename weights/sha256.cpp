@@ -29,7 +29,8 @@ alignas(16) constexpr std::array<std::uint32_t, 64> kRound{
 
 #if defined(__SHA__) && defined(__SSE4_1__)
 // Intel's SHA extensions: two rounds an instruction, the state as ABEF and CDGH, which stays in
-// registers from block to block. Every round waits for the one before, so all else must hide behind.
+// registers from block to block. Every round waits for the one before, so all else must hide
+// behind.
 void Sha256::blocks(const std::byte* data, std::size_t count) {
   const auto load = [](const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); };
   const __m128i to_words = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);

@@ -9,8 +9,8 @@
 
 namespace cutaway::weights {
 
-/// SHA-256 (FIPS 180-4), for telling which file a model came from. About 0.3 GB/s, 1.4 with
-/// the processor's own instructions; parameters, which are checked at every load, use xxh64 instead.
+/// SHA-256 (FIPS 180-4), for telling which file a model came from. About 0.3 GB/s, 1.4 with the
+/// processor's own instructions; parameters, which are checked at every load, use xxh64 instead.
 class Sha256 {
  public:
   void update(std::span<const std::byte> bytes);

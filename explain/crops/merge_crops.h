@@ -11,12 +11,15 @@ namespace cutaway::explain {
 
 /// How the maps of ten crops become one.
 enum class CropMerge : std::uint8_t {
-  kCoverageMean,  ///< each pixel of the frame is the mean of the crops that show it (methods.md
-                  ///< B.2)
-  kAuthors,  ///< absolute values, summed over crops and three equal channels; crops overlap more in
-             ///< the middle, and nothing corrects for it (as released with CAM; methods.md C.3)
-  kPlain  ///< the mean of the ten maps as they are, neither moved nor mirrored back, in the middle
-          ///< window; 0 around it
+  /// Each pixel of the frame is the mean of the crops that show it (what Simonyan et al. 2013,
+  /// section 3, leave open).
+  kCoverageMean,
+  /// Absolute values, summed over crops and three equal channels; crops overlap more in the middle,
+  /// and nothing corrects for it (Zhou et al. 2016, released code).
+  kAuthors,
+  /// The mean of the ten maps as they are, neither moved nor mirrored back, in the middle window; 0
+  /// around it.
+  kPlain
 };
 
 /// "coverage_mean", "authors", "plain".
@@ -29,8 +32,8 @@ struct CropPlan {
   int frame{256}, size{224};
   CropOrder order{CropOrder::kMatlab};
   CropMerge merge{CropMerge::kCoverageMean};
-  Resample resample{
-      Resample::kBilinear};  ///< from a map's size to the crop's; the authors: kCubicMatlab
+  /// From a map's size to the crop's; the authors: kCubicMatlab.
+  Resample resample{Resample::kBilinear};
 };
 
 /// Maps 10 n x c x h x w, ten consecutive ones a picture, to n x c x frame x frame. Throws kShape

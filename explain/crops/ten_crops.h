@@ -12,12 +12,13 @@ namespace cutaway::explain {
 inline constexpr std::int64_t kTenCrops = 10;
 
 /// In which order the ten crops of a square frame come, and where the middle one stands when frame
-/// - size is odd (methods.md H.9). Five windows (corners and middle), then five mirrored ones.
+/// - size is odd. Five windows (corners and middle), then five mirrored ones.
 enum class CropOrder : std::uint8_t {
-  kMatlab,      ///< the CAM authors': left column first, middle at floor((frame + 1 - size) / 2)
-  kPycaffe,     ///< upper row first, middle at floor((frame - size) / 2)
-  kTorchvision  ///< upper row first, middle at (frame - size) / 2 rounded half to even; the last
-                ///< five are the windows of the mirrored frame
+  kMatlab,   ///< the CAM authors': left column first, middle at floor((frame + 1 - size) / 2)
+  kPycaffe,  ///< upper row first, middle at floor((frame - size) / 2)
+  /// Upper row first, middle at (frame - size) / 2 rounded half to even; the last five are the
+  /// windows of the mirrored frame.
+  kTorchvision
 };
 
 /// A size x size window of the frame; mirrored: shown left to right.

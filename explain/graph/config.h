@@ -37,10 +37,11 @@ enum class Place : std::uint8_t {
 /// What makes a node of the layer above a parent. With x and y the displacements of child and
 /// candidate from their mean positions, pixels, over the training images:
 enum class Likeness : std::uint8_t {
-  kAffinity,    ///< sum of peak exp(-|x - y|^2 / (2 h)): the published program; edge_selection.h
-  kConcordance  ///< 1 - sum |x - y|^2 / (sum |x|^2 + sum |y|^2): how well one displacement tells
-                ///< the other (Lin, "A concordance correlation coefficient", Biometrics 45, 1989,
-                ///< for displacements in the plane, whose means are 0)
+  kAffinity,  ///< sum of peak exp(-|x - y|^2 / (2 h)): the published program; edge_selection.h
+  /// 1 - sum |x - y|^2 / (sum |x|^2 + sum |y|^2): how well one displacement tells the other (Lin,
+  /// "A concordance correlation coefficient", Biometrics 45, 1989, for displacements in the plane,
+  /// whose means are 0).
+  kConcordance
 };
 [[nodiscard]] std::string to_string(Likeness likeness);
 /// Throws kUsage, listing the names: affinity, concordance.
@@ -50,8 +51,9 @@ enum class Likeness : std::uint8_t {
 /// as it is and mirrored:
 enum class Orientation : std::uint8_t {
   kSum,  ///< sum of t' - t: strong nodes decide
-  kLog   ///< sum of log (t' + f) / (t + f), f a tenth of the mean score in the image: every node
-         ///< has a voice, as in a product of their densities
+  /// Sum of log (t' + f) / (t + f), f a tenth of the mean score in the image: every node has a
+  /// voice, as in a product of their densities.
+  kLog
 };
 [[nodiscard]] std::string to_string(Orientation orientation);
 /// Throws kUsage, listing the names: sum, log.
@@ -64,8 +66,8 @@ struct Released {
   bool unscaled_parents{false};    ///< displacements stay in cells of the parent's map
   bool rounded_kernel{false};      ///< evidence is measured from the rounded centre, cut off at 3 m
   bool border_of_child{false};     ///< the border test uses the child's map, asymmetrically
-  bool affine_displacement{
-      false};                   ///< displacements go through the map of positions, offset included
+  /// Displacements go through the map of positions, offset included.
+  bool affine_displacement{false};
   bool initial_step{false};     ///< delta uses the candidate spacing of the first pass
   bool no_final_pass{false};    ///< stored positions are from before the last update
   bool first_candidate{false};  ///< without evidence a node sits at its first candidate
@@ -84,8 +86,8 @@ struct Config {
   double initial{0.15};          ///< first delta, and sigma without parents, over S
   double smoothing{0.025};       ///< standard deviation of the evidence kernel, over S
   double step{1};                ///< of the position update
-  double static_fraction{
-      0};  ///< this share of the nodes above, those that move least, are no parents
+  /// This share of the nodes above, those that move least, are no parents.
+  double static_fraction{0};
   Place place{Place::kBest};
   Likeness likeness{Likeness::kAffinity};
   double least_likeness{0};  ///< of concordances: an edge below this is left out

@@ -13,8 +13,8 @@ namespace cutaway::explain::graph {
 
 /// Joins nodes of a layer to nodes of the layer above that move with them. Displacements in pixels
 /// are y of the candidate parents and x of the own nodes; the affinity of n and m is
-///   sum over images of peak_n exp(-|x_n - y_m|^2 / (2 h_n)),  h_n = mean |x_n - y_m|^2 over
-///   candidates and images,
+///   sum over images of peak_n exp(-|x_n - y_m|^2 / (2 h_n)),
+///   h_n = mean |x_n - y_m|^2 over candidates and images,
 /// and the M candidates of the greatest affinity become the parents (ties: the better-ranked); or,
 /// as Config::likeness says, those of the greatest concordance,
 ///   1 - sum |x_n - y_m|^2 / (sum |x_n|^2 + sum |y_m|^2),

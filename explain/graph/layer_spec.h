@@ -11,8 +11,8 @@ struct LayerSpec {
   std::int64_t filters{};  ///< D: channels
   std::int64_t size{};     ///< S: rows and columns of a map
   std::int64_t nodes{};    ///< P: nodes a filter
-  double density{
-      0.05};  ///< nominal nodes a cell; 1 / sqrt(density) bounds delta above, a tenth of it below
+  /// Nominal nodes a cell; 1 / sqrt(density) bounds delta above, a tenth of it below.
+  double density{0.05};
   double stride{1};  ///< pixels a cell
   double offset{0};  ///< pixel of the centre of cell 0
 

@@ -14,7 +14,8 @@ struct Box {
   friend constexpr bool operator==(const Box&, const Box&) = default;
 };
 
-/// Intersection over union with the +1 (inclusive pixel) convention (methods.md 0.7).
+/// Intersection over union of boxes whose last row and column belong to them (the "+1" of the
+/// PASCAL VOC and ILSVRC development kits).
 [[nodiscard]] double iou(const Box& a, const Box& b);
 
 /// One connected part of a mask.

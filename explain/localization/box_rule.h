@@ -36,8 +36,8 @@ struct BoxOptions {
 
 struct FoundBoxes {
   std::vector<Box> boxes;  ///< largest first, in the map's pixels; never empty
-  bool fallback{
-      false};  ///< nothing was found: the box is the whole picture (kGraphCut: see GraphCutResult)
+  /// Nothing was found: the box is the whole picture (kGraphCut: see GraphCutResult).
+  bool fallback{false};
 };
 
 /// Boxes of a map that lies on `picture` pixel by pixel. Throws as the rules do.

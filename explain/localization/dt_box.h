@@ -17,11 +17,11 @@ struct DtBoxOptions {
   Suppression suppression{Suppression::kAuthors};
 };
 
-/// The box generator released with class activation maps (Zhou et al. 2016; methods.md C.4). For
-/// each threshold: pixels above it, thinned at the rim (a distance transform, rescaled to 255
-/// levels, above 10), contours of the parts and of their holes, their rectangles clamped five
-/// pixels off the right and lower border. All rectangles together, largest first, without those
-/// that overlap a larger one by more than half of the larger area. May be empty.
+/// The box generator released with class activation maps (Zhou et al. 2016). For each threshold:
+/// pixels above it, thinned at the rim (a distance transform, rescaled to 255 levels, above 10),
+/// contours of the parts and of their holes, their rectangles clamped five pixels off the right and
+/// lower border. All rectangles together, largest first, without those that overlap a larger one by
+/// more than half of the larger area. May be empty.
 [[nodiscard]] std::vector<Rect> dt_rectangles(const ByteMap& heat,
                                               const DtBoxOptions& options = {});
 

@@ -15,8 +15,8 @@ struct MixtureOptions {
   double floor{1e-2};  ///< added to the diagonal of covariances, in squared levels of 0..255
   double least{1e-3};  ///< components of less weight are dropped
   std::uint64_t seed{0};
-  std::uint64_t stream{
-      0};  ///< of the random numbers: fits with equal seeds and different streams differ
+  /// Of the random numbers: fits with equal seeds and different streams differ.
+  std::uint64_t stream{0};
 };
 
 /// A density of colours: Gaussians with full covariances in RGB, levels 0..255.

@@ -14,9 +14,10 @@ struct GrabCutOptions {
   std::uint64_t seed{0};
 };
 
-/// The authors' other box generator (methods.md C.4): GrabCut started from a heat map's grey
-/// levels; rectangles of the foreground's outer contours, largest first. Empty when there is no
-/// foreground, or nothing to tell apart. Throws kShape when picture and heat map differ in extents.
+/// The other box generator released with class activation maps (Zhou et al. 2016): GrabCut (Rother
+/// et al. 2004) started from a heat map's grey levels; rectangles of the foreground's outer
+/// contours, largest first. Empty when there is no foreground, or nothing to tell apart. Throws
+/// kShape when picture and heat map differ in extents.
 [[nodiscard]] std::vector<Rect> grab_cut_rectangles(const Image& picture,
                                                     const ByteMap& heat,
                                                     const GrabCutOptions& options = {});

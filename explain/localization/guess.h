@@ -20,8 +20,8 @@ struct Guess {
 /// The greatest overlap with any of `truth`; 0 without one.
 [[nodiscard]] double best_overlap(const RealBox& box, std::span<const RealBox> truth);
 
-/// The error of one picture in ILSVRC's localisation task (methods.md C.4): 0 when one of the
-/// guesses has the right class and an overlap of at least 0.5 with a box of that class,
+/// The error of one picture in ILSVRC's localisation task (Russakovsky et al. 2015): 0 when one of
+/// the guesses has the right class and an overlap of at least 0.5 with a box of that class,
 /// otherwise 1.
 [[nodiscard]] int localization_error(std::span<const Guess> guesses,
                                      std::int64_t label,

@@ -9,8 +9,8 @@
 
 namespace cutaway::explain {
 
-/// MaxBoxAcc and MaxBoxAccV2 (Choe et al. 2020, as their code does it; methods.md G.3): how well
-/// boxes around thresholded maps fit, at the best threshold of the evaluated pictures.
+/// MaxBoxAcc and MaxBoxAccV2 (Choe et al. 2020, as their code does it): how well boxes around
+/// thresholded maps fit, at the best threshold of the evaluated pictures.
 ///
 /// What one picture contributes: for every grey level T, whether a box of {grey > T} overlaps a
 /// true one enough.
@@ -30,10 +30,10 @@ struct RealBox {
 /// code does.
 [[nodiscard]] Box scaled_truth(const RealBox& box, double width, double height, int side);
 
-/// The picture's hits. The map is resized to side x side (BC-075), brought to 0..1, and cut to 256
-/// levels. `truth` is in the side x side picture. Boxes have their right and lower corner one pixel
-/// beyond the contour, up to the border: the published code takes an exclusive corner for an
-/// inclusive one.
+/// The picture's hits. The map is resized to side x side (Resample::kCubic075), brought to 0..1,
+/// and cut to 256 levels. `truth` is in the side x side picture. Boxes have their right and lower
+/// corner one pixel beyond the contour, up to the border: the published code takes an exclusive
+/// corner for an inclusive one.
 [[nodiscard]] BoxHits box_hits(const Map& map, std::span<const Box> truth, int side = 224);
 
 struct MaxBoxAcc {

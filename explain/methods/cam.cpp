@@ -8,10 +8,10 @@
 namespace cutaway::explain {
 namespace {
 
-/// Class activation map (Zhou et al. 2016, eq. 2; methods.md C.2): M_c = sum over k of w[c,k] A^k,
-/// A the maps the global pooling reads; no bias, no ReLU, no normalisation. Where the head is
-/// average pooling and a dense layer the mean of the map is S_c - b_c: what it misses is measured
-/// as conservation_residual.
+/// Class activation map (Zhou et al. 2016, eq. 2): M_c = sum over k of w[c,k] A^k, A the maps the
+/// global pooling reads; no bias, no ReLU, no normalisation. Where the head is average pooling and
+/// a dense layer the mean of the map is S_c - b_c: what it misses is measured as
+/// conservation_residual.
 class Cam final : public Method {
  public:
   std::string_view name() const noexcept override { return "cam"; }
@@ -64,10 +64,9 @@ class Cam final : public Method {
   std::string layer_name_;
 };
 
-/// Grad-CAM (Selvaraju et al. 2017, eqs. 1 and 2; methods.md D.1): alpha_k = mean of dS_c/dA^k,
-/// L = ReLU(sum alpha_k A^k). All-negative sums give an all-zero map. Options: `counterfactual`
-/// (false; true: the map of what speaks against the class, from -alpha, section 3.3 of the paper),
-/// `relu` (true).
+/// Grad-CAM (Selvaraju et al. 2017, eqs. 1 and 2): alpha_k = mean of dS_c/dA^k, L = ReLU(sum
+/// alpha_k A^k). All-negative sums give an all-zero map. Options: `counterfactual` (false; true:
+/// the map of what speaks against the class, from -alpha, section 3.3 of the paper), `relu` (true).
 Tensor grad_cam_map(
     Passes& passes, std::size_t pass, NodeId layer, bool counterfactual = false, bool relu = true) {
   Tensor alpha = plane_means(passes.gradient(pass, layer));
@@ -107,7 +106,8 @@ class GradCam final : public Method {
   std::size_t pass_{0};
 };
 
-/// Guided Grad-CAM (methods.md D.2): guided backpropagation times the upsampled Grad-CAM map.
+/// Guided Grad-CAM (Selvaraju et al. 2017, section 3.2): guided backpropagation times the upsampled
+/// Grad-CAM map.
 class GuidedGradCam final : public Method {
  public:
   std::string_view name() const noexcept override { return "guided_gradcam"; }

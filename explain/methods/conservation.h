@@ -16,8 +16,8 @@ namespace cutaway::explain {
   return sum;
 }
 
-/// What a map that promises to sum to `score` misses of it: (sum - score) / |score|, or the sum itself where the score
-/// is 0. The measure conservation_residual of manifests.
+/// What a map that promises to sum to `score` misses of it: (sum - score) / |score|, or the sum
+/// itself where the score is 0. The measure conservation_residual of manifests.
 [[nodiscard]] inline double conservation_residual(double sum, double score) {
   return score == 0.0 ? sum : (sum - score) / std::abs(score);
 }

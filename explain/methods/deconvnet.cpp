@@ -34,8 +34,8 @@ NodeId anchored(const Graph& graph, NodeId layer, const std::string& anchor) {
   return at;
 }
 
-/// The deconvnet projection of one unit (Zeiler & Fergus 2013; methods.md A.1): the layer is zero
-/// but for one entry, which keeps its activation; unpool, rectify, transposed filter, down to the
+/// The deconvnet projection of one unit (Zeiler & Fergus 2013, section 2.1): the layer is zero but
+/// for one entry, which keeps its activation; unpool, rectify, transposed filter, down to the
 /// signed pixels. Options: `channel` (-1: the map with the strongest response in this image), `row`
 /// and `column` (-1: where the map is strongest), `lrn` = identity | gradient, `overlap` = add |
 /// overwrite (deconvnet_rules()), `anchor` = named | pooled | relu: the layer as it is named, the

@@ -42,10 +42,10 @@ std::vector<double> top_component(const std::vector<double>& gram, std::size_t n
   return v;
 }
 
-/// Eigen-CAM (Muhammad & Yeasin 2020; methods.md D.6): the maps as a matrix X, positions x
-/// channels; L = X v1, v1 the first right singular vector, that is u1 s1. Neither class nor
-/// gradient. The sign is arbitrary: the side of the larger magnitude is up. Option `centered`
-/// (false): column means are subtracted first.
+/// Eigen-CAM (Muhammad & Yeasin 2020): the maps as a matrix X, positions x channels; L = X v1, v1
+/// the first right singular vector, that is u1 s1. Neither class nor gradient. The sign is
+/// arbitrary: the side of the larger magnitude is up. Option `centered` (false): column means are
+/// subtracted first.
 class EigenCam final : public Method {
  public:
   explicit EigenCam(const Attributes& o) : centered_(o.flag("centered", false)) {}

@@ -12,11 +12,11 @@
 namespace cutaway::explain {
 namespace {
 
-/// Image-specific saliency (Simonyan et al. 2013, section 3; methods.md B.2): M = max over channels
-/// of |dS_c/dx|, S_c the score before softmax. Option `per`: what x is counted in. "1" (default):
-/// the net's own numbers; other numbers, one a channel or one for all: the net's numbers for one
-/// unit, such as a grey level, by which each channel's gradient is multiplied (1 / (255 sigma_ch)
-/// where the preprocessing divides by sigma).
+/// Image-specific saliency (Simonyan et al. 2013, section 3): M = max over channels of |dS_c/dx|,
+/// S_c the score before softmax. Option `per`: what x is counted in. "1" (default): the net's own
+/// numbers; other numbers, one a channel or one for all: the net's numbers for one unit, such as a
+/// grey level, by which each channel's gradient is multiplied (1 / (255 sigma_ch) where the
+/// preprocessing divides by sigma).
 class Saliency final : public Method {
  public:
   explicit Saliency(const Attributes& o) : per_(channel_text(o, "per", "1")) {}
@@ -75,8 +75,8 @@ class GradientTimesInput final : public Method {
   std::size_t pass_{0};
 };
 
-/// Sensitivity analysis (Montavon et al. 2018, section 3; methods.md D.7): R_i = (dS_c/dx_i)^2,
-/// summed over channels, so that the map sums to the squared norm of the gradient.
+/// Sensitivity analysis (Montavon et al. 2018, section 3): R_i = (dS_c/dx_i)^2, summed over
+/// channels, so that the map sums to the squared norm of the gradient.
 class Sensitivity final : public Method {
  public:
   std::string_view name() const noexcept override { return "sensitivity"; }
@@ -94,7 +94,7 @@ class Sensitivity final : public Method {
   std::size_t pass_{0};
 };
 
-/// Guided backpropagation (Springenberg et al. 2014; methods.md D.2): signed, all input channels.
+/// Guided backpropagation (Springenberg et al. 2014): signed, all input channels.
 class Guided final : public Method {
  public:
   std::string_view name() const noexcept override { return "guided"; }

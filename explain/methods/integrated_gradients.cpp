@@ -10,12 +10,12 @@
 namespace cutaway::explain {
 namespace {
 
-/// Integrated gradients (Sundararajan et al. 2017, eq. 1; methods.md D.7): (x - x') times the mean
-/// of dS_c/dx on the straight path from the baseline x' to x; summed over channels. Completeness:
-/// the map sums to S_c(x) - S_c(x'); what is missing is measured as completeness_residual, and
-/// relative to the difference. Options: `steps` (50), `rule` (midpoint, gauss_legendre, trapezoid,
-/// left, right), `baseline` (zero: the mean colour; or values in the units of the network's input),
-/// `channels` (false; true: all input channels).
+/// Integrated gradients (Sundararajan et al. 2017, eq. 1): (x - x') times the mean of dS_c/dx on
+/// the straight path from the baseline x' to x; summed over channels. Completeness: the map sums to
+/// S_c(x) - S_c(x'); what is missing is measured as completeness_residual, and relative to the
+/// difference. Options: `steps` (50), `rule` (midpoint, gauss_legendre, trapezoid, left, right),
+/// `baseline` (zero: the mean colour; or values in the units of the network's input), `channels`
+/// (false; true: all input channels).
 class IntegratedGradients final : public Method {
  public:
   explicit IntegratedGradients(const Attributes& o)

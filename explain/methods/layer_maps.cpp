@@ -1,5 +1,5 @@
-// Maps of one layer from its activations A and the gradients g = dS_c/dA (methods.md D.3, D.5). One
-// forward and one backward pass serve them all.
+// Maps of one layer from its activations A and the gradients g = dS_c/dA; every class names its
+// paper. One forward and one backward pass serve them all.
 
 #include <cmath>
 

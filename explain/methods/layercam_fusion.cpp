@@ -19,10 +19,10 @@ std::vector<std::string> words(const std::string& text) {
   return all;
 }
 
-/// LayerCAM over several stages (Jiang et al. 2021, section III-C; methods.md D.5): every layer's
-/// map, resampled to the input's size and divided by its maximum; those finer than the coarsest are
-/// boosted by tanh(gamma L / max L); the maximum over the stages wins. Option `layers`: names
-/// separated by commas; `gamma` (2).
+/// LayerCAM over several stages (Jiang et al. 2021, section III-C): every layer's map, resampled to
+/// the input's size and divided by its maximum; those finer than the coarsest are boosted by
+/// tanh(gamma L / max L); the maximum over the stages wins. Option `layers`: names separated by
+/// commas; `gamma` (2).
 class LayerCamFusion final : public Method {
  public:
   LayerCamFusion(std::string layers, double gamma) : layers_(std::move(layers)), gamma_(gamma) {}

@@ -10,13 +10,12 @@
 namespace cutaway::explain {
 namespace {
 
-/// LIME for images (Ribeiro et al. 2016, algorithm 1; methods.md D.10): a linear model of the
-/// class's probability in which superpixels are shown; those that are not get their mean colour.
-/// Samples are weighted by exp(-d^2 / (2 width^2)), d the cosine distance to the whole image; ridge
-/// regression with a free intercept. The map is each segment's coefficient. Options: `samples`
-/// (1000; the first is the whole image), `segments` (100, SLIC), `compactness` (10), `width`
-/// (0.25), `alpha` (1), `output` (probability or logit), `seed`. Measures: segments, r2 of the
-/// weighted fit.
+/// LIME for images (Ribeiro et al. 2016, algorithm 1): a linear model of the class's probability in
+/// which superpixels are shown; those that are not get their mean colour. Samples are weighted by
+/// exp(-d^2 / (2 width^2)), d the cosine distance to the whole image; ridge regression with a free
+/// intercept. The map is each segment's coefficient. Options: `samples` (1000; the first is the
+/// whole image), `segments` (100, SLIC), `compactness` (10), `width` (0.25), `alpha` (1), `output`
+/// (probability or logit), `seed`. Measures: segments, r2 of the weighted fit.
 class Lime final : public Method {
  public:
   explicit Lime(const Attributes& o)

@@ -10,7 +10,7 @@
 namespace cutaway::explain {
 namespace {
 
-/// Occlusion attribution (after Zeiler & Fergus 2013; methods.md D.10): R(pixel) = mean over the
+/// Occlusion attribution (after Zeiler & Fergus 2013, section 4.2): R(pixel) = mean over the
 /// windows that cover it of S_c(x) - S_c(x with the window painted over). Signed: what is above 0
 /// speaks for the class. Options: `window` (pixels; default a seventh of the image's height, 32 of
 /// 224), `stride` (a quarter of the window), `fill` (zero: the mean colour; or values in the units

@@ -17,11 +17,11 @@ std::span<const float> image_of(const Tensor& t, std::int64_t n) {
   return t.f32().subspan(static_cast<std::size_t>(n) * size, size);
 }
 
-/// Score-CAM (Wang et al. 2020; methods.md D.4): every channel, resampled to the image and scaled
-/// to [0, 1], masks the network's input (0 = the mean colour); its weight is what the class gets
-/// then. Constant channels count nothing. Option `form`: code (the authors' code: weight =
-/// probability; default) or paper (eq. 5: softmax over the channels of S_c(x o H) - S_c(0)). One
-/// forward pass a channel.
+/// Score-CAM (Wang et al. 2020, eq. 5): every channel, resampled to the image and scaled to [0, 1],
+/// masks the network's input (0 = the mean colour); its weight is what the class gets then.
+/// Constant channels count nothing. Option `form`: code (the authors' code: weight = probability;
+/// default) or paper (eq. 5: softmax over the channels of S_c(x o H) - S_c(0)). One forward pass a
+/// channel.
 class ScoreCam final : public Method {
  public:
   explicit ScoreCam(const Attributes& o) : form_(o.text("form", "code")) {

@@ -60,7 +60,7 @@ std::string joined(const std::vector<float>& values) {
   return text;
 }
 
-/// Layer-wise relevance propagation (methods.md D.8) of the score S_c, seeded with its value,
+/// Layer-wise relevance propagation (Bach et al. 2015) of the score S_c, seeded with its value,
 /// summed over the pixels' channels. Options: `composite` (lrp_composites(); default epsilon_plus),
 /// `epsilon` of dense layers (and of the uniform epsilon rule), `gamma`, `alpha`, `beta`, `low` and
 /// `high` (the box of z^B, as the net sees pixels), `bias` = include | exclude, `maxpool` =
@@ -187,14 +187,14 @@ NodeId middle_layer(const Graph& graph, NodeId from) {
   return best;
 }
 
-/// Excitation backpropagation (Zhang et al. 2016, eq. 10; methods.md D.8): the probability that a
-/// winner-take-all walk from the class ends at each position; sums to 1 where everything is
-/// positive (measure `sum`). Options: `layer` (a name, "input", or empty: the layer the user chose
-/// for the run, otherwise middle_layer()); `contrastive` = true: minus the walk of the negated
-/// classifier. The difference is taken below the classifier and goes down signed; what is negative
-/// is dropped at the map, as the authors' code and TorchRay do. (Dropped below the classifier, as
-/// methods.md D.8 reads, nothing would be contrasted: a weight is positive in one of the two walks
-/// only, so the difference is the plain walk where it is positive.)
+/// Excitation backpropagation (Zhang et al. 2016, eq. 10): the probability that a winner-take-all
+/// walk from the class ends at each position; sums to 1 where everything is positive (measure
+/// `sum`). Options: `layer` (a name, "input", or empty: the layer the user chose for the run,
+/// otherwise middle_layer()); `contrastive` = true: minus the walk of the negated classifier. The
+/// difference is taken below the classifier and goes down signed; what is negative is dropped at
+/// the map, as the authors' code and TorchRay do. (Dropped just below the classifier, nothing would
+/// be contrasted: a weight is positive in one of the two walks only, so that the difference is the
+/// plain walk where it is positive.)
 class Excitation final : public Method {
  public:
   explicit Excitation(const Attributes& o)

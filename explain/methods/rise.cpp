@@ -31,12 +31,11 @@ Tap tap_at(std::int64_t p, std::int64_t cells, std::int64_t cell) {
           static_cast<float>(at - static_cast<double>(low))};
 }
 
-/// RISE (Petsiuk et al. 2018, eq. 6 and section 3.2; methods.md D.9): the mean of random masks,
-/// each weighted by the class's probability on the masked input: S = 1 / (N p) sum p_c(x o M) M. A
-/// mask is a grid of cells x cells coins of probability p, resampled smoothly and shifted at
-/// random. Not centred: only differences within a map mean something. A grid as fine as the image
-/// is taken as it is. Options: `masks` (4000), `cells` (7), `keep` (0.5: p), `output` (probability
-/// or logit), `seed`.
+/// RISE (Petsiuk et al. 2018, eq. 6 and section 3.2): the mean of random masks, each weighted by
+/// the class's probability on the masked input: S = 1 / (N p) sum p_c(x o M) M. A mask is a grid of
+/// cells x cells coins of probability p, resampled smoothly and shifted at random. Not centred:
+/// only differences within a map mean something. A grid as fine as the image is taken as it is.
+/// Options: `masks` (4000), `cells` (7), `keep` (0.5: p), `output` (probability or logit), `seed`.
 class Rise final : public Method {
  public:
   explicit Rise(const Attributes& o)

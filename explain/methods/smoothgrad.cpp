@@ -14,12 +14,12 @@ namespace {
 
 enum class Statistic : std::uint8_t { kMean, kSquared, kVariance };
 
-/// SmoothGrad (Smilkov et al. 2017, eq. 2; methods.md D.7): the mean of dS_c/dx at x + e, e ~ N(0,
-/// sigma^2); its squared form, the mean of the squares (Hooker et al. 2019); VarGrad (Adebayo et
-/// al. 2018), their variance. c is fixed by the clean image; the absolute value and the maximum
-/// over channels are taken after averaging. Options: `samples` (50), `noise` (0.15: sigma in units
-/// of max x - min x), `squared` (false; smoothgrad only), `seed`, `channels` (false; true: all
-/// input channels, signed, instead of the maximum of their absolute values).
+/// SmoothGrad (Smilkov et al. 2017, eq. 2): the mean of dS_c/dx at x + e, e ~ N(0, sigma^2); its
+/// squared form, the mean of the squares (Hooker et al. 2019); VarGrad (Adebayo et al. 2018), their
+/// variance. c is fixed by the clean image; the absolute value and the maximum over channels are
+/// taken after averaging. Options: `samples` (50), `noise` (0.15: sigma in units of max x - min x),
+/// `squared` (false; smoothgrad only), `seed`, `channels` (false; true: all input channels, signed,
+/// instead of the maximum of their absolute values).
 class SmoothGrad final : public Method {
  public:
   SmoothGrad(const Attributes& o, Statistic statistic)

@@ -12,7 +12,7 @@ namespace cutaway::explain {
 /// How a number in [0, 1] becomes a colour.
 enum class Colormap : std::uint8_t {
   kTurbo,    ///< Google's Turbo (A. Mikhailov 2019), the default for heat
-  kJet,      ///< MATLAB's jet(256), exactly (methods.md 0.6); what the papers show
+  kJet,      ///< MATLAB's jet(256), exactly; what the papers show
   kViridis,  ///< matplotlib's viridis: perceptually even, survives grey printing
   kSigned,   ///< blue - white - red; entry 128, where 0.5 falls, is pure white
   kGray      ///< black to white

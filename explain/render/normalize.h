@@ -16,7 +16,7 @@ struct Limits {
   friend constexpr bool operator==(const Limits&, const Limits&) = default;
 };
 
-/// How the limits are found (methods.md 0.6). Values beyond the limits are clipped.
+/// How the limits are found. Values beyond the limits are clipped.
 enum class NormKind : std::uint8_t {
   kMinMax,      ///< (v - min) / (max - min)
   kPositive,    ///< max(v, 0) / max: `posnorm`

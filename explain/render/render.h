@@ -11,8 +11,8 @@
 namespace cutaway::explain {
 
 /// out = round(image * photo + heat * colour), clipped to 0..255, a channel at a time. The default
-/// is an alpha blend; the papers' demos use 0.2 / 0.7 (MATLAB) and 0.5 / 0.3 (Python) (methods.md
-/// 0.6).
+/// is an alpha blend; the demos released with CAM (Zhou et al. 2016) use 0.2 / 0.7 (MATLAB) and 0.5
+/// / 0.3 (Python).
 struct Blend {
   float image{0.5F}, heat{0.5F};
   /// The alpha blend with this heat weight: image = 1 - heat.
@@ -44,7 +44,8 @@ struct Rendered {
 /// The map in colours, at the map's own size. Throws like normalize.
 [[nodiscard]] Rendered colorize(const Map& map, const Style& style = {});
 
-/// The map in colours, resampled to width x height and then normalised (methods.md C.3).
+/// The map in colours, resampled to width x height and then normalised: in this order, as Zhou et
+/// al. (2016) do it.
 [[nodiscard]] Rendered colorize(const Map& map, int width, int height, const Style& style = {});
 
 /// The map over `photo`: resampled to the photo's size, normalised, coloured, blended. The limits
@@ -71,9 +72,8 @@ struct Reconstruction {
 };
 
 /// `values`: channels x height x width, channels 1 or 3. Each becomes round(255 (0.5 + v / (2 s +
-/// 1e-10))) with one scale s for all the channels, so that zero is mid-grey (128) and hues are kept
-/// (methods.md A.4). `limits` are -s and s. Throws kShape when the extents do not fit, kUsage like
-/// normalize.
+/// 1e-10))) with one scale s for all the channels, so that zero is mid-grey (128) and hues are
+/// kept. `limits` are -s and s. Throws kShape when the extents do not fit, kUsage like normalize.
 [[nodiscard]] Rendered reconstruct(std::span<const float> values,
                                    int channels,
                                    int height,

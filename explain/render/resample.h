@@ -9,17 +9,17 @@
 
 namespace cutaway::explain {
 
-/// How samples are interpolated (methods.md 0.5). Half-pixel centres, src = (dst + 0.5) N_in /
-/// N_out - 0.5, unless it says otherwise. "Antialiased": when shrinking, the kernel is stretched by
-/// N_in / N_out and its weights renormalised.
+/// How samples are interpolated. Half-pixel centres, src = (dst + 0.5) N_in / N_out - 0.5, unless
+/// it says otherwise. "Antialiased": when shrinking, the kernel is stretched by N_in / N_out and
+/// its weights renormalised.
 enum class Resample : std::uint8_t {
   kNearest,         ///< the sample at floor((dst + 0.5) N_in / N_out)
-  kBilinear,        ///< BL-half: clamped edges, no antialias; PyTorch align_corners=false, OpenCV
-  kBilinearCorner,  ///< BL-corner: src = dst (N_in - 1) / (N_out - 1); PyTorch align_corners=true
-  kBilinearMatlab,  ///< BL-MAT: mirrored taps, antialiased
-  kBilinearPil,     ///< BL-PIL: outside taps dropped, antialiased; Pillow, torchvision
-  kCubic075,        ///< BC-075: a = -0.75, clamped taps, no antialias; OpenCV, PyTorch
-  kCubicMatlab,     ///< BC-MAT: a = -0.5, mirrored taps, antialiased; MATLAB imresize's default
+  kBilinear,        ///< clamped edges, no antialias; PyTorch align_corners=false, OpenCV
+  kBilinearCorner,  ///< src = dst (N_in - 1) / (N_out - 1); PyTorch align_corners=true
+  kBilinearMatlab,  ///< mirrored taps, antialiased; MATLAB imresize(..., 'bilinear')
+  kBilinearPil,     ///< outside taps dropped, antialiased; Pillow, torchvision
+  kCubic075,        ///< a = -0.75, clamped taps, no antialias; OpenCV, PyTorch
+  kCubicMatlab,     ///< a = -0.5, mirrored taps, antialiased; MATLAB imresize's default
   kCubicPil         ///< a = -0.5, outside taps dropped, antialiased; Pillow, torchvision
 };
 

@@ -5,10 +5,10 @@
 
 #include "layers/rule.h"
 
-/// Layer-wise relevance propagation (Bach et al. 2015; Montavon et al. 2019; methods.md D.8): the
-/// rules of one layer, and the composites that say which layer gets which. Every rule is the same
-/// four steps with other inputs f and weights g:  z = A(g) f + b,  s = R / (z stabilised),  c =
-/// A(g)' s,  R_in = f c.
+/// Layer-wise relevance propagation (Bach et al. 2015; Montavon et al. 2019): the rules of one
+/// layer, and the composites that say which layer gets which. Every rule is the same four steps
+/// (Montavon et al. 2019, section 10.3) with other inputs f and weights g:
+///   z = A(g) f + b,  s = R / (z stabilised),  c = A(g)' s,  R_in = f c.
 namespace cutaway::explain {
 
 enum class LrpKind : std::uint8_t {
@@ -27,8 +27,8 @@ inline constexpr double kStabiliser = 1e-6;
 struct LrpRule {
   LrpKind kind{LrpKind::kEpsilon};
   double epsilon{kStabiliser};
-  double rms_share{
-      0.0};  ///< kEpsilon: added to epsilon, times the root mean square of z over the image's layer
+  /// kEpsilon: added to epsilon, times the root mean square of z over the image's layer.
+  double rms_share{0.0};
   double gamma{0.25};
   double alpha{2.0}, beta{1.0};
   std::vector<float> low, high;  ///< kZBox: one a channel

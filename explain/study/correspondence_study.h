@@ -34,8 +34,7 @@ struct CorrespondenceImage {
 /// Results of equally many pairs, as one: the mean; the deviation over all pairs; the mean sum.
 [[nodiscard]] Correspondence pooled(std::span<const Correspondence> draws);
 
-/// Correspondence of every part and of random rectangles (Zeiler & Fergus 2013, section 4.3, table
-/// 1; methods.md A.8).
+/// Correspondence of every part and of random rectangles (Zeiler & Fergus 2013, table 1).
 struct CorrespondenceTable {
   std::vector<std::vector<Correspondence>> parts;  ///< [part][layer]
   std::vector<Correspondence> random;              ///< [layer], over all draws

@@ -10,7 +10,7 @@
 
 namespace cutaway::explain {
 
-/// How an image is changed (Zeiler & Fergus 2013, figure 5; methods.md A.11).
+/// How an image is changed (Zeiler & Fergus 2013, figure 5).
 enum class Change : std::uint8_t { kShift, kScale, kRotation };
 
 /// "shift", "scale", "rotation".
@@ -20,8 +20,8 @@ enum class Change : std::uint8_t { kShift, kScale, kRotation };
 
 /// What one image's changes do.
 struct InvarianceCurve {
-  std::vector<std::vector<double>>
-      distances;  ///< [layer][amount]: Euclidean, to the features of the image as it is
+  /// [layer][amount]: Euclidean, to the features of the image as it is.
+  std::vector<std::vector<double>> distances;
   std::vector<double> probability;  ///< [amount]: of the class asked for
 };
 /// `features`: the layers to compare, and behind them the class scores. `watch`: called before

@@ -10,8 +10,7 @@
 
 namespace cutaway::explain {
 
-/// Where the occluder goes (Zeiler & Fergus 2013, section 4.2; methods.md A.7): rows x columns
-/// squares, row by row.
+/// Where the occluder goes (Zeiler & Fergus 2013, section 4.2): rows x columns squares, row by row.
 struct OccluderGrid {
   std::int64_t rows{0}, columns{0}, size{0}, stride{0};
   std::vector<Region> squares;

@@ -16,7 +16,7 @@ namespace cutaway::explain {
 [[nodiscard]] RuleSet projection_rules(std::string_view name);
 
 /// Brings units of several layers down to the pixels of one image at a time: one forward pass an
-/// image, one backward pass a unit (Zeiler & Fergus 2013; methods.md A.1). Only what lies inside a
+/// image, one backward pass a unit (Zeiler & Fergus 2013, section 2.1). Only what lies inside a
 /// unit's frame is handed back; outside its receptive field the projection is zero.
 class UnitProjector {
  public:

@@ -11,12 +11,12 @@
 namespace cutaway::explain {
 
 /// The frame in which units of one layer are shown: as large as their receptive field, or as the
-/// image along an axis where the field is larger than the image (methods.md A.2).
+/// image along an axis where the field is larger than the image.
 struct UnitFrame {
   std::int64_t height{1}, width{1};
   Field rows, columns;
-  bool whole_height{false},
-      whole_width{false};  ///< the field is larger than the image: the frame is the image
+  /// The field is larger than the image along this axis: the frame is the image.
+  bool whole_height{false}, whole_width{false};
   std::int64_t image_height{1}, image_width{1};
 };
 /// `input`: shape of an image.

@@ -20,9 +20,9 @@ struct Activation {
 [[nodiscard]] bool stronger(const Activation& a, const Activation& b);
 
 /// The strongest activations of every feature map over any number of images (Zeiler & Fergus 2013,
-/// figure 2; methods.md A.3): one candidate an image and map, the spatial maximum (the first on
-/// ties); the `most` of greatest value are kept. The result does not depend on the order in which
-/// images come. Memory: maps x most entries.
+/// figure 2): one candidate an image and map, the spatial maximum (the first on ties); the `most`
+/// of greatest value are kept. The result does not depend on the order in which images come.
+/// Memory: maps x most entries.
 class TopActivations {
  public:
   /// Throws kUsage unless both are at least 1.

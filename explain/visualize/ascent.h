@@ -8,9 +8,10 @@
 #include "explain/visualize/layer_score.h"
 #include "explain/visualize/pixel_space.h"
 
-/// Gradient ascent on pictures (methods.md B.1 and E). Pictures are inputs of the net, n x C x h x
-/// w; every number a paper leaves open is an option, and its default says where it comes from.
-/// Random numbers depend on the seed alone. With the same arguments the result has the same bytes.
+/// Gradient ascent on pictures (Simonyan et al. 2013, section 2; Yosinski et al. 2015). Pictures
+/// are inputs of the net, n x C x h x w; every number a paper leaves open is an option, and its
+/// default says where it comes from. Random numbers depend on the seed alone. With the same
+/// arguments the result has the same bytes.
 namespace cutaway::explain {
 
 /// Called before every step (and once at the end) with the number of steps done, the objective's
@@ -28,9 +29,9 @@ struct Ascended {
 /// defaults are this project's.
 struct SimonyanOptions {
   std::int64_t steps{300};
-  bool normalize{true};  ///< eta = rate * unit / mean|grad S| and x loses the share `decay` a step;
-                         ///< otherwise eta = rate
-  double rate{1.5};      ///< in grey levels when normalized
+  /// Eta = rate * unit / mean|grad S| and x loses the share `decay` a step; otherwise eta = rate.
+  bool normalize{true};
+  double rate{1.5};  ///< in grey levels when normalized
   double decay{1e-3};
   double lambda{0.0};  ///< read when not normalized
   std::uint64_t seed{0};

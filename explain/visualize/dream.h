@@ -4,8 +4,8 @@
 
 namespace cutaway::explain {
 
-/// DeepDream (Mordvintsev et al. 2015; methods.md E.4): ascent on a photograph, octave by octave
-/// from coarse to fine; what one octave added is enlarged and added to the next.
+/// DeepDream (Mordvintsev et al. 2015): ascent on a photograph, octave by octave from coarse to
+/// fine; what one octave added is enlarged and added to the next.
 struct DreamOptions {
   std::int64_t octaves{4};
   double octave_scale{1.4};

@@ -8,7 +8,7 @@
 #include "layers/model.h"
 
 /// The filters of a first convolution as pictures, and what is wrong with them (Zeiler & Fergus
-/// 2013, figure 6; methods.md A.5).
+/// 2013, figure 6).
 namespace cutaway::explain {
 
 struct FilterReport {

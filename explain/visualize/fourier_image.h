@@ -7,10 +7,11 @@
 namespace cutaway::explain {
 
 /// An image in [0, 1] as a function of Fourier coefficients and decorrelated colours (Olah et al.
-/// 2017; methods.md E.3), where gradient ascent does not get lost in high frequencies.
-///   spectrum = sqrt(w h) / max(f, 1 / max(w, h)) * coefficient,  t = inverse real FFT(spectrum) /
-///   4, rgb = sigmoid(M t) for three channels (M: colours that vary independently in photographs;
-///   reversed for BGR nets), sigmoid(t) for others.
+/// 2017), where gradient ascent does not get lost in high frequencies.
+///   spectrum = sqrt(w h) / max(f, 1 / max(w, h)) * coefficient,
+///   t = inverse real FFT(spectrum) / 4,
+///   image = sigmoid(M t) for three channels, sigmoid(t) for others,
+/// M the colours that vary independently in photographs (in reverse order for BGR nets).
 /// Coefficients: n x 2C x h x (w/2 + 1), real parts in the first C channels, imaginary in the last
 /// C (odd w: w/2 + 2, and a column is cropped).
 class FourierImage {

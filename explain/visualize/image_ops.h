@@ -5,7 +5,7 @@
 #include "runtime/tensor.h"
 
 /// Linear image operations on plain CPU tensors, each with its exact adjoint: what an ascent's
-/// gradient flows back through (methods.md E).
+/// gradient flows back through.
 namespace cutaway::explain {
 
 /// `amount` rows and columns of `value` on every side. The adjoint (of the part that depends on x)
@@ -30,7 +30,7 @@ namespace cutaway::explain {
 [[nodiscard]] Tensor rotate_adjoint(const Tensor& dy, double degrees);
 /// Shifted cyclically; its adjoint is the roll by (-down, -right).
 [[nodiscard]] Tensor roll(const Tensor& x, std::int64_t down, std::int64_t right);
-/// Bilinear with aligned corners (methods.md 0.5, ZOOM1), to a given size.
+/// Bilinear with aligned corners (SciPy ndimage.zoom, order 1), to a given size.
 [[nodiscard]] Tensor zoom(const Tensor& x, std::int64_t height, std::int64_t width);
 /// Gaussian of standard deviation `sigma`, cut at 4 sigma, mirrored edges (with the edge), every
 /// channel.

@@ -5,8 +5,8 @@
 
 namespace cutaway::explain {
 
-/// Feature visualisation as Olah et al. (2017) do it (methods.md E.3): Fourier coefficients,
-/// decorrelated colours, Adam, transformation robustness, ReLU rescue during the first steps.
+/// Feature visualisation as Olah et al. (2017) do it: Fourier coefficients, decorrelated colours,
+/// Adam, transformation robustness, ReLU rescue during the first steps.
 struct LucidOptions {
   std::int64_t steps{512};
   double rate{0.05};
@@ -15,8 +15,8 @@ struct LucidOptions {
   bool decorrelate{true};
   RobustOptions robust;
   std::int64_t rescue_steps{16};
-  double variation_weight{
-      0.0};  ///< anisotropic total variation of the picture in [0, 1], mean over pixels
+  /// Anisotropic total variation of the picture in [0, 1], mean over pixels.
+  double variation_weight{0.0};
   std::uint64_t seed{0};
 };
 

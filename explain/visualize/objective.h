@@ -6,8 +6,8 @@
 
 #include "runtime/tensor.h"
 
-/// What feature visualisation makes large (methods.md E): functions of one layer's activations and
-/// their gradients. All are sums over the images of a batch unless said otherwise.
+/// What feature visualisation makes large: functions of one layer's activations and their
+/// gradients. All are sums over the images of a batch unless said otherwise.
 namespace cutaway::explain {
 
 class Objective {

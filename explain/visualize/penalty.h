@@ -2,8 +2,8 @@
 
 #include "runtime/tensor.h"
 
-/// Penalties on pictures (methods.md E.2). Each returns its value, summed over the batch, and adds
-/// `weight` times its gradient to `dx` (of x's shape) when dx is given.
+/// Penalties on pictures (Mahendran & Vedaldi 2015). Each returns its value, summed over the batch,
+/// and adds `weight` times its gradient to `dx` (of x's shape) when dx is given.
 namespace cutaway::explain {
 
 /// Total variation: sum over pixels and channels of ((x_{i,j+1} - x_ij)^2 + (x_{i+1,j} -

@@ -7,8 +7,7 @@
 
 namespace cutaway::explain {
 
-/// What transformation robustness does to a picture before the net sees it (Olah et al. 2017;
-/// methods.md E.3).
+/// What transformation robustness does to a picture before the net sees it (Olah et al. 2017).
 struct RobustOptions {
   bool enabled{true};
   std::int64_t pad{12};

@@ -15,16 +15,17 @@ struct RowJob {
   std::span<const Run> runs;
   const float* weights;  ///< packed rows of these runs
   std::int64_t width;    ///< channels of the panel, a multiple of 16
-  std::int64_t
-      channels;  ///< of these, the first that are not padding; vectors beyond are not written
-  float* out;    ///< first pixel, first channel
-  std::ptrdiff_t out_pixel,
-      out_block;  ///< floats between pixels, and between blocks of 16 channels
+  /// Of these, the first that are not padding; vectors beyond are not written.
+  std::int64_t channels;
+  float* out;  ///< first pixel, first channel
+  /// Floats between pixels, and between blocks of 16 channels.
+  std::ptrdiff_t out_pixel, out_block;
   std::int64_t pixels;
   const float* start;  ///< `width` numbers the sums start from; null: what stands in `out`
   bool relu;           ///< clamp the results at 0
-  /// Fetch the next pixels meanwhile: an image is read in as many streams as it has blocks of channels, too many for
-  /// the processor to foresee (1x1 convolutions of GoogLeNet: 5 % of the whole network at batch 16).
+  /// Fetch the next pixels meanwhile: an image is read in as many streams as it has blocks of
+  /// channels, too many for the processor to foresee (1x1 convolutions of GoogLeNet: 5 % of the
+  /// whole network at batch 16).
   bool ahead{false};
 };
 

@@ -61,14 +61,15 @@ struct Tile {
   }
 };
 
-/// Steps of k between two helpings of prefetched columns: small helpings, for each line takes one of
-/// the few buffers through which the products' own columns come from the second-level cache.
+/// Steps of k between two helpings of prefetched columns: small helpings, for each line takes one
+/// of the few buffers through which the products' own columns come from the second-level cache.
 /// (Measured on 64 steps against 4: Winograd 1.2 to 1.3 times as slow.)
 inline constexpr std::int64_t kHelping = 4;
 
 /// c = a b for `rows` rows and J vectors of columns, b_step floats between the rows of b. With
-/// AHEAD, `next`, the panel of b that is needed next, is fetched at the same time, in even helpings: a
-/// panel is used by so few rows that reading it from memory takes as long as working on it.
+/// AHEAD, `next`, the panel of b that is needed next, is fetched at the same time, in even
+/// helpings: a panel is used by so few rows that reading it from memory takes as long as working on
+/// it.
 template <bool AHEAD, int J>
 CUTAWAY_INLINE void multiply_rows(std::int64_t rows,
                                   const float* a,

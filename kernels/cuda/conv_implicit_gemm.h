@@ -45,8 +45,9 @@ struct RowsGemm {
   ConvAxis h, w;
   DepthMap depth_map;
   std::int32_t rows{}, columns{}, depth{}, ld{};
-  std::int32_t groups{}, in_channels{},
-      out_lanes{};  ///< channels of a group; lanes of the whole tensor
+  std::int32_t groups{};
+  std::int32_t in_channels{};  ///< of a group
+  std::int32_t out_lanes{};    ///< of the whole tensor
   bool relu{}, vector_store{};
 };
 
@@ -58,8 +59,8 @@ struct WeightsGemm {
   PixelGrid pixels;  ///< of dy
   ConvAxis h, w;
   DepthMap depth_map;
-  std::int32_t outputs{}, columns{}, groups{},
-      in_channels{};  ///< of one group; columns = taps * inputs
+  /// Of one group, but for `groups`; columns = taps * in_channels.
+  std::int32_t outputs{}, columns{}, groups{}, in_channels{};
   std::int32_t pixel_count{}, split_pixels{};
 };
 

@@ -13,8 +13,8 @@
 namespace cutaway::kernels {
 
 /// The address of a function of cuBLAS or cuDNN, told apart by their prefixes. Looked for under the
-/// library's own name (LD_LIBRARY_PATH, the system's folders), then where the build found it. Throws
-/// kDevice when the library or the function is not there.
+/// library's own name (LD_LIBRARY_PATH, the system's folders), then where the build found it.
+/// Throws kDevice when the library or the function is not there.
 [[nodiscard]] void* late_symbol(const char* name);
 
 /// A text as a template's argument.

@@ -12,9 +12,10 @@ namespace cutaway {
 /// How a layer can be restricted to a window of its output.
 enum class Locality : std::uint8_t {
   kPointwise,  ///< a unit reads the same place of its inputs
-  kWindowed,   ///< convolution, max pooling: a unit reads a window, and what lies outside the plane
-               ///< is one constant
-  kWhole       ///< anything else: computed whole
+  /// Convolution, max pooling: a unit reads a window, and what lies outside the plane is one
+  /// constant.
+  kWindowed,
+  kWhole  ///< anything else: computed whole
 };
 [[nodiscard]] Locality locality(const Layer& layer, std::span<const Shape> in);
 

@@ -7,7 +7,8 @@
 
 namespace cutaway {
 
-/// How parameters move. SGD with momentum (optionally Nesterov's), or Adam with decoupled weight decay.
+/// How parameters move. SGD with momentum (optionally Nesterov's), or Adam with decoupled weight
+/// decay.
 struct OptimizerOptions {
   enum class Kind : std::uint8_t { kSgd, kAdam };
   Kind kind{Kind::kSgd};
@@ -18,8 +19,8 @@ struct OptimizerOptions {
   bool nesterov{false};
 };
 
-/// Applies gradients to the trainable parameters of a model. Weight decay acts on weights only, not on biases
-/// or normalisation.
+/// Applies gradients to the trainable parameters of a model. Weight decay acts on weights only, not
+/// on biases or normalisation.
 class Optimizer {
  public:
   Optimizer(const Model& model, Device device, const OptimizerOptions& options);
@@ -39,8 +40,8 @@ class Optimizer {
   std::int64_t steps_{0};
 };
 
-/// Learning rate at `step` of `total`: linear warm-up over `warmup` steps, then half a cosine from `peak` down
-/// to 0 (Loshchilov & Hutter 2017).
+/// Learning rate at `step` of `total`: linear warm-up over `warmup` steps, then half a cosine from
+/// `peak` down to 0 (Loshchilov & Hutter 2017).
 [[nodiscard]] float cosine_rate(std::int64_t step,
                                 std::int64_t total,
                                 std::int64_t warmup,

@@ -15,15 +15,15 @@ class Trainer {
     std::int64_t batch{64};
     OptimizerOptions optimizer;
     float label_smoothing{0.0f};
-    /// Above 0: after every update, convolution filters of a greater root mean square are scaled back to this one
-    /// (renormalize_filters; Zeiler & Fergus 2013: 0.1).
+    /// Above 0: after every update, convolution filters of a greater root mean square are scaled
+    /// back to this one (renormalize_filters; Zeiler & Fergus 2013: 0.1).
     double filter_radius{0.0};
     std::uint64_t seed{0};
     kernels::EngineOptions engines;
   };
 
-  /// `logits` is the node of the class scores. Works on a copy of the model's parameters, on the stream's
-  /// device.
+  /// `logits` is the node of the class scores. Works on a copy of the model's parameters, on the
+  /// stream's device.
   Trainer(const Model& model, NodeId logits, const Options& options, Stream stream);
 
   // The executor refers to the working copy beside it.
@@ -34,8 +34,8 @@ class Trainer {
     double loss;  ///< mean over the batch, before the update
     std::int64_t correct;
   };
-  /// One update from `batch` images (plain, CPU) and their classes. Throws kShape and kInput when they do not
-  /// fit the network, kInternal when the loss is no longer finite.
+  /// One update from `batch` images (plain, CPU) and their classes. Throws kShape and kInput when
+  /// they do not fit the network, kInternal when the loss is no longer finite.
   Result step(const Tensor& images, std::span<const std::int32_t> labels, float rate);
 
   /// The parameters as they are now, on the CPU.

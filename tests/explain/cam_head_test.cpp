@@ -1,4 +1,4 @@
-// The convolution of released CAM networks (methods.md C.1, I.C5).
+// The convolution of released CAM networks (Zhou et al. 2016).
 
 #include <doctest/doctest.h>
 
@@ -11,7 +11,7 @@
 using namespace cutaway;
 
 TEST_CASE(
-    "C5: the released CAM_conv has two groups: the second half of the trunk does not reach the "
+    "the released CAM_conv has two groups: the second half of the trunk does not reach the "
     "first half of it") {
   for (const auto& [name, layer] : {std::pair{"googlenet-cam", "CAM_conv"},
                                     {"vgg16-cam", "CAM_conv"},

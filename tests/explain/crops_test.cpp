@@ -1,4 +1,4 @@
-// Ten crops and their merges (methods.md B.2, C.3, H.9, I.B4, I.C4).
+// Ten crops and their merges.
 
 #include <doctest/doctest.h>
 
@@ -32,7 +32,7 @@ float at(const Tensor& map, int y, int x) { return map.ref().in().at(0, 0, y, x)
 
 }  // namespace
 
-TEST_CASE("H9: where the ten crops stand, in three orders") {
+TEST_CASE("where the ten crops stand, in three orders") {
   using W = std::vector<CropWindow>;
   CHECK(ten_crops(256, 224, CropOrder::kMatlab) == W{{0, 0, false},
                                                      {0, 32, false},
@@ -64,7 +64,7 @@ TEST_CASE("H9: where the ten crops stand, in three orders") {
   CHECK_THROWS_AS((void)parse_crop_order("caffe"), Error);
 }
 
-TEST_CASE("H9: a mirrored crop is the mirrored window") {
+TEST_CASE("a mirrored crop is the mirrored window") {
   Image frame = make_image(5, 5);
   for (int y = 0; y < 5; ++y) {
     for (int x = 0; x < 5; ++x) {
@@ -79,7 +79,7 @@ TEST_CASE("H9: a mirrored crop is the mirrored window") {
   CHECK_THROWS_AS((void)cut_crop(frame, {3, 1, false}, 3), Error);
 }
 
-TEST_CASE("B4: maps of the frame's coordinate merge to that coordinate") {
+TEST_CASE("maps of the frame's coordinate merge to that coordinate") {
   for (const CropOrder order : {CropOrder::kMatlab, CropOrder::kPycaffe, CropOrder::kTorchvision}) {
     CAPTURE(to_string(order));
     for (const int size : {224, 227}) {
@@ -98,7 +98,7 @@ TEST_CASE("B4: maps of the frame's coordinate merge to that coordinate") {
   }
 }
 
-TEST_CASE("C4: the authors' merge of constant maps counts the crops three times") {
+TEST_CASE("the authors' merge of constant maps counts the crops three times") {
   CropPlan plan;
   plan.merge = CropMerge::kAuthors;
   const Tensor ones = ten_maps(plan, [](const CropWindow&, int, int) { return -1.0F; });
@@ -115,7 +115,7 @@ TEST_CASE("C4: the authors' merge of constant maps counts the crops three times"
   CHECK(std::ranges::all_of(mean.f32(), [](float v) { return v == -1.0F; }));
 }
 
-TEST_CASE("B2: the plain merge neither moves nor mirrors") {
+TEST_CASE("the plain merge neither moves nor mirrors") {
   CropPlan plan{12, 8, CropOrder::kMatlab, CropMerge::kPlain, Resample::kBilinear};
   const Tensor maps = ten_maps(
       plan, [](const CropWindow&, int x, int y) { return static_cast<float>(10 * y + x); });

@@ -96,7 +96,7 @@ Tensor bright(const Shape& shape) {
 
 }  // namespace
 
-TEST_CASE("excitation (D12): probabilities sum to 1 where everything is positive") {
+TEST_CASE("excitation: probabilities sum to 1 where everything is positive") {
   const Model m = positive_net();
   for (const char* layer : {"input", "pool1", "both", "last_relu"}) {
     CAPTURE(layer);

@@ -1,4 +1,4 @@
-// Filters, their renormalisation, and correspondence (methods.md A.5, A.8, A.10).
+// Filters, their renormalisation, and correspondence (Zeiler & Fergus 2013).
 
 #include "explain/visualize/filters.h"
 
@@ -19,7 +19,7 @@ using namespace cutaway;
 using namespace cutaway::explain;
 using Floats = std::vector<float>;
 
-TEST_CASE("A5: a weak filter is dead, and frequencies fall into their bands") {
+TEST_CASE("a weak filter is dead, and frequencies fall into their bands") {
   Tensor w = zeros({4, 1, 16, 16});
   for (std::size_t i = 0; i < 256; ++i) {
     const double x = static_cast<double>(i % 16);
@@ -39,7 +39,7 @@ TEST_CASE("A5: a weak filter is dead, and frequencies fall into their bands") {
   CHECK(r[3].dead);
 }
 
-TEST_CASE("A5: tiles, separators and scales") {
+TEST_CASE("tiles, separators and scales") {
   const Tensor w = tensor_of({2, 3, 1, 1}, Floats{1, 0, -1, 0.5f, 0.5f, 0});
   const Image each = draw_filters(w, FilterScale::kEach, 2, false);
   CHECK(each.width == 7);  // 1 + 2 + 1 + 2 + 1
@@ -52,7 +52,7 @@ TEST_CASE("A5: tiles, separators and scales") {
   CHECK_THROWS_AS((void)draw_filters(zeros({2, 4, 3, 3}), FilterScale::kEach, 1, false), Error);
 }
 
-TEST_CASE("A7: correspondence of sign changes") {
+TEST_CASE("correspondence of sign changes") {
   const auto with_signs = [](const Floats& signs, std::int64_t features) {
     Tensor t = zeros({5, features, 1, 1});
     for (std::size_t i = 0; i < t.f32().size(); ++i)
@@ -79,7 +79,7 @@ TEST_CASE("A7: correspondence of sign changes") {
   CHECK_THROWS_AS((void)correspondence(zeros({1, 3, 1, 1}), zeros({1, 3, 1, 1})), Error);
 }
 
-TEST_CASE("A8: filters beyond the radius come back to it") {
+TEST_CASE("filters beyond the radius come back to it") {
   Graph g({1, 2, 5, 5});
   g.add("conv", std::make_shared<Conv>(3, kernels::ConvGeometry{3, 3, 1, 1, 0, 0, 1, 1, 1}));
   g.add("flat", std::make_shared<Flatten>());

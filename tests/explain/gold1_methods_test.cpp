@@ -1,5 +1,5 @@
 // Methods against GOLD-1, the net whose every explanation is known by hand, and against identities
-// that hold on any network (methods.md I.1, I.A to I.D).
+// that hold on any network.
 
 #include <doctest/doctest.h>
 
@@ -181,7 +181,7 @@ TEST_CASE("GOLD-1: CAM, Grad-CAM and guided Grad-CAM") {
   expect(explain_one(m, "guided_gradcam", x, 0).map, Floats(16, 0.0f));
 }
 
-TEST_CASE("A1: a unit of the first layer projects to its filter, pasted where it looks") {
+TEST_CASE("a unit of the first layer projects to its filter, pasted where it looks") {
   Graph g({1, 3, 11, 9});
   g.add("conv1", std::make_shared<Conv>(5, kernels::ConvGeometry{3, 3, 2, 2, 1, 1, 1, 1, 1}));
   g.add("relu1", std::make_shared<Relu>());
@@ -211,7 +211,7 @@ TEST_CASE("A1: a unit of the first layer projects to its filter, pasted where it
   expect(e.map, Floats(want.f32().begin(), want.f32().end()));
 }
 
-TEST_CASE("A2: three rules on one net give three answers") {
+TEST_CASE("three rules on one net give three answers") {
   Graph g({1, 2, 1, 1});
   g.add("fc1", std::make_shared<Dense>(3, false));
   g.add("relu", std::make_shared<Relu>());
@@ -227,7 +227,7 @@ TEST_CASE("A2: three rules on one net give three answers") {
 }
 
 TEST_CASE(
-    "A3: a projection is homogeneous, stays in the receptive field, and is the gradient where "
+    "a projection is homogeneous, stays in the receptive field, and is the gradient where "
     "nothing is cut") {
   const Model m = random_net(std::make_shared<GlobalAveragePool>(), 6, 7);
   const Tensor x = random_tensor({1, 3, 12, 10}, 8);
@@ -274,7 +274,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "B2: the saliency of a linear model is its largest weight, whatever the image, the bias and "
+    "the saliency of a linear model is its largest weight, whatever the image, the bias and "
     "the sign") {
   Graph g({1, 3, 4, 5});
   g.add("flat", std::make_shared<Flatten>());
@@ -296,7 +296,7 @@ TEST_CASE(
       explain_one(m, "saliency", random_tensor({1, 3, 4, 5}, 1), 1, {}, "input").map.f32(), want));
 }
 
-TEST_CASE("B3: the score before softmax is explained, not the probability") {
+TEST_CASE("the score before softmax is explained, not the probability") {
   Graph g({1, 1, 1, 1});
   g.add("fc", std::make_shared<Dense>(2));
   g.add("prob", std::make_shared<Softmax>());
@@ -311,7 +311,7 @@ TEST_CASE("B3: the score before softmax is explained, not the probability") {
 }
 
 TEST_CASE(
-    "C1: the mean of a class activation map is the score without its bias, for average pooling "
+    "the mean of a class activation map is the score without its bias, for average pooling "
     "only") {
   for (unsigned seed = 0; seed < 5; ++seed) {
     const Model m = random_net(std::make_shared<GlobalAveragePool>(), 9, seed);
@@ -344,8 +344,7 @@ TEST_CASE(
             .epsilon(1e-5));
 }
 
-TEST_CASE(
-    "C2: moving the maps about moves the class activation map with them and leaves the score") {
+TEST_CASE("moving the maps about moves the class activation map with them and leaves the score") {
   Graph g({1, 3, 4, 4});
   g.add("conv", std::make_shared<Conv>(6, kernels::ConvGeometry{}));
   g.add("relu", std::make_shared<Relu>());
@@ -364,7 +363,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "D1: on a net with global average pooling, Grad-CAM is the positive part of CAM over the "
+    "on a net with global average pooling, Grad-CAM is the positive part of CAM over the "
     "area") {
   const Model m = random_net(std::make_shared<GlobalAveragePool>(), 9, 11);
   const Tensor x = random_tensor({2, 3, 12, 10}, 12);
@@ -377,7 +376,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "D2: Grad-CAM follows the scores: scale does not matter, a common offset neither, nor a "
+    "Grad-CAM follows the scores: scale does not matter, a common offset neither, nor a "
     "saturated softmax") {
   const Model m = random_net(std::make_shared<GlobalAveragePool>(), 9, 13);
   const Tensor x = random_tensor({1, 3, 12, 10}, 14);
@@ -412,7 +411,7 @@ TEST_CASE(
   for (const float v : none.f32()) CHECK(v == 0.0f);
 }
 
-TEST_CASE("D7: gradient x input of a net without biases sums to the score") {
+TEST_CASE("gradient x input of a net without biases sums to the score") {
   const Model m = random_net(std::make_shared<GlobalAveragePool>(), 9, 17, false);
   const Tensor x = random_tensor({1, 3, 12, 10}, 18);
   std::vector<MethodPtr> none;
@@ -425,7 +424,7 @@ TEST_CASE("D7: gradient x input of a net without biases sums to the score") {
   }
 }
 
-TEST_CASE("D11: guided Grad-CAM is zero where Grad-CAM is") {
+TEST_CASE("guided Grad-CAM is zero where Grad-CAM is") {
   const Model m = random_net(std::make_shared<GlobalAveragePool>(), 9, 19);
   const Tensor x = random_tensor({2, 3, 12, 10}, 20);
   std::size_t zeros_seen = 0, others = 0;

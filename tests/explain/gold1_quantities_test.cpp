@@ -1,5 +1,5 @@
-// What GOLD-1's table has beside the maps of gold1_methods_test.cpp (methods.md I.1): signed
-// gradients, weights, sums, the panels of occlusion; and what options make of it.
+// What GOLD-1's table has beside the maps of gold1_methods_test.cpp: signed gradients, weights,
+// sums, the panels of occlusion; and what options make of it.
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-// Minimum cuts, colour mixtures, and GraphCut localisation (methods.md B.3, I.B5, I.B6).
+// Minimum cuts, colour mixtures, and GraphCut localisation (Simonyan et al. 2013, section 3.2).
 
 #include <doctest/doctest.h>
 
@@ -39,7 +39,7 @@ struct Problem {
 
 }  // namespace
 
-TEST_CASE("B5: the chain of four") {
+TEST_CASE("minimum cut: the chain of four") {
   const std::vector<double> fg{0, 3, 2, 5}, bg{5, 2, 3, 0};
   for (const auto& [lambda, energy] : {std::pair{0.0, 4.0}, {1.0, 6.0}, {2.0, 7.0}, {4.0, 9.0}}) {
     CAPTURE(lambda);
@@ -148,7 +148,7 @@ TEST_CASE("colour mixtures: one Gaussian is the moments; clusters are found; the
   CHECK_THROWS_AS(GaussianMixture({}, o), Error);
 }
 
-TEST_CASE("B6: a red square on blue is found whole from a part of it") {
+TEST_CASE("a red square on blue is found whole from a part of it") {
   for (const int x : {5, 22, 44}) {
     for (const int y : {22, 40}) {
       CAPTURE(x);

@@ -134,8 +134,8 @@ inline Point pixel_of(const graph::LayerSpec& s,
 
 /// How well the nodes of a layer sit on the planted parts.
 struct PlantedScore {
-  double top_hit{0},
-      top_error{0};               ///< mean hit rate, median distance (pixels), of the 16 best nodes
+  double top_hit{0};              ///< mean hit rate of the 16 best nodes
+  double top_error{0};            ///< median distance of them, pixels
   std::vector<double> hit;        ///< of every node, on its best part
   std::vector<std::size_t> part;  ///< that part
   std::vector<std::int64_t> top;

@@ -1,4 +1,4 @@
-// The CAM family against GOLD-1 and identities (methods.md I.1, I.D).
+// The CAM family against GOLD-1 and identities.
 
 #include <doctest/doctest.h>
 
@@ -62,13 +62,13 @@ TEST_CASE("GOLD-1: Grad-CAM++, LayerCAM, HiResCAM, XGrad-CAM, Eigen-CAM") {
   expect(map_of(m, "gradcam++", x, 1), {1.107692f, 1.292308f, .369231f, .738462f});
   expect(map_of(m, "layercam", x, 0), {0, 0, .5f, .5f});
   expect(map_of(m, "layercam", x, 1), {4.5f, 5.25f, 1.5f, 3});
-  // Uniform gradients: HiResCAM and XGrad-CAM are Grad-CAM there (D12).
+  // Uniform gradients: HiResCAM and XGrad-CAM are Grad-CAM there.
   expect(map_of(m, "hirescam", x, 1), {4.5f, 5.25f, 1.25f, 2.75f});
   expect(map_of(m, "xgradcam", x, 1), {4.5f, 5.25f, 1.25f, 2.75f});
   expect(map_of(m, "eigencam", x, 1), {5.98991f, 6.98823f, 2.05460f, 4.05123f});
 }
 
-TEST_CASE("D1: on a GAP net Grad-CAM++ has closed-form weights") {
+TEST_CASE("on a GAP net Grad-CAM++ has closed-form weights") {
   const Model m = gap_net(6, 3);
   const Tensor x = random_tensor({1, 3, 9, 8}, 4);
   PlanRequest r;
@@ -114,7 +114,7 @@ TEST_CASE("Ablation-CAM on a linear head: the weight is the share of the score")
   expect(map_of(m, "ablationcam", x, 1), want, 1e-4);
 }
 
-TEST_CASE("D3: Score-CAM: equal channels weigh the same, constant ones nothing") {
+TEST_CASE("Score-CAM: equal channels weigh the same, constant ones nothing") {
   Model m = gap_net(4, 21);
   const auto w = m.parameters.of(1)[0].f32();
   std::copy(w.begin(), w.begin() + 27, w.begin() + 27);  // channel 1 = channel 0
@@ -133,7 +133,7 @@ TEST_CASE("D3: Score-CAM: equal channels weigh the same, constant ones nothing")
   CHECK_THROWS_AS((void)make_method("scorecam", {{"form", std::string("other")}}), Error);
 }
 
-TEST_CASE("D3: Score-CAM: channels that are the same weigh the same") {
+TEST_CASE("Score-CAM: channels that are the same weigh the same") {
   // Maps A, A, B against A, B with the first weight halved between the two: every masked input has
   // the same score, so A counts twice and B once. A and B are positive on the left and on the
   // right.
@@ -165,7 +165,7 @@ TEST_CASE("D3: Score-CAM: channels that are the same weigh the same") {
         doctest::Approx(2.0f * paper.f32()[0] / paper.f32()[2]).epsilon(1e-5));
 }
 
-TEST_CASE("D3: Score-CAM: on S = sum x the mask with the larger mean gets the larger weight") {
+TEST_CASE("Score-CAM: on S = sum x the mask with the larger mean gets the larger weight") {
   // Map k is 1 where channel k of the picture is: 2, 4 and 7 of 16 pixels, apart from each other.
   const std::size_t first[] = {0, 2, 6, 13};
   Tensor x = zeros({1, 3, 4, 4});
@@ -189,7 +189,7 @@ TEST_CASE("D3: Score-CAM: on S = sum x the mask with the larger mean gets the la
   }
 }
 
-TEST_CASE("D4: Eigen-CAM of a rank-one activation is its pattern") {
+TEST_CASE("Eigen-CAM of a rank-one activation is its pattern") {
   Graph g({1, 1, 3, 4});
   g.add("maps", std::make_shared<Conv>(3, kernels::ConvGeometry{}, false));
   g.add("gap", std::make_shared<GlobalAveragePool>());

@@ -1,4 +1,4 @@
-// Boxes from maps (methods.md 0.7, C.4, G.3, I.0, I.C3, I.C6, I.G3).
+// Boxes from maps.
 
 #include <doctest/doctest.h>
 
@@ -37,7 +37,7 @@ std::string text_of(const std::vector<Rect>& all) {
 
 }  // namespace
 
-TEST_CASE("I.0: overlap of inclusive boxes; fractions agree") {
+TEST_CASE("overlap of inclusive boxes; fractions agree") {
   CHECK(iou({0, 0, 9, 9}, {5, 5, 14, 14}) == doctest::Approx(25.0 / 175.0));
   CHECK(iou({0, 0, 9, 9}, {10, 0, 12, 9}) == 0.0);
   CHECK(overlap({0, 0, 9, 9}, {5, 5, 14, 14}) == doctest::Approx(25.0 / 175.0));
@@ -86,7 +86,7 @@ TEST_CASE("distances to the background are exact") {
   CHECK(std::ranges::all_of(all, [](std::int64_t v) { return v == -1; }));
 }
 
-TEST_CASE("C3: the authors' box generator") {
+TEST_CASE("the authors' box generator") {
   ByteMap two = make_byte_map(80, 60);
   paint(two, 10, 49, 20, 69, 60);
   paint(two, 20, 39, 30, 59, 200);
@@ -113,7 +113,7 @@ TEST_CASE("C3: the authors' box generator") {
   CHECK(text_of(dt_rectangles(centre, clean)) == "52 52 96 96");
 }
 
-TEST_CASE("C4: loose and tight boxes, their corners, and pictures without one") {
+TEST_CASE("loose and tight boxes, their corners, and pictures without one") {
   const LooseTight two = loose_tight({{1, 2, 30, 40}, {5, 6, 7, 8}}, 100, 90);
   CHECK(two.loose == Box{1, 2, 31, 42});
   CHECK(two.tight == Box{5, 6, 12, 14});
@@ -131,7 +131,7 @@ TEST_CASE("grey levels: rounded shares of the maximum") {
   CHECK(gray_levels({none, 1, 2}).values == std::vector<std::uint8_t>{0, 0});
 }
 
-TEST_CASE("C6: the localisation error needs the class and half of the box") {
+TEST_CASE("the localisation error needs the class and half of the box") {
   // 100 pixels true; a box of the same width and height h overlaps it h / 10.
   const std::vector<RealBox> truth{{0, 0, 9, 9}};
   const auto guess = [](std::int64_t label, double height) {
@@ -146,7 +146,7 @@ TEST_CASE("C6: the localisation error needs the class and half of the box") {
   CHECK(localization_error(several, 1, {}) == 1);
 }
 
-TEST_CASE("C4: five guesses are three classes, two boxes of the first two") {
+TEST_CASE("five guesses are three classes, two boxes of the first two") {
   std::vector<ClassBoxes> ranked;
   for (int k = 0; k < 5; ++k) {
     ranked.push_back({k, {{10.0 * k, 0, 10.0 * k + 1, 1}, {10.0 * k + 5, 0, 10.0 * k + 6, 1}}});
@@ -164,7 +164,7 @@ TEST_CASE("C4: five guesses are three classes, two boxes of the first two") {
   CHECK(five_guesses(ranked).size() == 2);
 }
 
-TEST_CASE("G3: MaxBoxAcc on a map of ten by ten") {
+TEST_CASE("MaxBoxAcc on a map of ten by ten") {
   std::vector<float> v(100, 0.0F);
   for (std::size_t y = 2; y <= 5; ++y) {
     for (std::size_t x = 3; x <= 6; ++x) v[10 * y + x] = 1.0F;
@@ -190,7 +190,7 @@ TEST_CASE("G3: MaxBoxAcc on a map of ten by ten") {
   CHECK(scaled_truth({10.9, 5.0, 99.9, 50.0}, 100, 50, 224) == Box{24, 22, 223, 224});
 }
 
-TEST_CASE("G3: V1 takes the largest contour, V2 any; the threshold is the best for all") {
+TEST_CASE("V1 takes the largest contour, V2 any; the threshold is the best for all") {
   std::vector<float> v(20 * 20, 0.0F);
   for (std::size_t y = 1; y <= 8; ++y) {
     for (std::size_t x = 1; x <= 8; ++x) v[20 * y + x] = 0.4F;  // large and weak

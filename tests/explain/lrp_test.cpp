@@ -163,7 +163,7 @@ LrpOptions boxed() {
 
 }  // namespace
 
-TEST_CASE("LRP (D8): one unit by hand") {
+TEST_CASE("LRP: one unit by hand") {
   const Model m = one_unit({1, -1});
   const Tensor a = vector_of({2, 1});
   const std::vector<Executor::Unit> one{{}};
@@ -186,7 +186,7 @@ TEST_CASE("LRP (D8): one unit by hand") {
   expect(relevance(one_unit({1, -2}), rules, vector_of({.5f, .25f}), one), {.25f, .75f});
 }
 
-TEST_CASE("LRP (D8): inputs and outputs of both signs take the generalised gamma") {
+TEST_CASE("LRP: inputs and outputs of both signs take the generalised gamma") {
   // a = (2, -1), w = (1, 1): z = 1 > 0, so (2 * 1.25, -1 * 1) / 1.5.
   const std::vector<Executor::Unit> one{{}};
   expect(relevance(one_unit({1, 1}), uniform("gamma"), vector_of({2, -1}), one),
@@ -196,7 +196,7 @@ TEST_CASE("LRP (D8): inputs and outputs of both signs take the generalised gamma
          {5.0f / 3.0f, -2.0f / 3.0f});
 }
 
-TEST_CASE("LRP (D8): the maximum of two numbers as a net") {
+TEST_CASE("LRP: the maximum of two numbers as a net") {
   Graph g({1, 2, 1, 1});
   g.add("hidden", std::make_shared<Dense>(3, false));
   g.add("relu", std::make_shared<Relu>());
@@ -295,7 +295,7 @@ TEST_CASE("LRP: biases take relevance unless excluded") {
   }
 }
 
-TEST_CASE("LRP (D8): gamma tends to z+") {
+TEST_CASE("LRP: gamma tends to z+") {
   // Through ReLUs only: what is not positive carries no relevance, and the generalised form has
   // nothing to add.
   Graph g({1, 3, 8, 8});

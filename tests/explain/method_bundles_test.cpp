@@ -136,7 +136,7 @@ class Comparison {
       // here and there.
       for (std::size_t m = 0; m < maps.size(); ++m)
         compare(group, asked[m].dataset, maps[m].map, 0.999);
-      // At most 5 %, or more steps are needed (methods.md D.7); the paper takes up to 300.
+      // Beyond 5 % more steps are needed (Sundararajan et al. 2017, section 5: 20 to 300).
       const double missing = maps[0].measures.at(0).number("completeness_relative", 1.0);
       MESSAGE(architecture_ << " " << group << ": integrated gradients miss " << missing
                             << " of the score");

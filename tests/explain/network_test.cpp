@@ -21,7 +21,7 @@ LayerPtr conv(std::int64_t channels, std::int32_t k, std::int32_t pad = 0) {
 
 }  // namespace
 
-TEST_CASE("network: scores, default layer and CAM head of the networks of the zoo (methods.md D)") {
+TEST_CASE("network: scores, default layer and CAM head of the networks of the zoo") {
   struct Row {
     const char* net;
     std::int64_t classes, rows;

@@ -1,4 +1,4 @@
-// Primitives of methods.md I.0 that no other suite holds to their printed numbers.
+// Primitives that no other suite holds to numbers known beforehand.
 
 #include <doctest/doctest.h>
 
@@ -17,8 +17,7 @@
 using namespace cutaway;
 using cutaway::tests::random_tensor;
 
-TEST_CASE(
-    "I.0.1: every convolution geometry of the published nets has the adjoint as its way back") {
+TEST_CASE("every convolution geometry of the published nets has the adjoint as its way back") {
   std::set<std::tuple<int, int, int, int, int, int, int, int, int>> geometries;
   for (const weights::ZooEntry& entry : weights::zoo()) {
     const Graph g = weights::build_zoo(entry.name).graph;
@@ -64,7 +63,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("I.0.2: extents of the published nets' convolutions") {
+TEST_CASE("extents of the published nets' convolutions") {
   const auto extent = [](std::int64_t in, std::int32_t k, std::int32_t s, std::int32_t p) {
     const Conv conv(1, kernels::ConvGeometry{k, k, s, s, p, p, 1, 1, 1});
     const Shape shape{1, 1, in, in};
@@ -76,8 +75,7 @@ TEST_CASE("I.0.2: extents of the published nets' convolutions") {
   CHECK(extent(224, 7, 2, 3) == 112);
 }
 
-TEST_CASE(
-    "I.0.6, I.0.7: minmax of a constant is zeros; so many values lie above and below a quantile") {
+TEST_CASE("minmax of a constant is zeros; so many values lie above and below a quantile") {
   const std::vector<float> same(6, 3.5f);
   const explain::Normalized n = explain::normalize({same, 2, 3}, explain::Normalization::min_max());
   CHECK(n.values == std::vector<float>(6, 0.0f));

@@ -1,5 +1,4 @@
-// Methods that ask the network about many inputs, against answers known by hand (methods.md I.1,
-// I.D).
+// Methods that ask the network about many inputs, against answers known by hand.
 
 #include <doctest/doctest.h>
 
@@ -100,7 +99,7 @@ TEST_CASE("GOLD-1: integrated gradients and their completeness") {
   CHECK(e1.kind == MapKind::kSigned);
 }
 
-TEST_CASE("D5: rules of the path integral; exact on linear functions") {
+TEST_CASE("rules of the path integral; exact on linear functions") {
   // f = x^2: IG = 2 x^2 times the integral of t, at x = 3.
   const auto square = [](const Quadrature& q) {
     double sum = 0.0;
@@ -133,7 +132,7 @@ TEST_CASE("D5: rules of the path integral; exact on linear functions") {
       Error);
 }
 
-TEST_CASE("D6: SmoothGrad of a linear function is its weights; its variance is 0") {
+TEST_CASE("SmoothGrad of a linear function is its weights; its variance is 0") {
   const Floats w{3, 1, -1, .5f};
   const Model m = linear({1, 1, 2, 2}, w);
   const Tensor x = tensor_of({1, 1, 2, 2}, Floats{1, -2, .5f, 4});
@@ -145,7 +144,7 @@ TEST_CASE("D6: SmoothGrad of a linear function is its weights; its variance is 0
   expect(explain_one(m, "smoothgrad", x, 0, squared).map, {9, 1, 1, .25f}, 1e-6);
 }
 
-TEST_CASE("D6: SmoothGrad of x^2: 2 x, squared 4 (x^2 + sigma^2), variance 4 sigma^2") {
+TEST_CASE("SmoothGrad of x^2: 2 x, squared 4 (x^2 + sigma^2), variance 4 sigma^2") {
   // An LRN of one channel with beta = -1/2 and k = 0 is x |x|.
   Graph g({1, 2, 1, 1});
   g.add("square", std::make_shared<Lrn>(kernels::LrnParameters{1, 1.0f, -0.5f, 0.0f}));
@@ -168,7 +167,7 @@ TEST_CASE("D6: SmoothGrad of x^2: 2 x, squared 4 (x^2 + sigma^2), variance 4 sig
   CHECK(std::fabs(variance - 4 * sigma * sigma) < 3.0 * 4.0 * sigma * sigma * std::sqrt(2.0 / n));
 }
 
-TEST_CASE("D6: SmoothGrad of relu(x) at 0 is one half, its variance a quarter") {
+TEST_CASE("SmoothGrad of relu(x) at 0 is one half, its variance a quarter") {
   Graph g({1, 2, 1, 1});
   g.add("relu", std::make_shared<Relu>());
   g.add("fc", std::make_shared<Dense>(1, false));
@@ -227,7 +226,7 @@ TEST_CASE("GOLD-1 and D13: occlusion") {
   CHECK_THROWS_AS((void)window_positions(3, 4, 1), Error);
 }
 
-TEST_CASE("D9: RISE of a linear function with independent masks") {
+TEST_CASE("RISE of a linear function with independent masks") {
   const Floats w{3, 1, -1, .5f};
   Model m = linear({1, 1, 2, 2}, w);
   m.parameters.of(m.graph.last())[1].f32()[0] = 0.0f;
@@ -242,7 +241,7 @@ TEST_CASE("D9: RISE of a linear function with independent masks") {
   CHECK_THROWS_AS((void)make_method("rise", {{"keep", 1.5}}), Error);
 }
 
-TEST_CASE("D10: ridge regression recovers an additive model; the weight of a half-on sample") {
+TEST_CASE("ridge regression recovers an additive model; the weight of a half-on sample") {
   const std::vector<double> c{3, 1, -1, .5};
   std::vector<double> z, y, w;
   const Philox random{7, 1};

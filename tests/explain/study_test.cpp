@@ -1,5 +1,4 @@
-// The paper's experiments: occlusion panels, correspondence, invariance (methods.md A.7, A.8,
-// A.11).
+// The paper's experiments: occlusion panels, correspondence, invariance (Zeiler & Fergus 2013).
 
 #include <doctest/doctest.h>
 
@@ -82,7 +81,7 @@ TEST_CASE("GOLD-1: the occlusion panels (b), (d) and (e)") {
   }
 }
 
-TEST_CASE("I.A6: an identity net of ones, an occluder of 3 x 3: 6 x 6 positions, all 55") {
+TEST_CASE("an identity net of ones, an occluder of 3 x 3: 6 x 6 positions, all 55") {
   Graph g({1, 1, 8, 8});
   g.add("conv", std::make_shared<Conv>(1, conv(1, 1, 0)));
   g.add("relu", std::make_shared<Relu>());
@@ -156,7 +155,7 @@ TEST_CASE("layers of the studies: first, last, pooled") {
   CHECK(g.graph.node(last_features(g.graph).node).name == "gap");
 }
 
-TEST_CASE("A.8: painted rectangles, random places on the object, pooled draws") {
+TEST_CASE("painted rectangles, random places on the object, pooled draws") {
   const Tensor x = random_tensor({1, 2, 6, 5}, 3);
   const Tensor p = painted(x, {{-3, 1}, {4, 9}}, Floats{7, 8});
   for (std::int64_t i = 0; i < 6; ++i) {
@@ -188,7 +187,7 @@ TEST_CASE("A.8: painted rectangles, random places on the object, pooled draws") 
   CHECK(both.deviation == doctest::Approx(std::sqrt(0.02)));
 }
 
-TEST_CASE("I.A7: correspondence of a network's features, by hand") {
+TEST_CASE("correspondence of a network's features, by hand") {
   // conv 1x1 with weight 1: features are the pixels. Images are constant, so hiding a pixel of
   // image n changes exactly that feature, with the sign of the image.
   Graph g({1, 1, 2, 3});
@@ -224,7 +223,7 @@ TEST_CASE("I.A7: correspondence of a network's features, by hand") {
   CHECK_THROWS_AS((void)study_correspondence(features, same, Floats{0}, 0, 1), Error);
 }
 
-TEST_CASE("A.11: warps bring pixels where they should, and fill the rest") {
+TEST_CASE("warps bring pixels where they should, and fill the rest") {
   const Tensor x = tensor_of({1, 1, 3, 3}, Floats{1, 2, 3, 4, 5, 6, 7, 8, 9});
   const Floats fill{-1};
   const auto values = [&](const Motion& m) {
@@ -256,7 +255,7 @@ TEST_CASE("A.11: warps bring pixels where they should, and fill the rest") {
   }
 }
 
-TEST_CASE("A.11: distances of features and the class's probability under motion") {
+TEST_CASE("distances of features and the class's probability under motion") {
   const Model m = deep_net();
   const Tensor x = random_tensor(m.graph.node(0).shape, 9);
   Features features(m, {m.graph.find("pool1"), m.graph.find("relu6"), m.graph.last()},

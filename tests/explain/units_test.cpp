@@ -46,7 +46,7 @@ Model net() {
 
 }  // namespace
 
-TEST_CASE("A5: top 9 of twenty one-pixel images through an identity convolution") {
+TEST_CASE("top 9 of twenty one-pixel images through an identity convolution") {
   Graph g({1, 1, 3, 3});
   g.add("conv", std::make_shared<Conv>(1, conv(1, 1, 0)));
   Model m(std::move(g));
@@ -198,7 +198,7 @@ TEST_CASE("projections: what the deconvnet brings down, cut at the field, which 
   CHECK_THROWS_AS((void)projection_rules("backwards"), Error);
 }
 
-TEST_CASE("A1: a first-layer unit projects to its filter, scaled, at i * 2 - 1") {
+TEST_CASE("a first-layer unit projects to its filter, scaled, at i * 2 - 1") {
   Graph g({1, 2, 9, 9});
   g.add("conv", std::make_shared<Conv>(3, conv(3, 2, 1)));
   Model m(std::move(g));

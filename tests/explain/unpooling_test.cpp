@@ -1,4 +1,4 @@
-// The deconvnet where pooling windows overlap, and where it is anchored (methods.md A.1, I.0).
+// The deconvnet where pooling windows overlap, and where it is anchored.
 
 #include <doctest/doctest.h>
 
@@ -17,7 +17,7 @@
 using namespace cutaway;
 using namespace cutaway::explain;
 
-TEST_CASE("I.0: windows that share a switch add up, or the last one wins") {
+TEST_CASE("windows that share a switch add up, or the last one wins") {
   Graph g({1, 1, 1, 5});
   g.add("pool", std::make_shared<MaxPool>(kernels::PoolGeometry{1, 3, 1, 2, 0, 0}, false));
   Parameters none = Parameters::zeroed(g);

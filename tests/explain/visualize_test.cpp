@@ -76,7 +76,7 @@ void check_gradient(
 
 }  // namespace
 
-TEST_CASE("B1: the class model of a linear score follows (w / 2 lambda)(1 - .9^t)") {
+TEST_CASE("the class model of a linear score follows (w / 2 lambda)(1 - .9^t)") {
   const Model m = linear_net();
   LayerScore score(m, 1, {1, 2, 1, 1}, CpuStream(1));
   SimonyanOptions o;
@@ -96,7 +96,7 @@ TEST_CASE("B1: the class model of a linear score follows (w / 2 lambda)(1 - .9^t
   }
 }
 
-TEST_CASE("B1: a mean picture without gradient gets noise once, and says so") {
+TEST_CASE("a mean picture without gradient gets noise once, and says so") {
   Model m = small_net(3);
   for (Tensor& t : m.parameters.of(m.graph.find("conv1"))) {
     if (t.shape().h == 1) std::ranges::fill(t.f32(), -1e-5f);
@@ -131,7 +131,7 @@ TEST_CASE(
   expect_close(capped.values[1] - capped.values[0], 13.0 * 1e-9 * unit * unit, 1e-4);
 }
 
-TEST_CASE("E1: total variation by hand, and its gradient") {
+TEST_CASE("total variation by hand, and its gradient") {
   const Tensor x = tensor_of({1, 1, 2, 2}, Floats{0, 1, 2, 4});
   expect_close(anisotropic_variation(x), 8.0, 1e-12);
   expect_close(total_variation(x, 2.0), 18.0, 1e-12);
@@ -154,7 +154,7 @@ TEST_CASE("E1: total variation by hand, and its gradient") {
       y, flat, [&](const Tensor& t) { return anisotropic_variation(t); }, 1e-4, 2e-2);
 }
 
-TEST_CASE("E2: a Fourier image of its mean alone is constant") {
+TEST_CASE("a Fourier image of its mean alone is constant") {
   const auto constant = [](std::int64_t h, std::int64_t w, double want) {
     FourierImage image({1, 1, h, w}, false, false);
     Tensor c = zeros(image.coefficients());
@@ -172,7 +172,7 @@ TEST_CASE("E2: a Fourier image of its mean alone is constant") {
   CHECK(std::sqrt(dot(t, t) / 49152.0) == doctest::Approx(0.018).epsilon(0.15));
 }
 
-TEST_CASE("E3: colours vary as in photographs; nothing is grey") {
+TEST_CASE("colours vary as in photographs; nothing is grey") {
   const double want[3][3] = {
       {.56283, .19483, .04329}, {.58448, 0, -.10824}, {.58448, -.19483, .06494}};
   for (int r = 0; r < 3; ++r) {
@@ -192,7 +192,7 @@ TEST_CASE("E3: colours vary as in photographs; nothing is grey") {
   }
 }
 
-TEST_CASE("E3: gradients flow through the Fourier image") {
+TEST_CASE("gradients flow through the Fourier image") {
   for (const auto& [h, w] : {std::pair<std::int64_t, std::int64_t>{8, 8}, {7, 10}, {6, 9}}) {
     FourierImage image({2, 3, h, w}, true, true);
     Tensor c = random_tensor(image.coefficients(), 4);
@@ -205,7 +205,7 @@ TEST_CASE("E3: gradients flow through the Fourier image") {
   }
 }
 
-TEST_CASE("E4: a dream step moves the picture by the rate on average; rolls undo each other") {
+TEST_CASE("a dream step moves the picture by the rate on average; rolls undo each other") {
   const Model m = small_net(2);
   LayerScore score(m, m.graph.find("relu2"), {1, 3, 24, 24}, CpuStream(1));
   const Tensor before = random_tensor({1, 3, 24, 24}, 6);
@@ -216,7 +216,7 @@ TEST_CASE("E4: a dream step moves the picture by the rate on average; rolls undo
   CHECK(std::ranges::equal(roll(roll(before, 5, -30), -5, 30).f32(), before.f32()));
 }
 
-TEST_CASE("E5: the channel objective of a 1x1 convolution has a constant gradient") {
+TEST_CASE("the channel objective of a 1x1 convolution has a constant gradient") {
   Graph g({1, 3, 6, 5});
   g.add("conv", std::make_shared<Conv>(2, kernels::ConvGeometry{}, false));
   Model m(std::move(g));
@@ -229,7 +229,7 @@ TEST_CASE("E5: the channel objective of a 1x1 convolution has a constant gradien
   }
 }
 
-TEST_CASE("E5: a net whose units are all silent is rescued during the first 16 steps only") {
+TEST_CASE("a net whose units are all silent is rescued during the first 16 steps only") {
   Graph g({1, 3, 16, 16});
   g.add("conv", std::make_shared<Conv>(4, kernels::ConvGeometry{3, 3, 1, 1, 1, 1, 1, 1, 1}));
   g.add("relu", std::make_shared<Relu>());
@@ -271,7 +271,7 @@ TEST_CASE("rescue: layers that carry a signal are left alone") {
   CHECK(std::ranges::equal(plain.f32(), rescued.f32()));
 }
 
-TEST_CASE("E6: sizes of the transformation chain, and adjoints of all its parts") {
+TEST_CASE("sizes of the transformation chain, and adjoints of all its parts") {
   RobustOptions o;
   o.scales = {1.0};
   o.angles = {0.0};

@@ -12,7 +12,7 @@ using namespace cutaway::test;
 
 namespace {
 
-/// methods.md 0.5, BL-half, in double.
+/// Bilinear with half-pixel centres and clamped edges, in double.
 Values resize(const Values& x, const Shape& from, const Shape& to) {
   Values y(static_cast<std::size_t>(to.count()));
   const auto source = [](std::int64_t i, std::int64_t in, std::int64_t out) {

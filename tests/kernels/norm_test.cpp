@@ -16,7 +16,7 @@ Shape any_shape(Random& r) {
   return {r.between(1, 3), r.between(1, 50), r.between(1, 6), r.between(1, 7)};
 }
 
-/// s_c of methods.md 0.4, and the sum over the window of c of `terms`.
+/// The sum of `terms` over the window of channel c.
 double window_sum(const Values& terms, const Shape& s, std::size_t at, int size) {
   const auto plane = static_cast<std::int64_t>(s.plane());
   const auto c = static_cast<std::int64_t>(at) / plane % s.c;

@@ -76,7 +76,7 @@ Maxima maxima_of(const Case& k, const Values& x) {
   return m;
 }
 
-/// The area a window counts, by methods.md 0.3.
+/// The area a window counts: clipped to the image or, with `count_padding`, to the padded image.
 Values divisors_of(const Case& k, bool count_padding) {
   Values d(static_cast<std::size_t>(k.y.count()));
   const auto along = [&](std::int64_t i, int kernel, int stride, int pad, std::int64_t extent) {

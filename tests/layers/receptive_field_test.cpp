@@ -31,7 +31,7 @@ LayerPtr max_pool(std::int32_t k, std::int32_t s, std::int32_t p = 0, bool ceil 
   return std::make_shared<MaxPool>(kernels::PoolGeometry{k, k, s, s, p, p}, ceil);
 }
 
-/// A row of the table of methods.md A.2.
+/// A field known beforehand, worked out from extents, strides and paddings.
 struct Row {
   const char* node;
   double size, jump, center;
@@ -65,7 +65,7 @@ Graph alexnet(std::int64_t side, std::int32_t pad1, std::int64_t channels) {
 
 }  // namespace
 
-TEST_CASE("receptive fields: the table of methods.md A.2") {
+TEST_CASE("receptive fields of the published nets") {
   expect(alexnet(227, 0, 1), {{"conv1", 11, 4, 5},
                               {"pool1", 19, 8, 9},
                               {"conv2", 51, 8, 9},
@@ -251,7 +251,7 @@ TEST_CASE(
   perturb_every_pixel(2);
 }
 
-TEST_CASE("A4: the centre unit of AlexNet's conv5 sees 163 x 163 pixels, no more and no less") {
+TEST_CASE("the centre unit of AlexNet's conv5 sees 163 x 163 pixels, no more and no less") {
   Model m(alexnet(227, 0, 2));
   make_positive(m);
   const std::int64_t first = 32, last = 194, middle = 113;

@@ -222,8 +222,7 @@ TEST_CASE("training: errors") {
   CHECK_THROWS_AS(Trainer(m, m.graph.find("relu2"), options, CpuStream(1)), Error);
 }
 
-TEST_CASE(
-    "I.A8: training with a filter radius keeps every filter within it, and without it does not") {
+TEST_CASE("training with a filter radius keeps every filter within it, and without it does not") {
   const auto largest_rms = [](const Parameters& p, const Graph& g) {
     double most = 0.0;
     for (const char* name : {"conv1", "conv2"}) {

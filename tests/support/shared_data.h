@@ -8,8 +8,9 @@
 
 namespace cutaway::tests {
 
-/// The folder with real weights and images: $CUTAWAY_DATA, or ../shared/data beside the repository. Empty, with a
-/// message, when it is not there: the caller returns, and the run shows what was not tested.
+/// The folder with real weights and images: $CUTAWAY_DATA, or ../shared/data beside the repository.
+/// Empty, with a message, when it is not there: the caller returns, and the run shows what was not
+/// tested.
 inline std::string shared_data() {
   const char* given = std::getenv("CUTAWAY_DATA");
   const std::string folder =

@@ -1,4 +1,4 @@
-// The study verbs end to end, on a tiny net (methods.md A.7, A.8, A.11).
+// The study verbs end to end, on a tiny net (Zeiler & Fergus 2013).
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

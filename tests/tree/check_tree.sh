@@ -69,7 +69,21 @@ check_documents() {
   done < <(grep -HnE '^### `.*`$' "${documents[@]}")
 }
 
-findings=$(find_all; check_documents)
+# GitHub's anchor of a heading: small letters, no punctuation, blanks as hyphens.
+anchors_of() {
+  sed -nE 's/^#+ //p' "$1" | tr 'A-Z' 'a-z' | sed -E 's/[^a-z0-9 _-]//g; s/ /-/g' | sed "s|^|$1#|"
+}
+
+# Comments, test names and pages cite papers and documents that are here.
+check_citations() {
+  local documents=() document anchors=
+  mapfile -t documents < <(find . -name '*.md' -not -path './build*' -not -path './.git/*' -printf '%P\n' | sort)
+  for document in "${documents[@]}"; do anchors+=" $(anchors_of "$document" | tr '\n' ' ')"; done
+  awk -v documents="${documents[*]}" -v anchors="$anchors" -f "$here/check_citations.awk" \
+    $(printf '%s\n' "${code[@]}" "${text[@]}" "${documents[@]}" | grep -v '^tests/tree/')
+}
+
+findings=$(find_all; check_documents; check_citations)
 if [ -n "$findings" ]; then
   printf '%s\n' "$findings"
   echo "check_tree: $(printf '%s\n' "$findings" | wc -l) findings in $((${#code[@]} + ${#text[@]})) files"

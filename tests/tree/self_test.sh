@@ -31,7 +31,10 @@ make_good_tree() {
   printf '#include <CLI/CLI.hpp>\n#include "explain/method.h"\n#include "weights/handle.h"\nstd::cout << 1;\n' > tools/main.cpp
   mkdir docs
   printf 'See `layers/max_pool.h` and `layers/<name>.h`.\n' > README.md
-  printf '### `std::cout << 1; exit`\n' > docs/messages.md
+  printf '## Exit codes\n### `std::cout << 1; exit`\n' > docs/messages.md
+  printf '// Bach et al. 2015, appendix D.8; docs/messages.md#exit-codes, README.md; https://x.org/gone.md 3.3\n' \
+    > explain/cited.cpp
+  printf '// 0x1.8p3F, F16, B.begin(), a(D, 8), docs/messages.md: 1.5 of 2\n' >> explain/cited.cpp
   printf 'using namespace cutaway;\n#include "explain/method.h"\n' > tests/layers/pool_test.cpp
 }
 
@@ -84,6 +87,15 @@ breaks unfinished tools/new.cpp '// TODO\n'
 breaks document-path README.md 'and `layers/gone.h`\n'
 breaks document-path docs/new.md '`tools/gone.sh`\n'
 breaks document-message docs/messages.md '### `nobody says this`\n'
+breaks citation explain/new.cpp '/// The quotient (methods.md D.8).\n'
+breaks citation explain/new.cpp '// docs/gone.md\n'
+breaks citation explain/new.cpp '/// See docs/messages.md 3.3.\n'
+breaks citation explain/new.cpp '/// See docs/messages.md, section 3.\n'
+breaks citation explain/new.cpp '/// See docs/messages.md#nothing-here.\n'
+breaks citation kernels/new.h '#pragma once\n// panel (c) of A.7\n'
+breaks citation tools/new.cpp '/// Exit codes (DESIGN 5)\n'
+breaks citation tests/layers/new.cpp 'TEST_CASE("D8: one unit by hand") {}\n'
+breaks citation docs/new.md 'As in users.md 3.3.\n'
 breaks length explain/new.cpp "$(printf 'x;\\n%.0s' {1..501})"
 
 # Nothing to check must not pass.

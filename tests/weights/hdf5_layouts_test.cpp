@@ -94,7 +94,7 @@ std::string torch(const Part& part, int index) {
 
 void nothing(Hdf5File&) {}
 
-// users.md 3.3, but for MatConvNet's, which mat_import_test has.
+// The layouts that frameworks write, but for MatConvNet's, which mat_import_test has.
 const std::vector<Style> kLayouts{
     {"Keras 2, save_weights",
      [](Hdf5File& f) {
@@ -179,7 +179,7 @@ Model random_lenet() {
 
 }  // namespace
 
-TEST_CASE("every HDF5 layout of users.md 3.3 gives the same parameters, bit for bit") {
+TEST_CASE("every HDF5 layout gives the same parameters, bit for bit") {
   const Scratch scratch;
   const Model lenet = random_lenet();
   for (const Style& layout : kLayouts) {

@@ -19,7 +19,7 @@ struct Expected {
 };
 
 constexpr std::array<float, 3> kOne{1, 1, 1};
-// methods.md H.9, in the net's own order of channels.
+// Means as the nets' authors publish them, in the net's own order of channels.
 constexpr std::array<float, 3> kAlexNet{104.00699F, 116.66877F, 122.67891F};
 constexpr std::array<float, 3> kVgg{103.939F, 116.779F, 123.68F};
 constexpr std::array<float, 3> kRound{104, 117, 123};
@@ -63,7 +63,8 @@ constexpr Expected kExpected[] = {
     torchvision("resnet18"),
     torchvision("resnet34"),
     torchvision("resnet50"),
-    // x' = x s / 0.5 + (m - 0.5) / 0.5 (H.3) is the pixel, in 0..1, less 0.5, over 0.5.
+    // x' = x s / 0.5 + (m - 0.5) / 0.5 (torchvision's transform_input) is the pixel, in 0..1, less
+    // 0.5, over 0.5.
     {"googlenet-torchvision", "imagenet", ColorOrder::kRgb, 1.0F / 255, kHalf, kHalf, 224}};
 
 bool close(const std::array<float, 3>& a, const std::array<float, 3>& b) {

@@ -17,8 +17,9 @@ struct Total {
   std::int64_t parameters, macs;
 };
 
-// methods.md, sections A.9, C.1 and H; VGG-11, -13, -19 and running estimates (VGG-16-BN,
-// GoogLeNet) counted in torchvision; NIN as Caffe's zoo publishes it; LeNet by hand (below).
+// Counted from the papers' tables and the released definitions; VGG-11, -13, -19 and running
+// estimates (VGG-16-BN, GoogLeNet) counted in torchvision; NIN as Caffe's zoo publishes it; LeNet
+// by hand (below).
 constexpr Total kTotals[] = {{"alexnet-caffe", 60'965'224, 724'406'816},
                              {"alexnet-gap", 5'719'400, 1'065'529'888},
                              {"alexnet-plus-cam", 5'133'800, 953'467'424},
@@ -49,7 +50,7 @@ struct FieldOf {
   double size, jump, center;
 };
 
-// methods.md A.2.
+// Worked out from extents, strides and paddings.
 constexpr FieldOf kFields[] = {{"alexnet-caffe", "conv1", 11, 4, 5},
                                {"alexnet-caffe", "pool1", 19, 8, 9},
                                {"alexnet-caffe", "conv2", 51, 8, 9},

@@ -9,7 +9,8 @@
 namespace cutaway::tools {
 
 struct PngOptions {
-  /// Of zlib, 0 (store) to 9. Level 1 takes less than half the time of 6; files are some 10 % larger.
+  /// Of zlib, 0 (store) to 9. Level 1 takes less than half the time of 6, for files some 10 %
+  /// larger.
   int level{6};
 };
 

@@ -70,8 +70,8 @@ struct Bindings {
 struct Source {
   std::string format;    ///< "safetensors"
   std::string producer;  ///< what wrote it, as it says itself; may be empty
-  std::vector<std::string>
-      files;  ///< all files that were read; their SHA-256 goes into the provenance
+  /// All files that were read; their SHA-256 goes into the provenance.
+  std::vector<std::string> files;
   std::vector<SourceTensor> tensors;
   std::optional<Graph> graph;            ///< the architecture, if the file has one
   std::optional<Preprocess> preprocess;  ///< likewise

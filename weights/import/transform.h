@@ -54,8 +54,8 @@ void apply(const Transform& t,
            std::span<const float> from,
            std::span<float> to);
 
-/// The part of `t` that moves nothing to another row of the result, which comes last: kernel flip, colour
-/// swap, factor. `values` are whole rows of the result, `extents` theirs.
+/// The part of `t` that moves nothing to another row of the result, which comes last: kernel flip,
+/// colour swap, factor. `values` are whole rows of the result, `extents` theirs.
 void apply_within_rows(const Transform& t, const Extents& extents, std::span<float> values);
 
 /// The extents under which a parameter may arrive (after the axes were permuted), the usual one

@@ -19,8 +19,8 @@ struct ZooOptions {
 struct ZooNet {
   Graph graph;
   Preprocess preprocess;  ///< what the published weights of this architecture expect
-  std::string label_set;  ///< "imagenet" (ILSVRC-2012 in synset order), "places205", "mnist"
-                          ///< (digits), or empty
+  /// "imagenet" (ILSVRC-2012 in synset order), "places205", "mnist" (digits), or empty.
+  std::string label_set;
 };
 
 struct ZooEntry {

@@ -22,8 +22,8 @@ struct CaffeDescription {
 /// The net of the TEST phase as its prototxt lists it.
 struct CaffeNet {
   Shape input{};
-  std::vector<CaffeDescription>
-      layers;  ///< those that the output depends on, in order; no data layers
+  /// Those that the output depends on, in order; no data layers.
+  std::vector<CaffeDescription> layers;
   std::set<std::string> input_blobs;     ///< names of the input
   std::set<std::string> labels;          ///< blobs that only training needs
   std::vector<std::string> left_out;     ///< layers that the output does not depend on

@@ -86,8 +86,8 @@ class KerasBuilder {
   std::vector<std::string> complaints_;
   const KerasLayer* current_{};
   std::map<std::string, NodeId> nodes_;
-  std::map<NodeId, std::array<std::int64_t, 3>>
-      hwc_;          ///< vectors whose features Keras has in H, W, C order
+  /// Vectors whose features Keras has in H, W, C order.
+  std::map<NodeId, std::array<std::int64_t, 3>> hwc_;
   bool last_{true};  ///< the data's own format
 };
 

@@ -20,7 +20,7 @@
 #include "layers/softmax.h"
 #include "weights/import/onnx/onnx_builder.h"
 
-/// One function an operator of ONNX (github.com/onnx/onnx, docs/Operators.md).
+/// One function an operator of ONNX (its page Operators, github.com/onnx/onnx).
 namespace cutaway::weights::onnx {
 namespace {
 

@@ -12,9 +12,8 @@ namespace cutaway::weights {
 /// module paths ("layer1.0.conv1", "features.0"), best first. They come from
 ///   - the names of nodes and their aliases, '/' read as '.';
 ///   - numbering as nn.Sequential does it, for nets that are one chain (AlexNet, VGG): "features.K"
-///   up to the
-///     flattening, "classifier.K" behind it, every convolution, normalisation, ReLU, pooling,
-///     dropout and fully connected layer counted;
+///     up to the flattening, "classifier.K" behind it, every convolution, normalisation, ReLU,
+///     pooling, dropout and fully connected layer counted;
 ///   - a table for SqueezeNet with Caffe's names, chosen by `architecture`.
 [[nodiscard]] std::vector<std::vector<std::string>> torch_module_names(
     const Graph& graph, const std::string& architecture);
