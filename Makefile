@@ -5,7 +5,7 @@
 #   make sanitize   the CPU suites under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make demo       explain a few pictures; look at out/demo/report.html
 #   make bench      time the program on this machine
-#   make format     clang-format all sources
+#   make format     clang-format all sources; format-check only says which lines it would change
 #   make tidy       clang-tidy all sources of the CPU build
 #   make install    into PREFIX (default /usr/local)
 #   make clean      remove what the above made
@@ -69,7 +69,7 @@ format:
 
 format-check:
 	@tools/setup.sh --dev
-	clang-format --dry-run -Werror $(SOURCES)
+	tests/tree/check_format.sh
 
 tidy: setup
 	@tools/setup.sh --dev

@@ -11,13 +11,21 @@ BEGIN {
 
 function found(message) { print FILENAME ":" FNR ": citation: " message }
 
-function check_path(path,   at, anchor) {
+# Paths are those of the repository or, in a document, of its own folder.
+function check_path(path,   at, anchor, beside) {
   at = index(path, "#")
   if (at) {
     anchor = path
     path = substr(path, 1, at - 1)
   }
+  beside = FILENAME
+  sub(/[^\/]*$/, "", beside)
+  if (FILENAME ~ /\.md$/ && (beside path in is_document)) {
+    path = beside path
+    if (anchor != "") anchor = beside anchor
+  }
   sub(/^(\.\.?\/)+/, "", path)
+  sub(/^(\.\.?\/)+/, "", anchor)
   sub(/^\//, "", path)
   if (!(path in is_document)) {
     found("the repository has no document " path)
@@ -43,7 +51,7 @@ function check_path(path,   at, anchor) {
   if (line ~ /(^|[^A-Za-z0-9_.])([A-K]\.[A-Z]?[0-9][0-9]?[a-z]?|I\.[A-H]|DESIGN,? [0-9]+)([^A-Za-z0-9_]|$)/) {
     found("a section of what? cite the paper and its equation")
   }
-  if (FILENAME ~ /^tests\// && line ~ /"([A-EG-K]\.?[A-Z]?[0-9][0-9]?|F[0-9]): /) {
+  if (FILENAME ~ /^tests\// && line ~ /"([A-Za-z ,-]* \(?)?([A-EG-K]\.?[A-Z]?[0-9][0-9]?|F[0-9])\)?: /) {
     found("a test's name says what is tested, not where that was asked for")
   }
 }

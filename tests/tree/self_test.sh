@@ -34,6 +34,7 @@ make_good_tree() {
   printf '## Exit codes\n### `std::cout << 1; exit`\n' > docs/messages.md
   printf '// Bach et al. 2015, appendix D.8; docs/messages.md#exit-codes, README.md; https://x.org/gone.md 3.3\n' \
     > explain/cited.cpp
+  printf 'See [exits](messages.md#exit-codes), ../README.md and docs/messages.md.\n' > docs/other.md
   printf '// 0x1.8p3F, F16, B.begin(), a(D, 8), docs/messages.md: 1.5 of 2\n' >> explain/cited.cpp
   printf 'using namespace cutaway;\n#include "explain/method.h"\n' > tests/layers/pool_test.cpp
 }
@@ -95,13 +96,35 @@ breaks citation explain/new.cpp '/// See docs/messages.md#nothing-here.\n'
 breaks citation kernels/new.h '#pragma once\n// panel (c) of A.7\n'
 breaks citation tools/new.cpp '/// Exit codes (DESIGN 5)\n'
 breaks citation tests/layers/new.cpp 'TEST_CASE("D8: one unit by hand") {}\n'
+breaks citation tests/layers/new.cpp 'TEST_CASE("LRP (D8): one unit by hand") {}\n'
+breaks citation tests/layers/new.cpp 'TEST_CASE("explanatory graph A3: parents") {}\n'
 breaks citation docs/new.md 'As in users.md 3.3.\n'
+breaks citation docs/new.md 'As in [exits](messages.md#no-heading).\n'
 breaks length explain/new.cpp "$(printf 'x;\\n%.0s' {1..501})"
 
 # Nothing to check must not pass.
 cases=$((cases + 1))
 mkdir "$scratch/empty"
 if "$checker" "$scratch/empty" 2> /dev/null; then fail "an empty tree passed"; fi
+
+# The format check refuses what clang-format would change, and says when it cannot judge.
+format_checker=$(dirname "$checker")/check_format.sh
+cases=$((cases + 1))
+mkdir "$scratch/formatted"
+git -C "$scratch/formatted" init -q
+printf 'BasedOnStyle: Google\n' > "$scratch/formatted/.clang-format"
+printf 'int x = 1;\n' > "$scratch/formatted/a.cpp"
+status=0
+"$format_checker" "$scratch/formatted" > /dev/null || status=$?
+if [ "$status" -eq 77 ]; then
+  echo "self_test: check_format.sh is not tested: no clang-format 14"
+else
+  [ "$status" -eq 0 ] || fail "formatted source: exit status $status, expected 0"
+  printf 'int   y=1;\n' > "$scratch/formatted/b.cpp"
+  status=0
+  "$format_checker" "$scratch/formatted" > /dev/null 2>&1 || status=$?
+  [ "$status" -eq 1 ] || fail "unformatted source: exit status $status, expected 1"
+fi
 
 echo "self_test: $cases cases, $failures failures"
 [ "$failures" -eq 0 ]
