@@ -28,7 +28,7 @@ Snapshot run(Learner& learner) {
 }  // namespace
 
 TEST_CASE(
-    "explanatory graph A6: inference repeats learning; order, shards and threads do not matter") {
+    "explanatory graph: inference repeats learning; order, shards and threads do not matter") {
   Planted planted(21);
   const Planted::Images images = planted.draw(24);
   Config config;
@@ -192,7 +192,7 @@ TEST_CASE("explanatory graph: concordant parents, and none where nothing agrees"
   CHECK_THROWS_AS((void)preset("refine"), Error);
 }
 
-TEST_CASE("explanatory graph A7: empty maps, one image, more candidates than nodes") {
+TEST_CASE("explanatory graph: empty maps, one image, more candidates than nodes") {
   const std::vector<LayerSpec> specs{{"low", 2, 14, 20, 0.1, 16, 7.5},
                                      {"top", 2, 14, 3, 0.1, 16, 7.5}};
   ShardFeatures features;

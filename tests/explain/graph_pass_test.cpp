@@ -35,7 +35,7 @@ Snapshot run(Learner& learner) {
 
 }  // namespace
 
-TEST_CASE("explanatory graph A1: where cells lie in the picture") {
+TEST_CASE("explanatory graph: where cells lie in the picture") {
   Graph g({1, 3, 224, 224});
   const kernels::ConvGeometry three{3, 3, 1, 1, 1, 1, 1, 1, 1};
   const int convolutions[5] = {2, 2, 3, 3, 3};
@@ -65,7 +65,7 @@ TEST_CASE("explanatory graph A1: where cells lie in the picture") {
   CHECK(usual_nodes(7) == 10);
 }
 
-TEST_CASE("explanatory graph A2, A4: evidence, density and responsibility of one node") {
+TEST_CASE("explanatory graph: evidence, density and responsibility of one node") {
   const LayerSpec spec{"maps", 1, 14, 1, 0.1, 16, 7.5};
   Reference r{spec, {7}, {7}, {0}, {0}, {1}, {2.1}, {2}, 0};
   std::vector<float> map(196);
@@ -101,7 +101,7 @@ TEST_CASE("explanatory graph A2, A4: evidence, density and responsibility of one
   }
 }
 
-TEST_CASE("explanatory graph A3: two parents that disagree") {
+TEST_CASE("explanatory graph: two parents that disagree") {
   // Displacements (0, 0) and (3, 0), scales 1 and 2: one image tells the shift and, by the score,
   // the strength.
   LayerSpec spec{"maps", 1, 14, 1, 0.1, 16, 7.5};
@@ -215,7 +215,7 @@ TEST_CASE("explanatory graph: a pass is what the equations say, on random proble
   }
 }
 
-TEST_CASE("explanatory graph A5: the scale of a node follows the spread of its score") {
+TEST_CASE("explanatory graph: the scale of a node follows the spread of its score") {
   // All mass at the centre cell of a wide kernel comes from the four inner candidates only when
   // nothing else scores; a flat product p E gives the values below. Here both from the formula
   // delta = 2R/K sqrt(v / t).
@@ -261,7 +261,7 @@ TEST_CASE("explanatory graph A5: the scale of a node follows the spread of its s
         doctest::Approx(4.0 / 6 * std::sqrt(v / t)).epsilon(1e-5));
 }
 
-TEST_CASE("explanatory graph A8: the gradient is that of the expected log-likelihood") {
+TEST_CASE("explanatory graph: the gradient is that of the expected log-likelihood") {
   // Sum of Q E log N2(x; mu, sigma) over the candidates, everything but mu frozen.
   const LayerSpec spec = one_filter(28, 2);
   std::mt19937 random(9);

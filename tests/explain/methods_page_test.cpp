@@ -1,5 +1,5 @@
-// docs/methods.md against the program: every method has a row, with exactly the options it records,
-// and their defaults are the defaults.
+// docs/methods.md against the program: every method has an entry, with exactly the options it
+// records, and their defaults are the defaults.
 
 #include <doctest/doctest.h>
 
@@ -21,26 +21,39 @@ using namespace cutaway::explain;
 
 namespace {
 
-using Row = std::vector<std::string>;  // the cells of a line of the table
+using Fields = std::map<std::string, std::string>;  // label, text
 
-std::map<std::string, Row> rows_of_page() {
+const std::set<std::string> kLabels{"Source", "Computes", "Layer", "Cost", "Options", "Misleads"};
+
+/// Entries are headings "## `name`" with a list: "- **Label:** text", continued on indented lines.
+std::map<std::string, Fields> entries_of_page() {
   std::ifstream file(std::string(CUTAWAY_SOURCE_DIR) + "/docs/methods.md");
   REQUIRE(file.good());
-  std::map<std::string, Row> rows;
+  std::map<std::string, Fields> entries;
+  Fields* entry = nullptr;
+  std::string* text = nullptr;
   for (std::string line; std::getline(file, line);) {
-    if (line.rfind("| `", 0) != 0) continue;
-    Row cells;
-    for (std::size_t from = 1; from < line.size();) {
-      const std::size_t to = std::min(line.find('|', from), line.size());
-      cells.push_back(line.substr(from + 1, to - from - 2));
-      from = to + 1;
+    CHECK_MESSAGE(line.size() <= 100, line);  // for terminals
+    if (line.rfind("#", 0) == 0) {
+      entry = nullptr;
+      text = nullptr;
     }
-    REQUIRE(cells.size() == 7);
-    const std::string name = cells[0].substr(1, cells[0].size() - 2);
-    CHECK_FALSE(rows.contains(name));
-    rows[name] = cells;
+    if (line.rfind("## `", 0) == 0) {
+      const std::string name = line.substr(4, line.size() - 5);
+      CHECK_MESSAGE(!entries.contains(name), name);
+      entry = &entries[name];
+    } else if (entry != nullptr && line.rfind("- **", 0) == 0) {
+      const std::size_t end = line.find(":** ");
+      REQUIRE(end != std::string::npos);
+      const std::string label = line.substr(4, end - 4);
+      CHECK_MESSAGE(!entry->contains(label), line);
+      text = &(*entry)[label];
+      *text = line.substr(end + 4);
+    } else if (text != nullptr && line.rfind("  ", 0) == 0) {
+      *text += " " + line.substr(2);
+    }
   }
-  return rows;
+  return entries;
 }
 
 Attributes::Value value_of(const std::string& text) {
@@ -56,15 +69,15 @@ Attributes::Value value_of(const std::string& text) {
 }
 
 /// NAME=VALUE between backquotes.
-std::map<std::string, std::string> options_of(const std::string& cell) {
+std::map<std::string, std::string> options_of(const std::string& field) {
   std::map<std::string, std::string> options;
-  for (std::size_t at = cell.find('`'); at != std::string::npos;) {
-    const std::size_t end = cell.find('`', at + 1);
+  for (std::size_t at = field.find('`'); at != std::string::npos;) {
+    const std::size_t end = field.find('`', at + 1);
     REQUIRE(end != std::string::npos);
-    const std::string text = cell.substr(at + 1, end - at - 1);
+    const std::string text = field.substr(at + 1, end - at - 1);
     if (const std::size_t equals = text.find('='); equals != std::string::npos)
       options[text.substr(0, equals)] = text.substr(equals + 1);
-    at = cell.find('`', end + 1);
+    at = field.find('`', end + 1);
   }
   return options;
 }
@@ -90,12 +103,17 @@ Explanation explain_tiny(const Model& m, const std::string& name, const Attribut
 
 }  // namespace
 
-TEST_CASE("docs/methods.md has a row for every method, and no other") {
-  const auto rows = rows_of_page();
+TEST_CASE("docs/methods.md has an entry for every method, and no other") {
   std::set<std::string> page;
-  for (const auto& [name, row] : rows) {
+  for (const auto& [name, fields] : entries_of_page()) {
+    CAPTURE(name);
     page.insert(name);
-    for (const std::string& cell : row) CHECK_FALSE(cell.empty());
+    std::set<std::string> labels;
+    for (const auto& [label, text] : fields) {
+      labels.insert(label);
+      CHECK_FALSE(text.empty());
+    }
+    CHECK(labels == kLabels);
   }
   const std::vector<std::string> names = method_names();
   CHECK(page == std::set<std::string>(names.begin(), names.end()));
@@ -103,9 +121,9 @@ TEST_CASE("docs/methods.md has a row for every method, and no other") {
 
 TEST_CASE("docs/methods.md has the options that methods record, and their defaults") {
   const Model m = tiny();
-  for (const auto& [name, row] : rows_of_page()) {
+  for (const auto& [name, fields] : entries_of_page()) {
     CAPTURE(name);
-    const auto documented = options_of(row[5]);
+    const auto documented = options_of(fields.at("Options"));
     // "..." is what has no default of its own.
     Attributes defaults, values;
     for (const auto& [option, text] : documented) {
