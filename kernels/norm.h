@@ -78,8 +78,9 @@ struct ChannelMoments {
 CUTAWAY_KERNEL(ChannelMoments);
 
 /// sum_c = sum over n,h,w of dy (a bias gradient); sum_product_c = sum of dy * (x - center_c) when
-/// `x` has data and sum_product is not null (a scale gradient). Fixed summation order, double
-/// inside. scratch: channel_sums_scratch_bytes(dy), on the device, aligned to 8.
+/// `x` has data and sum_product is not null (a scale gradient); a null center counts as 0. Fixed
+/// summation order, double inside. scratch: channel_sums_scratch_bytes(dy), on the device, aligned
+/// to 8.
 struct ChannelSums {
   View<const float> dy, x;
   const float* center;

@@ -73,18 +73,13 @@ struct BackwardConv final : Prepared {
 class ConvMap final : public LinearMap {
  public:
   ConvMap(const LinearGeometry& c, const kernels::ConvGeometry& g) {
-    ConvProblem problem{ConvPass::kForward,
-                        c.x.shape,
-                        c.y.shape,
-                        g,
-                        c.x.layout,
-                        c.y.layout,
-                        0,
-                        0,
-                        false,
-                        false,
-                        true,
-                        c.threads};
+    ConvProblem problem{.pass = ConvPass::kForward,
+                        .x = c.x.shape,
+                        .y = c.y.shape,
+                        .g = g,
+                        .x_layout = c.x.layout,
+                        .y_layout = c.y.layout,
+                        .threads = c.threads};
     plain_ = kernels::make_conv(c.device, problem, *c.engines);
     problem.bias = true;
     biased_ = kernels::make_conv(c.device, problem, *c.engines);
@@ -161,15 +156,15 @@ kernels::ConvGeometry geometry_from(const Attributes& a) {
   const auto get = [&](const char* name, std::int64_t otherwise, std::int64_t least) {
     return static_cast<std::int32_t>(a.integer(name, otherwise, least, kMostKernel));
   };
-  return {get("kernel_h", 1, 1),
-          get("kernel_w", 1, 1),
-          get("stride_h", 1, 1),
-          get("stride_w", 1, 1),
-          get("pad_h", 0, 0),
-          get("pad_w", 0, 0),
-          get("dilation_h", 1, 1),
-          get("dilation_w", 1, 1),
-          static_cast<std::int32_t>(a.integer("groups", 1, 1, 1 << 20))};
+  return {.kernel_h = get("kernel_h", 1, 1),
+          .kernel_w = get("kernel_w", 1, 1),
+          .stride_h = get("stride_h", 1, 1),
+          .stride_w = get("stride_w", 1, 1),
+          .pad_h = get("pad_h", 0, 0),
+          .pad_w = get("pad_w", 0, 0),
+          .dilation_h = get("dilation_h", 1, 1),
+          .dilation_w = get("dilation_w", 1, 1),
+          .groups = static_cast<std::int32_t>(a.integer("groups", 1, 1, 1 << 20))};
 }
 
 }  // namespace
@@ -237,8 +232,14 @@ std::vector<ParameterSpec> Conv::parameters(std::span<const Shape> in) const {
 }
 
 Window Conv::window() const {
-  return {g_.kernel_h, g_.kernel_w,   g_.stride_h,   g_.stride_w, g_.pad_h,
-          g_.pad_w,    g_.dilation_h, g_.dilation_w, false};
+  return {.kernel_h = g_.kernel_h,
+          .kernel_w = g_.kernel_w,
+          .stride_h = g_.stride_h,
+          .stride_w = g_.stride_w,
+          .pad_h = g_.pad_h,
+          .pad_w = g_.pad_w,
+          .dilation_h = g_.dilation_h,
+          .dilation_w = g_.dilation_w};
 }
 
 std::int64_t Conv::macs(std::span<const Shape> in) const {
@@ -247,18 +248,18 @@ std::int64_t Conv::macs(std::span<const Shape> in) const {
 
 std::unique_ptr<Prepared> Conv::prepare(const PrepareContext& c) const {
   auto prepared = std::make_unique<ForwardConv>();
-  const ConvProblem problem{ConvPass::kForward,
-                            c.in[0].shape,
-                            c.out.shape,
-                            g_,
-                            c.in[0].layout,
-                            c.out.layout,
-                            c.in[0].stored_channels,
-                            c.out.stored_channels,
-                            bias_,
-                            c.relu,
-                            c.frozen,
-                            c.threads};
+  const ConvProblem problem{.pass = ConvPass::kForward,
+                            .x = c.in[0].shape,
+                            .y = c.out.shape,
+                            .g = g_,
+                            .x_layout = c.in[0].layout,
+                            .y_layout = c.out.layout,
+                            .x_stored_channels = c.in[0].stored_channels,
+                            .y_stored_channels = c.out.stored_channels,
+                            .bias = bias_,
+                            .relu = c.relu,
+                            .frozen = c.frozen,
+                            .threads = c.threads};
   prepared->engine.primitive =
       kernels::make_conv(c.device, problem, *c.engines, &prepared->engine.report);
   return prepared;
@@ -278,18 +279,16 @@ void Conv::forward(const Call& c) const {
 
 std::unique_ptr<Prepared> Conv::prepare_vjp(const PrepareContext& c) const {
   auto prepared = std::make_unique<BackwardConv>();
-  ConvProblem problem{ConvPass::kBackwardData,
-                      c.in[0].shape,
-                      c.out.shape,
-                      g_,
-                      c.dx[0].layout,
-                      c.dy.layout,
-                      c.dx[0].stored_channels,
-                      c.dy.stored_channels,
-                      false,
-                      false,
-                      c.frozen,
-                      c.threads};
+  ConvProblem problem{.pass = ConvPass::kBackwardData,
+                      .x = c.in[0].shape,
+                      .y = c.out.shape,
+                      .g = g_,
+                      .x_layout = c.dx[0].layout,
+                      .y_layout = c.dy.layout,
+                      .x_stored_channels = c.dx[0].stored_channels,
+                      .y_stored_channels = c.dy.stored_channels,
+                      .frozen = c.frozen,
+                      .threads = c.threads};
   if (c.dx[0].shape.count() > 0) {
     prepared->data.primitive =
         kernels::make_conv(c.device, problem, *c.engines, &prepared->data.report);
@@ -320,12 +319,12 @@ void Conv::vjp(const BackCall& c) const {
     a.scratch = c.scratch;
     prepared.weights.primitive->run(c.stream, a);
     if (bias_) {
-      kernels::run(c.stream, kernels::ChannelSums{c.dy.in(),
-                                                  {},
-                                                  nullptr,
-                                                  c.dparams[1].out().data,
-                                                  nullptr,
-                                                  reinterpret_cast<double*>(c.scratch)});
+      kernels::run(c.stream, kernels::ChannelSums{.dy = c.dy.in(),
+                                                  .x = {},
+                                                  .center = nullptr,
+                                                  .sum = c.dparams[1].out().data,
+                                                  .sum_product = nullptr,
+                                                  .scratch = reinterpret_cast<double*>(c.scratch)});
     }
   }
   if (c.dx[0]) {

@@ -232,11 +232,29 @@ void Executor::run_step(const Bound& b) {
   const Philox random{random_seed_, static_cast<std::uint64_t>(step.node)};
   const bool training = plan_.request().training;
   if (step.kind == Step::Kind::kForward) {
-    layer.forward({stream_, b.in, b.out, b.params, b.aux, b.scratch, step.prepared.get(), step.relu,
-                   training, random});
+    layer.forward({.stream = stream_,
+                   .in = b.in,
+                   .out = b.out,
+                   .params = b.params,
+                   .aux = b.aux,
+                   .scratch = b.scratch,
+                   .prepared = step.prepared.get(),
+                   .relu = step.relu,
+                   .training = training,
+                   .random = random});
   } else {
-    step.rule->apply(layer, {stream_, b.in, b.out, b.params, b.aux, b.dy, b.dx, b.dparams,
-                             b.scratch, step.prepared.get(), training, random});
+    step.rule->apply(layer, {.stream = stream_,
+                             .in = b.in,
+                             .out = b.out,
+                             .params = b.params,
+                             .aux = b.aux,
+                             .dy = b.dy,
+                             .dx = b.dx,
+                             .dparams = b.dparams,
+                             .scratch = b.scratch,
+                             .prepared = step.prepared.get(),
+                             .training = training,
+                             .random = random});
   }
 }
 

@@ -35,7 +35,17 @@ enum class LayerKind : std::uint8_t {
   kPad,
   kLeakyRelu,
   kClip,
-  kWindow
+  kWindow,
+  kActivation,
+  kPRelu,
+  kElementwise,
+  kGroupNorm,
+  kLayerNorm,
+  kSlice,
+  kRearrange,
+  kResize,
+  kConvTranspose,
+  kReduce
 };
 
 /// What a backward step reads of the forward pass; the planner keeps nothing else.

@@ -111,8 +111,14 @@ std::vector<Fields> receptive_fields(const Graph& graph) {
   for (const Node& node : graph.nodes()) {
     Fields fields;
     const NodeId* widest = nullptr;
+    const auto whole = [&](NodeId input) {
+      return graph.node(input).shape.plane() >= node.shape.plane();
+    };
+    // A gate of one value a map tells no place.
+    const bool gated = node.inputs.size() > 1 && std::ranges::any_of(node.inputs, whole);
     for (const NodeId& input : node.inputs) {
       const Fields& f = all[static_cast<std::size_t>(input)];
+      if (gated && !whole(input)) continue;
       if (widest != nullptr &&
           !(f.rows.size * f.columns.size > fields.rows.size * fields.columns.size))
         continue;
@@ -122,7 +128,8 @@ std::vector<Fields> receptive_fields(const Graph& graph) {
     if (widest != nullptr) {
       const Shape& in = graph.node(*widest).shape;
       const Window w = node.layer->window();
-      const bool global = sees_all(*node.layer);
+      // The statistics of a normalisation tell no place.
+      const bool global = sees_all(*node.layer) && node.layer->kind() != LayerKind::kGroupNorm;
       pass(fields.rows, global ? Axis{in.h, 1, 0, 1} : row_axis(w));
       pass(fields.columns, global ? Axis{in.w, 1, 0, 1} : column_axis(w));
     }
@@ -138,8 +145,13 @@ Region input_region(const Layer& layer, const Region& out, const Shape& in) {
   if (sees_all(layer)) return whole_region(in);
   const Window w = layer.window();
   const kernels::PadMode padding = padding_of(layer);
-  return {below(row_axis(w), out.rows, in.h, padding),
-          below(column_axis(w), out.columns, in.w, padding)};
+  Region region{below(row_axis(w), out.rows, in.h, padding),
+                below(column_axis(w), out.columns, in.w, padding)};
+  if (layer.kind() == LayerKind::kElementwise) {  // one row may stand for all
+    if (in.h == 1) region.rows = {0, 0};
+    if (in.w == 1) region.columns = {0, 0};
+  }
+  return region;
 }
 
 Region output_region(const Layer& layer,
@@ -150,8 +162,13 @@ Region output_region(const Layer& layer,
   if (sees_all(layer)) return whole_region(out);
   const Window w = layer.window();
   const kernels::PadMode padding = padding_of(layer);
-  return {above(row_axis(w), in.rows, in_shape.h, out.h, padding),
-          above(column_axis(w), in.columns, in_shape.w, out.w, padding)};
+  Region region{above(row_axis(w), in.rows, in_shape.h, out.h, padding),
+                above(column_axis(w), in.columns, in_shape.w, out.w, padding)};
+  if (layer.kind() == LayerKind::kElementwise) {
+    if (in_shape.h == 1) region.rows = {0, out.h - 1};
+    if (in_shape.w == 1) region.columns = {0, out.w - 1};
+  }
+  return region;
 }
 
 Region region_below(const Graph& graph,

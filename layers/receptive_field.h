@@ -21,8 +21,10 @@ struct Fields {
 
 /// Fields of every node: through a window of extent k (dilation included), stride s and padding p,
 ///   size += (k - 1) jump,  center += ((k - 1) / 2 - p) jump,  jump *= s.
-/// Where several paths lead to the input, the one with the largest field counts. Layers that see
-/// the whole plane (global pooling, fully connected, flattening) have k = the plane and s = 1.
+/// Where several paths lead to the input, the one with the largest field counts; a path whose plane
+/// is broadcast (the gate of a squeeze-and-excitation block) does not. Layers that see the whole
+/// plane (global pooling, fully connected, flattening) have k = the plane and s = 1; what a group
+/// normalisation takes of the plane, its statistics, does not count.
 [[nodiscard]] std::vector<Fields> receptive_fields(const Graph& graph);
 
 /// Rows (or columns) first to last, both included; empty when last < first.

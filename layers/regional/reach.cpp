@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "layers/elementwise.h"
 #include "runtime/error.h"
 
 namespace cutaway {
@@ -34,6 +35,9 @@ Locality locality(const Layer& layer, std::span<const Shape> in) {
     case LayerKind::kFlatten:
     case LayerKind::kWindow:
       return Locality::kWhole;
+    case LayerKind::kElementwise:
+      if (static_cast<const Elementwise&>(layer).depends_on_place()) return Locality::kWhole;
+      break;
     default:
       break;
   }

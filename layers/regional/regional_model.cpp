@@ -83,8 +83,8 @@ void RegionalModel::measure(std::span<const Region> regions) {
   for (const Region& region : regions) {
     const std::vector<Region> all = regions_for(region);
     for (NodeId id = 1; id <= target_; ++id) {
-      const Extent read = read_extent(id);
       for (std::size_t j = 0; j < direct_[index(id)].size(); ++j) {
+        const Extent read = read_extent(id, j);
         const NodeId input = graph.node(id).inputs[j];
         const Extent& held = extents_[index(input)];
         if (!(held.h == read.h && held.w == read.w && corner(input, all) == read_corner(id, all))) {
@@ -109,9 +109,9 @@ bool RegionalModel::keeps_padding(NodeId consumer) const {
          std::ranges::all_of(node.inputs, [&](NodeId i) { return is_whole(i); });
 }
 
-RegionalModel::Extent RegionalModel::read_extent(NodeId consumer) const {
+RegionalModel::Extent RegionalModel::read_extent(NodeId consumer, std::size_t input) const {
   const Node& node = full_.graph.node(consumer);
-  const Shape& plane = shapes_[index(node.inputs[0])];
+  const Shape& plane = shapes_[index(node.inputs[input])];
   if (keeps_padding(consumer)) return {plane.h, plane.w};
   const Window w = node.layer->window();
   const Extent& out = extents_[index(consumer)];
@@ -142,12 +142,13 @@ LayerPtr RegionalModel::layer_for(NodeId node) const {
 }
 
 void RegionalModel::add_cut(Graph& graph,
-                            NodeId source,
                             NodeId consumer,
+                            std::size_t input,
                             std::vector<NodeId>& inputs) {
+  const NodeId source = full_.graph.node(consumer).inputs[input];
   const bool pools = full_.graph.node(consumer).layer->kind() == LayerKind::kMaxPool;
   const float outside = pools ? -std::numeric_limits<float>::infinity() : 0.0f;
-  const Extent read = read_extent(consumer);
+  const Extent read = read_extent(consumer, input);
   auto state = std::make_shared<WindowState>();
   inputs.push_back(graph.add(
       full_.graph.node(source).name + ">" + full_.graph.node(consumer).name,
@@ -174,7 +175,7 @@ void RegionalModel::build() {
     }
   }
   check(first_consumer_ > 0, "regional passes need a layer above the input");
-  const Extent read = read_extent(first_consumer_);
+  const Extent read = read_extent(first_consumer_, 0);
   Graph graph(Shape{1, shapes_[0].c, read.h, read.w});
   nodes_[0] = 0;
   std::vector<NodeId> origin{-1};
@@ -186,7 +187,7 @@ void RegionalModel::build() {
       if (id == first_consumer_ || direct_[index(id)][j]) {
         inputs.push_back(nodes_[index(node.inputs[j])]);
       } else {
-        add_cut(graph, node.inputs[j], id, inputs);
+        add_cut(graph, id, j, inputs);
         origin.push_back(-1);
       }
     }

@@ -67,11 +67,12 @@ class RegionalModel {
   void build();
   [[nodiscard]] bool is_whole(NodeId node) const;
   [[nodiscard]] bool keeps_padding(NodeId consumer) const;
-  [[nodiscard]] Extent read_extent(NodeId consumer) const;
+  /// What `consumer` reads of its input number `input`.
+  [[nodiscard]] Extent read_extent(NodeId consumer, std::size_t input) const;
   [[nodiscard]] Corner read_corner(NodeId consumer, std::span<const Region> regions) const;
   [[nodiscard]] Corner corner(NodeId node, std::span<const Region> regions) const;
   [[nodiscard]] LayerPtr layer_for(NodeId node) const;
-  void add_cut(Graph& graph, NodeId source, NodeId consumer, std::vector<NodeId>& inputs);
+  void add_cut(Graph& graph, NodeId consumer, std::size_t input, std::vector<NodeId>& inputs);
 
   const Model& full_;
   bool affected_;

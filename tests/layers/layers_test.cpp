@@ -17,34 +17,12 @@
 #include "layers/max_pool.h"
 #include "layers/pad.h"
 #include "layers/softmax.h"
-#include "tests/support/layer_check.h"
+#include "tests/layers/layer_cases.h"
 
 using namespace cutaway;
 using namespace cutaway::tests;
 
 namespace {
-
-constexpr std::int64_t kChannels[] = {1, 3, 5, 16, 17, 24, 33};
-
-void expect_good(const LayerCase& c) {
-  for (const Shape& s : c.inputs) INFO("input ", to_string(s));
-  const Failures failures = check_layer(c);
-  std::string text;
-  for (const std::string& f : failures) text += "\n  " + f;
-  const std::string attributes = to_string(c.inputs[0]);
-  INFO(attributes, text);
-  CHECK(failures.empty());
-}
-
-/// Of one input, at every channel count.
-template <class Make>
-void expect_good_at_all_channels(const Make& make, std::int64_t h, std::int64_t w) {
-  for (const std::int64_t channels : kChannels) {
-    LayerCase c = make(channels);
-    c.inputs = {{1, channels, h, w}};
-    expect_good(c);
-  }
-}
 
 LayerCase conv_case(std::int64_t in,
                     std::int64_t out,
@@ -59,23 +37,32 @@ LayerCase conv_case(std::int64_t in,
 
 TEST_CASE("layers: every registered type has a reference and a check") {
   // The cases below, by type: a new layer must be added here and get a test case.
-  const std::set<std::string> checked{"add",
+  const std::set<std::string> checked{"activation",
+                                      "add",
                                       "average_pool",
                                       "batch_norm",
                                       "clip",
                                       "concat",
                                       "conv",
+                                      "conv_transpose",
                                       "dense",
                                       "dropout",
+                                      "elementwise",
                                       "flatten",
                                       "global_average_pool",
                                       "global_max_pool",
+                                      "group_norm",
                                       "input",
+                                      "layer_norm",
                                       "leaky_relu",
                                       "lrn",
                                       "max_pool",
                                       "pad",
+                                      "prelu",
+                                      "rearrange",
                                       "relu",
+                                      "resize",
+                                      "slice",
                                       "softmax"};
   const auto types = layer_types();
   CHECK(std::set<std::string>(types.begin(), types.end()) == checked);
@@ -221,6 +208,18 @@ TEST_CASE("layers: pad") {
   expect_good_at_all_channels(pad(kernels::PadMode::kZero), 3, 4);
   expect_good_at_all_channels(pad(kernels::PadMode::kReflect), 3, 4);
   expect_good_at_all_channels(pad(kernels::PadMode::kEdge), 3, 4);
+}
+
+TEST_CASE("layers: reflection padding must be smaller than the plane") {
+  using kernels::PadMode;
+  const Shape plane{1, 2, 3, 5};
+  // Along each axis by itself: the last that fits, and the first that does not.
+  CHECK_NOTHROW((void)Pad(2, 2, 4, 4, PadMode::kReflect).infer(std::vector<Shape>{plane}));
+  CHECK(refusal_of(Pad(3, 0, 0, 0, PadMode::kReflect), {plane}) == ErrorKind::kShape);
+  CHECK(refusal_of(Pad(0, 3, 0, 0, PadMode::kReflect), {plane}) == ErrorKind::kShape);
+  CHECK(refusal_of(Pad(0, 0, 5, 0, PadMode::kReflect), {plane}) == ErrorKind::kShape);
+  CHECK(refusal_of(Pad(0, 0, 0, 5, PadMode::kReflect), {plane}) == ErrorKind::kShape);
+  CHECK_NOTHROW((void)Pad(9, 9, 9, 9, PadMode::kEdge).infer(std::vector<Shape>{plane}));
 }
 
 TEST_CASE("layers: add and concat of two and three inputs") {

@@ -77,7 +77,9 @@ TEST_CASE("training: a small net learns lying and standing bars, and does so in 
         correct += result.correct;
       }
     }
-    CHECK(first == doctest::Approx(std::log(2.0)).epsilon(1.0));
+    // Two classes that nothing tells apart yet cost log 2; weights drawn by He spread the scores by
+    // about one.
+    CHECK(std::fabs(first - std::log(2.0)) <= 0.6);
     CHECK(loss < 0.15);
     CHECK(correct > 300);  // of 320
     // With the running estimates.

@@ -70,6 +70,10 @@ std::vector<Case*> add(Cases& cases,
 // One function a family of kernels; graphs of layers get theirs in graph_cases.cpp when they are
 // added.
 void add_elementwise(Cases& cases);
+void add_activation(Cases& cases);
+void add_broadcast(Cases& cases);
+void add_group_norm(Cases& cases);
+void add_move(Cases& cases);
 void add_pool(Cases& cases);
 void add_norm(Cases& cases);
 void add_softmax(Cases& cases);

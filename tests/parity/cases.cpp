@@ -11,6 +11,10 @@ std::uint32_t Case::seed() const {
 Cases all_cases() {
   Cases cases;
   add_elementwise(cases);
+  add_activation(cases);
+  add_broadcast(cases);
+  add_group_norm(cases);
+  add_move(cases);
   add_pool(cases);
   add_norm(cases);
   add_softmax(cases);

@@ -5,20 +5,29 @@
 #include <cstring>
 #include <functional>
 
+#include "layers/activation.h"
 #include "layers/add.h"
 #include "layers/average_pool.h"
 #include "layers/batch_norm.h"
 #include "layers/concat.h"
 #include "layers/conv.h"
+#include "layers/conv_transpose.h"
 #include "layers/dense.h"
 #include "layers/dropout.h"
+#include "layers/elementwise.h"
 #include "layers/executor.h"
 #include "layers/flatten.h"
 #include "layers/global_pool.h"
+#include "layers/group_norm.h"
+#include "layers/layer_norm.h"
 #include "layers/lrn.h"
 #include "layers/max_pool.h"
 #include "layers/pad.h"
+#include "layers/prelu.h"
+#include "layers/rearrange.h"
 #include "layers/relu.h"
+#include "layers/resize.h"
+#include "layers/slice.h"
 
 namespace parity {
 namespace {
@@ -91,11 +100,63 @@ Graph residual() {
   return g;
 }
 
+NodeId activation(Graph& g, const std::string& name, NodeId from, kernels::Activation f) {
+  return g.add(name, std::make_shared<ActivationLayer>(f), {from});
+}
+
+/// Gates, smooth activations, normalisations within an image, split and shuffled channels:
+/// MobileNet's, ConvNeXt's and ShuffleNet's kind.
+Graph gated() {
+  Graph g(Shape{1, 3, 17, 15});
+  NodeId at =
+      activation(g, "a1", conv(g, "c1", 0, 40, window(3, 1, 1)), kernels::Activation::kSilu);
+  const NodeId gap = g.add("gap", std::make_shared<GlobalAveragePool>(), {at});
+  const NodeId gate =
+      activation(g, "gate", conv(g, "se", gap, 40, window(1, 1, 0)), kernels::Activation::kSigmoid);
+  at = g.add("gated", std::make_shared<Elementwise>(kernels::BinaryOp::kMultiply), {at, gate});
+  at = g.add("gn", std::make_shared<GroupNorm>(4), {at});
+  at = g.add("shuffle", std::make_shared<Rearrange>(Rearrange::channel_shuffle(2)), {at});
+  const NodeId a = g.add(
+      "first", std::make_shared<Slice>(SliceRange{0, 20, 1}, SliceRange{}, SliceRange{}), {at});
+  const NodeId b = g.add(
+      "second", std::make_shared<Slice>(SliceRange{20, 0, 1}, SliceRange{}, SliceRange{}), {at});
+  const NodeId ln = g.add("ln", std::make_shared<LayerNorm>(), {b});
+  at = g.add("cat", std::make_shared<Concat>(),
+             {a, activation(g, "a2", ln, kernels::Activation::kGelu)});
+  at = g.add("prelu", std::make_shared<PReluLayer>(), {conv(g, "c2", at, 24, window(3, 2, 1))});
+  g.add("fc", std::make_shared<Dense>(7),
+        {g.add("mean", std::make_shared<GlobalAveragePool>(), {at})});
+  return g;
+}
+
+/// Up again, as a U-Net goes.
+Graph upward() {
+  Graph g(Shape{1, 3, 12, 12});
+  const NodeId top = relu(g, "r1", conv(g, "c1", 0, 24, window(3, 1, 1)));
+  const NodeId low = relu(g, "r2", conv(g, "c2", top, 36, window(3, 2, 1)));
+  const NodeId up = g.add("up", std::make_shared<ConvTranspose>(20, window(2, 2, 0), 0, 0), {low});
+  const NodeId wide = g.add("resize",
+                            std::make_shared<ResizeLayer>(ResizeLayer::Target{2.0, 2.0, 0, 0},
+                                                          kernels::Interpolation::kLinear,
+                                                          ResizeLayer::Coordinates::kHalfPixel),
+                            {low});
+  const NodeId blocks =
+      g.add("blocks", std::make_shared<Rearrange>(Rearrange::depth_to_space(2, true)), {low});
+  const NodeId all = g.add("cat", std::make_shared<Concat>(), {top, up, wide, blocks});
+  g.add("fc", std::make_shared<Dense>(5),
+        {g.add("mean", std::make_shared<GlobalAveragePool>(), {all})});
+  return g;
+}
+
 struct Named {
   const char* name;
   Graph (*make)();
 };
-constexpr Named kGraphs[] = {{"chain", chain}, {"branches", branches}, {"residual", residual}};
+constexpr Named kGraphs[] = {{"chain", chain},
+                             {"branches", branches},
+                             {"residual", residual},
+                             {"gated", gated},
+                             {"upward", upward}};
 
 // Sums of a few hundred terms in another order, a few layers deep.
 constexpr double kTolerance = 1e-4;

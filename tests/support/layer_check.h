@@ -23,8 +23,10 @@ namespace cutaway::tests {
 
 struct LayerCase {
   LayerPtr layer;
-  std::vector<Shape> inputs;  ///< of one image; all with the same rows and columns
-  bool linear{false};         ///< without its bias, y = A x: checks <A x, r> = <x, A^T r>
+  /// Of one image. Rows and columns of a smaller plane are every k-th of the largest, as a strided
+  /// 1x1 convolution picks them.
+  std::vector<Shape> inputs;
+  bool linear{false};  ///< without its bias, y = A x: checks <A x, r> = <x, A^T r>
   bool training{false};
   /// Relative error of values and derivatives: float32 sums of some hundred terms, Winograd's
   /// transform.
@@ -97,16 +99,35 @@ inline RefTensor ref_of(const Tensor& t) {
   return {t.shape(), Values(t.f32().begin(), t.f32().end())};
 }
 
-inline Net build(const LayerCase& c, Place place, std::uint64_t seed) {
+/// The network's input: the channels of all the layer's inputs, on the largest of their planes.
+inline Shape joint_shape(const LayerCase& c) {
   Shape all = c.inputs[0];
   all.c = 0;
-  for (const Shape& s : c.inputs) all.c += s.c;
+  for (const Shape& s : c.inputs)
+    all = {all.n, all.c + s.c, std::max(all.h, s.h), std::max(all.w, s.w)};
+  return all;
+}
+
+/// Which rows (columns) of `all` an input of `extent` takes: every k-th.
+inline std::int32_t step_between(std::int64_t all, std::int64_t extent) {
+  const std::int64_t step = (all + extent - 1) / extent;
+  check((all - 1) / step + 1 == extent, "planes of a layer case that do not fit");
+  return static_cast<std::int32_t>(step);
+}
+
+inline Net build(const LayerCase& c, Place place, std::uint64_t seed) {
+  const Shape all = joint_shape(c);
   Graph g(all);
   std::vector<NodeId> in, layers;
   // Selectors: 1x1 convolutions of zeros and ones hand each input its channels, exactly.
   for (std::size_t j = 0; place != Place::kFirst && j < c.inputs.size(); ++j) {
     in.push_back(g.add("in" + std::to_string(j),
-                       std::make_shared<Conv>(c.inputs[j].c, kernels::ConvGeometry{}, false), {0}));
+                       std::make_shared<Conv>(
+                           c.inputs[j].c,
+                           kernels::ConvGeometry{.stride_h = step_between(all.h, c.inputs[j].h),
+                                                 .stride_w = step_between(all.w, c.inputs[j].w)},
+                           false),
+                       {0}));
   }
   if (place == Place::kFirst) in = {0};
   const int copies = place == Place::kTwice                               ? 2
@@ -236,8 +257,10 @@ inline Point point_of(const LayerCase& c, const Net& net, const Tensor& x) {
     s.n = x.shape().n;
     RefTensor part(s);
     const RefTensor whole = ref_of(x);
+    const std::int32_t rows = step_between(whole.shape.h, s.h);
+    const std::int32_t columns = step_between(whole.shape.w, s.w);
     for_each(s, [&](auto n, auto ch, auto h, auto w) {
-      part.at(n, ch, h, w) = whole.at(n, first + ch, h, w);
+      part.at(n, ch, h, w) = whole.at(n, first + ch, h * rows, w * columns);
     });
     p.in.push_back(std::move(part));
     first += s.c;

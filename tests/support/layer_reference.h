@@ -2,83 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <functional>
 #include <map>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "layers/layer.h"
+#include "tests/support/reference_moves.h"
+#include "tests/support/reference_norms.h"
+#include "tests/support/reference_pointwise.h"
+#include "tests/support/reference_tensor.h"
 
 /// What every layer computes, in double and the obvious way, from nothing but its attributes and
 /// parameters: shares no code with the kernels. Evaluation mode, except batch normalisation.
 namespace cutaway::tests {
-
-using Values = std::vector<double>;
-
-/// A dense NCHW tensor in double.
-struct RefTensor {
-  Shape shape;
-  Values v;
-
-  explicit RefTensor(const Shape& s) : shape(s), v(static_cast<std::size_t>(s.count()), 0.0) {}
-  RefTensor(const Shape& s, Values values) : shape(s), v(std::move(values)) {}
-  double& at(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) {
-    return v[index(n, c, h, w)];
-  }
-  double at(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) const {
-    return v[index(n, c, h, w)];
-  }
-  /// 0 outside the image.
-  [[nodiscard]] double padded(std::int64_t n,
-                              std::int64_t c,
-                              std::int64_t h,
-                              std::int64_t w) const {
-    return h < 0 || h >= shape.h || w < 0 || w >= shape.w ? 0.0 : at(n, c, h, w);
-  }
-
- private:
-  [[nodiscard]] std::size_t index(std::int64_t n,
-                                  std::int64_t c,
-                                  std::int64_t h,
-                                  std::int64_t w) const {
-    return static_cast<std::size_t>(((n * shape.c + c) * shape.h + h) * shape.w + w);
-  }
-};
-
-/// Calls f(n, c, h, w) for every element.
-template <class F>
-void for_each(const Shape& s, F f) {
-  for (std::int64_t n = 0; n < s.n; ++n) {
-    for (std::int64_t c = 0; c < s.c; ++c) {
-      for (std::int64_t h = 0; h < s.h; ++h) {
-        for (std::int64_t w = 0; w < s.w; ++w) f(n, c, h, w);
-      }
-    }
-  }
-}
-
-struct RefCall {
-  RefCall(const Layer& layer,
-          const std::vector<RefTensor>& inputs,
-          const std::vector<RefTensor>& parameters,
-          bool train,
-          RefTensor& output)
-      : a(layer.attributes()), in(inputs), params(parameters), training(train), y(output) {}
-  [[nodiscard]] std::int64_t get(const char* name) const { return a.integer(name, 0, 0, 1 << 24); }
-
-  const Attributes a;
-  const std::vector<RefTensor>& in;
-  const std::vector<RefTensor>& params;
-  bool training;
-  RefTensor& y;
-  // Looked up once: these stand in inner loops.
-  const std::int64_t kernel_h{get("kernel_h")}, kernel_w{get("kernel_w")};
-  const std::int64_t stride_h{get("stride_h")}, stride_w{get("stride_w")};
-  const std::int64_t pad_h{get("pad_h")}, pad_w{get("pad_w")};
-  const std::int64_t dilation_h{get("dilation_h")}, dilation_w{get("dilation_w")};
-};
 
 inline void ref_conv(const RefCall& r) {
   const RefTensor& x = r.in[0];
@@ -94,6 +30,26 @@ inline void ref_conv(const RefCall& r) {
                                               j * r.stride_w - r.pad_w + v * r.dilation_w);
     });
     r.y.at(n, o, i, j) = sum;
+  });
+}
+
+/// Every input value is spread over the places of its window.
+inline void ref_conv_transpose(const RefCall& r) {
+  const RefTensor& x = r.in[0];
+  const std::int64_t groups = r.get("groups"), in_per_group = x.shape.c / groups;
+  const std::int64_t per_group = r.y.shape.c / groups;
+  const bool bias = r.a.flag("bias", true);
+  for_each(r.y.shape, [&](auto n, auto o, auto i, auto j) {
+    r.y.at(n, o, i, j) = bias ? r.params[1].v[static_cast<std::size_t>(o)] : 0.0;
+  });
+  for_each(x.shape, [&](auto n, auto c, auto h, auto w) {
+    for_each({1, per_group, r.kernel_h, r.kernel_w}, [&](auto, auto o, auto u, auto v) {
+      const std::int64_t i = h * r.stride_h - r.pad_h + u * r.dilation_h;
+      const std::int64_t j = w * r.stride_w - r.pad_w + v * r.dilation_w;
+      if (i < 0 || i >= r.y.shape.h || j < 0 || j >= r.y.shape.w) return;
+      r.y.at(n, c / in_per_group * per_group + o, i, j) +=
+          x.at(n, c, h, w) * r.params[0].at(c, o, u, v);
+    });
   });
 }
 
@@ -246,6 +202,7 @@ inline void ref_pad(const RefCall& r) {
 /// Every registered layer type, and nothing else: the test of the registry compares.
 inline const std::map<std::string, std::function<void(const RefCall&)>, std::less<>>& references() {
   static const std::map<std::string, std::function<void(const RefCall&)>, std::less<>> table{
+      {"activation", ref_activation},
       {"add", ref_add},
       {"average_pool", ref_average_pool},
       {"batch_norm", ref_batch_norm},
@@ -257,12 +214,16 @@ inline const std::map<std::string, std::function<void(const RefCall&)>, std::les
        }},
       {"concat", ref_concat},
       {"conv", ref_conv},
+      {"conv_transpose", ref_conv_transpose},
       {"dense", ref_dense},
       {"dropout", ref_add},  // of one input: the identity
+      {"elementwise", ref_elementwise},
       {"flatten", ref_add},  // NCHW order is the flat order
       {"global_average_pool", [](const RefCall& r) { ref_global(r, false); }},
       {"global_max_pool", [](const RefCall& r) { ref_global(r, true); }},
+      {"group_norm", ref_group_norm},
       {"input", [](const RefCall&) {}},
+      {"layer_norm", ref_layer_norm},
       {"leaky_relu",
        [](const RefCall& r) {
          for (std::size_t i = 0; i < r.y.v.size(); ++i) {
@@ -273,10 +234,14 @@ inline const std::map<std::string, std::function<void(const RefCall&)>, std::les
       {"lrn", ref_lrn},
       {"max_pool", ref_max_pool},
       {"pad", ref_pad},
+      {"prelu", ref_prelu},
+      {"rearrange", ref_rearrange},
       {"relu",
        [](const RefCall& r) {
          for (std::size_t i = 0; i < r.y.v.size(); ++i) r.y.v[i] = std::max(0.0, r.in[0].v[i]);
        }},
+      {"resize", ref_resize},
+      {"slice", ref_slice},
       {"softmax", ref_softmax},
   };
   return table;

@@ -1,0 +1,4 @@
+#define CUTAWAY_STREAM CudaStream
+#include "kernels/cuda/for_each.cuh"
+
+#include "kernels/resize.inl"
