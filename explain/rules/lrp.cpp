@@ -4,6 +4,10 @@
 #include <cmath>
 #include <cstdio>
 
+#include "explain/rules/gates.h"
+#include "layers/activation.h"
+#include "layers/clip.h"
+#include "layers/elementwise.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {
@@ -86,23 +90,72 @@ std::string name_of(const LrpOptions& o) {
   return name;
 }
 
+bool has_operation(const Graph& graph, NodeId id, std::initializer_list<kernels::BinaryOp> those) {
+  const auto* layer = dynamic_cast<const Elementwise*>(graph.node(id).layer.get());
+  return layer != nullptr && std::ranges::find(those, layer->operation()) != those.end();
+}
+
+/// Sums in proportion; of two values the larger or smaller takes all; a constant factor takes
+/// nothing, and of a product the gate does not.
+void add_elementwise(RuleSet& rules) {
+  using kernels::BinaryOp;
+  rules.on(
+      [](const Graph& g, NodeId id) {
+        return has_operation(g, id, {BinaryOp::kAdd, BinaryOp::kSubtract});
+      },
+      lrp_proportional(kStabiliser));
+  rules.on(
+      [](const Graph& g, NodeId id) {
+        return has_operation(g, id, {BinaryOp::kMaximum, BinaryOp::kMinimum});
+      },
+      vjp_rule());
+  rules.on([](const Graph& g, NodeId id) { return is_product(g, id) && gate_of(g, id) >= 0; },
+           signal_takes_all());
+  rules.on(
+      is_product,
+      refuse("it multiplies two signals of which neither is a gate (a sigmoid, softmax or a "
+             "smaller plane), and "
+             "relevance has no published share for them; take a gradient method (input_x_gradient, "
+             "integrated_gradients), or a map of a layer above it (grad_cam)"));
+  rules.on(
+      [](const Graph& g, NodeId id) {
+        const auto* layer = dynamic_cast<const Elementwise*>(g.node(id).layer.get());
+        return layer != nullptr && layer->has_constant() &&
+               (layer->operation() == BinaryOp::kMultiply ||
+                (layer->operation() == BinaryOp::kDivide && !layer->reversed()));
+      },
+      lrp_constant_factor());
+}
+
 /// What stands between the linear layers, the same in every composite.
 void add_others(RuleSet& rules, bool average_max) {
   if (average_max) {
     rules.on(LayerKind::kMaxPool, lrp_max_as_average(kStabiliser));
     rules.on(LayerKind::kGlobalMaxPool, lrp_max_as_average(kStabiliser));
   }
-  for (const LayerKind kind :
-       {LayerKind::kAveragePool, LayerKind::kGlobalAveragePool, LayerKind::kAdd}) {
+  for (const LayerKind kind : {LayerKind::kAveragePool, LayerKind::kGlobalAveragePool,
+                               LayerKind::kAdd, LayerKind::kResize}) {
     rules.on(kind, lrp_proportional(kStabiliser));
   }
-  rules.on(LayerKind::kRelu, lrp_pass()).on(LayerKind::kLrn, lrp_pass());
+  add_elementwise(rules);
+  // Activations pass relevance as they are (Bach et al. 2015, section 2.3; zennit's rule Pass), and
+  // so do normalisations over a part of the activations (Achtibat et al. 2024, proposition 3.4).
+  for (const LayerKind kind :
+       {LayerKind::kRelu, LayerKind::kLeakyRelu, LayerKind::kPRelu, LayerKind::kClip,
+        LayerKind::kActivation, LayerKind::kLrn, LayerKind::kGroupNorm, LayerKind::kLayerNorm}) {
+    rules.on(kind, lrp_pass());
+  }
   // The switches, concatenation, flattening, padding: the signal goes back where its value came
   // from.
-  for (const LayerKind kind : {LayerKind::kMaxPool, LayerKind::kGlobalMaxPool, LayerKind::kConcat,
-                               LayerKind::kFlatten, LayerKind::kDropout, LayerKind::kPad}) {
+  for (const LayerKind kind :
+       {LayerKind::kMaxPool, LayerKind::kGlobalMaxPool, LayerKind::kConcat, LayerKind::kFlatten,
+        LayerKind::kDropout, LayerKind::kPad, LayerKind::kSlice, LayerKind::kRearrange}) {
     rules.on(kind, vjp_rule());
   }
+  rules.on(LayerKind::kSoftmax, refuse("start at the scores below it (the logits)"));
+  rules.otherwise(
+      refuse("no published rule is known for it; take a gradient method (input_x_gradient, "
+             "integrated_gradients, smoothgrad), or a map of a layer above it (grad_cam)"));
 }
 
 /// First layer, convolutions, dense layers.
@@ -112,14 +165,16 @@ void add_preset(RuleSet& rules, const LrpOptions& o) {
   if (flat_first) rules.on(is_first, lrp_linear(rule_of(o, LrpKind::kFlat)));
   if (o.composite == "epsilon_gamma_box") {
     rules.on(is_first, lrp_linear(box_rule(o)))
-        .on(LayerKind::kConv, lrp_linear(rule_of(o, LrpKind::kGamma)));
+        .on(LayerKind::kConv, lrp_linear(rule_of(o, LrpKind::kGamma)))
+        .on(LayerKind::kConvTranspose, lrp_linear(rule_of(o, LrpKind::kGamma)));
   } else if (o.composite.starts_with("epsilon_plus")) {
-    rules.on(LayerKind::kConv, lrp_linear(rule_of(o, LrpKind::kZPlus)));
+    const RulePtr plus = lrp_linear(rule_of(o, LrpKind::kZPlus));
+    rules.on(LayerKind::kConv, plus).on(LayerKind::kConvTranspose, plus);
   } else {
     LrpRule rule = rule_of(o, LrpKind::kAlphaBeta);
     rule.alpha = 2.0;
     rule.beta = 1.0;
-    rules.on(LayerKind::kConv, lrp_linear(rule));
+    rules.on(LayerKind::kConv, lrp_linear(rule)).on(LayerKind::kConvTranspose, lrp_linear(rule));
   }
   rules.on(LayerKind::kDense, dense).on(LayerKind::kBatchNorm, dense);
 }
@@ -140,7 +195,8 @@ void add_tutorial(RuleSet& rules, const LrpOptions& o) {
   relative.rms_share = kShare;
   rules.on(is_first, lrp_linear(box_rule(o))).on(high_up(LayerKind::kConv), lrp_linear(relative));
   if (o.average_max) rules.on(pool_above, lrp_max_as_average(kTiny, kShare));
-  rules.on(LayerKind::kConv, lrp_linear(rule_of(o, LrpKind::kGamma)));
+  const RulePtr gamma = lrp_linear(rule_of(o, LrpKind::kGamma));
+  rules.on(LayerKind::kConv, gamma).on(LayerKind::kConvTranspose, gamma);
   const RulePtr dense = lrp_linear(epsilon_rule(o, kStabiliser));
   rules.on(LayerKind::kDense, dense).on(LayerKind::kBatchNorm, dense);
 }
@@ -193,7 +249,8 @@ RuleSet lrp_rules(const LrpOptions& o) {
   if (uniform != std::end(kUniform)) {
     LrpRule rule = rule_of(o, uniform->kind);
     rule.epsilon = o.composite == "epsilon" ? o.epsilon : kStabiliser;
-    for (const LayerKind kind : {LayerKind::kConv, LayerKind::kDense, LayerKind::kBatchNorm}) {
+    for (const LayerKind kind :
+         {LayerKind::kConv, LayerKind::kConvTranspose, LayerKind::kDense, LayerKind::kBatchNorm}) {
       rules.on(kind, lrp_linear(rule));
     }
   } else if (o.composite == "vgg_tutorial") {
@@ -217,7 +274,10 @@ RuleSet excitation_rules(NodeId negated) {
     rules.on([negated](const Graph&, NodeId id) { return id == negated; }, lrp_linear(minus));
   }
   const RulePtr rule = lrp_linear(plus);
-  rules.on(LayerKind::kConv, rule).on(LayerKind::kDense, rule).on(LayerKind::kBatchNorm, rule);
+  for (const LayerKind kind :
+       {LayerKind::kConv, LayerKind::kConvTranspose, LayerKind::kDense, LayerKind::kBatchNorm}) {
+    rules.on(kind, rule);
+  }
   add_others(rules, false);
   return rules;
 }
@@ -228,6 +288,13 @@ NodeId merged_norm(const Graph& graph, NodeId id) {
   const NodeId reader = node.consumers[0];
   return kind_of(graph, reader) == LayerKind::kBatchNorm ? reader : -1;
 }
+
+namespace {
+/// Operands that are not negative give a result that is not; a constant may be.
+bool keeps_sign(const Elementwise& layer) {
+  return !layer.has_constant() && layer.operation() != kernels::BinaryOp::kSubtract;
+}
+}  // namespace
 
 bool never_negative(const Graph& graph, NodeId id) {
   std::vector<NodeId> open{id};
@@ -241,10 +308,25 @@ bool never_negative(const Graph& graph, NodeId id) {
       case LayerKind::kRelu:
       case LayerKind::kSoftmax:
         continue;
+      case LayerKind::kActivation:
+        if (!static_cast<const ActivationLayer&>(*graph.node(at).layer).never_negative())
+          return false;
+        continue;
+      case LayerKind::kClip:
+        if (static_cast<const Clip&>(*graph.node(at).layer).rectifies()) continue;
+        open.push_back(graph.node(at).inputs[0]);
+        continue;
+      case LayerKind::kElementwise:
+        if (!keeps_sign(static_cast<const Elementwise&>(*graph.node(at).layer))) return false;
+        for (const NodeId in : graph.node(at).inputs) open.push_back(in);
+        continue;
       case LayerKind::kInput:
       case LayerKind::kConv:
       case LayerKind::kDense:
       case LayerKind::kBatchNorm:
+      case LayerKind::kGroupNorm:
+      case LayerKind::kLayerNorm:
+      case LayerKind::kConvTranspose:
         return false;
       default:  // pooling, concatenation, sums, LRN: as negative as what they read
         for (const NodeId in : graph.node(at).inputs) open.push_back(in);

@@ -45,8 +45,10 @@ struct LrpRule {
 [[nodiscard]] RulePtr lrp_proportional(double epsilon, double rms_share = 0.0);
 /// Max pooling treated as average pooling over the same windows (the tutorial's choice).
 [[nodiscard]] RulePtr lrp_max_as_average(double epsilon, double rms_share = 0.0);
-/// R passes unchanged: ReLU, LRN, a batch normalisation merged into the layer before it.
+/// R passes unchanged: activations, LRN, a batch normalisation merged into the layer before it.
 [[nodiscard]] RulePtr lrp_pass();
+/// The same through a product with a constant, where the input may be smaller than the output.
+[[nodiscard]] RulePtr lrp_constant_factor();
 
 /// What `lrp` can be told.
 struct LrpOptions {
@@ -75,7 +77,7 @@ struct LrpOptions {
 /// The batch normalisation that merges into convolution or dense node `id`, or -1.
 [[nodiscard]] NodeId merged_norm(const Graph& graph, NodeId id);
 /// The output of `id` is at least 0 whatever the input: everything on the way up from it ends in a
-/// ReLU.
+/// ReLU or another function that is never negative.
 [[nodiscard]] bool never_negative(const Graph& graph, NodeId id);
 /// Nothing with weights stands between node `id` and the pixels.
 [[nodiscard]] bool reads_pixels(const Graph& graph, NodeId id);

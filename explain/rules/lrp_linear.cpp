@@ -325,8 +325,8 @@ class LinearRule final : public BackwardRule {
   }
   std::string declines(const Layer& layer) const override {
     const LayerKind kind = layer.kind();
-    const bool linear =
-        kind == LayerKind::kConv || kind == LayerKind::kDense || kind == LayerKind::kBatchNorm;
+    const bool linear = kind == LayerKind::kConv || kind == LayerKind::kDense ||
+                        kind == LayerKind::kBatchNorm || kind == LayerKind::kConvTranspose;
     return linear ? "" : "it is for convolutions, dense layers and batch normalisations";
   }
   std::uint8_t keeps(const Layer&) const override {

@@ -1,7 +1,11 @@
+#include <algorithm>
+
 #include "explain/rules/lrp.h"
+#include "kernels/broadcast.h"
 #include "kernels/elementwise.h"
 #include "kernels/image.h"
 #include "kernels/pool.h"
+#include "layers/elementwise.h"
 #include "layers/max_pool.h"
 #include "runtime/error.h"
 
@@ -15,6 +19,9 @@ struct PreparedShare final : Prepared {
   bool x_as_it_is{false};
   std::size_t z{0}, s{0}, copy{0}, stats{0}, total{0};
   [[nodiscard]] std::size_t scratch_bytes() const override { return total; }
+  [[nodiscard]] Layout layout_for(std::int64_t channels) const {
+    return x.layout.block <= 16 ? x.layout : channels_last(channels);
+  }
 
   std::size_t take(std::int64_t floats) {
     const std::size_t at = total;
@@ -36,8 +43,10 @@ class ShareRule : public BackwardRule {
   std::string_view name() const noexcept override { return "in proportion"; }
   std::string declines(const Layer& layer) const override {
     const LayerKind kind = layer.kind();
+    const auto* elementwise = dynamic_cast<const Elementwise*>(&layer);
     const bool good = kind == LayerKind::kAveragePool || kind == LayerKind::kGlobalAveragePool ||
-                      kind == LayerKind::kAdd;
+                      kind == LayerKind::kAdd || kind == LayerKind::kResize ||
+                      (elementwise != nullptr && elementwise->is_linear());
     return good ? "" : "it is for average poolings and sums";
   }
   std::uint8_t keeps(const Layer&) const override { return kKeepInput | kKeepOutput; }
@@ -50,7 +59,10 @@ class ShareRule : public BackwardRule {
     p->y = {c.out.shape, layout(c.dy.layout, c.out.shape.c), 0};
     p->s = p->take(stored_count(p->y.shape, p->y.layout));
     if (needs_z()) p->z = p->take(stored_count(p->y.shape, p->y.layout));
-    p->copy = p->take(stored_count(p->x.shape, p->x.layout));
+    std::int64_t largest = 0;  // of inputs that are broadcast one is smaller
+    for (const ValueSpec& in : c.in)
+      largest = std::max(largest, stored_count(in.shape, layout(c.dy.layout, in.shape.c)));
+    p->copy = p->take(largest);
     if (share_ != 0.0f)
       p->stats =
           p->take(stored_count({p->y.shape.n, p->y.shape.c, 1, 1}, p->y.layout) + p->y.shape.n);
@@ -68,7 +80,7 @@ class ShareRule : public BackwardRule {
       const View<float> out = c.dx[i].out();
       if (x.block != out.block &&
           !(x.blocks() == 1 && out.blocks() == 1 && x.lanes() == out.lanes())) {
-        const View<float> copy = at(c, p.copy, p.x);
+        const View<float> copy = at(c, p.copy, {x.shape, p.layout_for(x.shape.c), 0});
         kernels::run(c.stream, kernels::Reorder{x, copy});
         x = copy;
       }
@@ -165,6 +177,21 @@ class AveragedMaxRule final : public ShareRule {
   }
 };
 
+/// Through the transpose of a sum in place of the product's.
+class ConstantFactorRule final : public BackwardRule {
+ public:
+  std::string_view name() const noexcept override { return "pass"; }
+  std::string declines(const Layer& layer) const override {
+    return layer.kind() == LayerKind::kElementwise ? "" : "it is for products with a constant";
+  }
+  std::uint8_t keeps(const Layer&) const override { return kKeepNothing; }
+  void apply(const Layer&, const BackCall& c) const override {
+    if (!c.dx[0]) return;
+    kernels::run(c.stream, kernels::BinaryBackward{c.in[0].in(), c.params[0].in(), c.dy.in(),
+                                                   c.dx[0].out(), kernels::BinaryOp::kAdd, 0});
+  }
+};
+
 class PassRule final : public BackwardRule {
  public:
   std::string_view name() const noexcept override { return "pass"; }
@@ -186,5 +213,6 @@ RulePtr lrp_max_as_average(double epsilon, double rms_share) {
   return std::make_shared<AveragedMaxRule>(epsilon, rms_share);
 }
 RulePtr lrp_pass() { return std::make_shared<PassRule>(); }
+RulePtr lrp_constant_factor() { return std::make_shared<ConstantFactorRule>(); }
 
 }  // namespace cutaway::explain

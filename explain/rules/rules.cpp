@@ -1,7 +1,10 @@
 #include "explain/rules/rules.h"
 
+#include "explain/rules/gates.h"
+#include "kernels/activation.h"
 #include "kernels/elementwise.h"
 #include "kernels/pool.h"
+#include "layers/activation.h"
 #include "layers/clip.h"
 #include "layers/leaky_relu.h"
 #include "layers/max_pool.h"
@@ -90,6 +93,47 @@ class ClipRule final : public BackwardRule {
   kernels::ReluRule rule_;
 };
 
+/// The same of the other rectifiers: smooth ones (SiLU, GELU, ELU, ...) and PReLU. The deconvnet's
+/// signal goes through a plain ReLU, guided backpropagation takes the gradient of what is positive.
+/// Functions that squash (sigmoid, tanh) are no rectifiers and pass their gradient.
+class RectifierRule final : public BackwardRule {
+ public:
+  explicit RectifierRule(kernels::ReluRule rule) : rule_(rule) {}
+  std::string_view name() const noexcept override {
+    return rule_ == kernels::ReluRule::kDeconvnet ? "deconvnet activation" : "guided activation";
+  }
+  std::string declines(const Layer& layer) const override {
+    const LayerKind kind = layer.kind();
+    return kind == LayerKind::kActivation || kind == LayerKind::kPRelu ? ""
+                                                                       : "it is for activations";
+  }
+  std::uint8_t keeps(const Layer& layer) const override {
+    return rule_of(layer) == kernels::ReluRule::kDeconvnet ? kKeepNothing : kKeepInput;
+  }
+  bool in_place(const Layer&) const override { return true; }
+  void apply(const Layer& layer, const BackCall& c) const override {
+    if (!c.dx[0]) return;
+    const kernels::ReluRule rule = rule_of(layer);
+    if (rule == kernels::ReluRule::kDeconvnet) {
+      kernels::run(c.stream, kernels::Relu{c.dy.in(), c.dx[0].out()});
+    } else if (const auto* activation = dynamic_cast<const ActivationLayer*>(&layer)) {
+      kernels::run(c.stream, kernels::ActivateBackward{c.in[0].in(), c.dy.in(), c.dx[0].out(),
+                                                       activation->function(), rule});
+    } else {
+      kernels::run(c.stream, kernels::PReluBackward{c.in[0].in(), c.dy.in(), c.dx[0].out(),
+                                                    c.params[0].in().data, rule});
+    }
+  }
+
+ private:
+  kernels::ReluRule rule_of(const Layer& layer) const {
+    const auto* activation = dynamic_cast<const ActivationLayer*>(&layer);
+    const bool squashes = activation != nullptr && activation->squashes();
+    return squashes ? kernels::ReluRule::kGradient : rule_;
+  }
+  kernels::ReluRule rule_;
+};
+
 /// R passes unchanged through a layer that keeps the shape.
 class PassRule final : public BackwardRule {
  public:
@@ -118,21 +162,7 @@ class OverwriteRule final : public BackwardRule {
   }
 };
 
-class RefuseRule final : public BackwardRule {
- public:
-  explicit RefuseRule(std::string reason) : reason_(std::move(reason)) {}
-  std::string_view name() const noexcept override { return "refused"; }
-  std::string declines(const Layer&) const override { return reason_; }
-  std::uint8_t keeps(const Layer&) const override { return kKeepNothing; }
-  void apply(const Layer&, const BackCall&) const override {}
-
- private:
-  std::string reason_;
-};
-
-RulePtr no_softmax() {
-  return std::make_shared<RefuseRule>("seed at the logits, not at the probabilities");
-}
+RulePtr no_softmax() { return refuse("seed at the logits, not at the probabilities"); }
 
 }  // namespace
 
@@ -143,12 +173,16 @@ RuleSet deconvnet_rules(bool lrn_gradient, bool overwrite) {
   rules.on(LayerKind::kRelu, std::make_shared<ReluRule>(kernels::ReluRule::kDeconvnet));
   rules.on(LayerKind::kLeakyRelu, std::make_shared<LeakyReluRule>(kernels::ReluRule::kDeconvnet));
   rules.on(LayerKind::kClip, std::make_shared<ClipRule>(kernels::ReluRule::kDeconvnet));
+  const RulePtr rectifier = std::make_shared<RectifierRule>(kernels::ReluRule::kDeconvnet);
+  rules.on(LayerKind::kActivation, rectifier).on(LayerKind::kPRelu, rectifier);
   if (!lrn_gradient) rules.on(LayerKind::kLrn, std::make_shared<PassRule>());
   return rules.on(LayerKind::kSoftmax, no_softmax()).otherwise(vjp_rule());
 }
 
 RuleSet guided_rules() {
   RuleSet rules("guided backpropagation");
+  const RulePtr rectifier = std::make_shared<RectifierRule>(kernels::ReluRule::kGuided);
+  rules.on(LayerKind::kActivation, rectifier).on(LayerKind::kPRelu, rectifier);
   return rules.on(LayerKind::kRelu, std::make_shared<ReluRule>(kernels::ReluRule::kGuided))
       .on(LayerKind::kLeakyRelu, std::make_shared<LeakyReluRule>(kernels::ReluRule::kGuided))
       .on(LayerKind::kClip, std::make_shared<ClipRule>(kernels::ReluRule::kGuided))

@@ -13,8 +13,9 @@ namespace cutaway::explain {
 /// gradient, or the last window in row-major order wins (`overwrite`; the paper does not say).
 [[nodiscard]] RuleSet deconvnet_rules(bool lrn_gradient = false, bool overwrite = false);
 
-/// Guided backpropagation (Springenberg et al. 2014): ReLU passes R [y > 0] [R > 0]; the rest is
-/// the gradient.
+/// Guided backpropagation (Springenberg et al. 2014): ReLU passes R [y > 0] [R > 0], other
+/// rectifiers (leaky ReLU, PReLU, SiLU, GELU, ...) the gradient of what is positive in R; the rest
+/// is the gradient.
 [[nodiscard]] RuleSet guided_rules();
 
 }  // namespace cutaway::explain
