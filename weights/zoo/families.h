@@ -29,6 +29,10 @@ ZooNet build_gap_small(const ZooOptions& options);
 ZooNet build_cifar_resnet20(const ZooOptions& options);
 ZooNet build_cifar_resnet20_folded(const ZooOptions& options);
 ZooNet build_cifar_resnet56(const ZooOptions& options);
+/// DenseNet-121 (Huang et al. 2017) as torchvision has it, with its names: 224 x 224 RGB.
+ZooNet build_densenet121(const ZooOptions& options);
+/// EfficientNet-B0 (Tan & Le 2019) as torchvision has it, with its names: 224 x 224 RGB.
+ZooNet build_efficientnet_b0(const ZooOptions& options);
 /// GoogLeNet as BVLC trained it (Szegedy et al. 2014), without auxiliary heads; names as in its
 /// deploy.prototxt.
 ZooNet build_googlenet_caffe(const ZooOptions& options);
@@ -43,6 +47,8 @@ ZooNet build_googlenet_cam_places(const ZooOptions& options);
 ZooNet build_googlenet_gmp(const ZooOptions& options);
 /// Caffe's LeNet for MNIST: 28 x 28 grey, scaled to 0..1 by 1/256.
 ZooNet build_lenet(const ZooOptions& options);
+/// MobileNet v2 (Sandler et al. 2018) as torchvision has it, with its names: 224 x 224 RGB.
+ZooNet build_mobilenet_v2(const ZooOptions& options);
 /// Network in network (Lin et al. 2013), the ImageNet model of Caffe's zoo: 224 x 224 BGR, ends in
 /// global average pooling of 1000 class maps.
 ZooNet build_nin(const ZooOptions& options);
