@@ -16,6 +16,7 @@ packages=(
   libjpeg62-turbo-dev libpng-dev               # pictures
   zlib1g-dev libdeflate-dev                    # compressed MAT-files, checksums of archives
   libopencv-core-dev libopencv-imgproc-dev     # drawing
+  libeigen3-dev                                # small dense algebra
   libcli11-dev                                 # command line
   doctest-dev                                  # tests
 )
