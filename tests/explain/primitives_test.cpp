@@ -24,8 +24,9 @@ TEST_CASE("every convolution geometry of the published nets has the adjoint as i
     for (const Node& node : g.nodes()) {
       if (node.layer->kind() != LayerKind::kConv) continue;
       const auto& k = static_cast<const Conv&>(*node.layer).geometry();
+      // Depthwise ones have up to 1152 groups, which differ in nothing but their number.
       geometries.insert({k.kernel_h, k.kernel_w, k.stride_h, k.stride_w, k.pad_h, k.pad_w,
-                         k.dilation_h, k.dilation_w, k.groups});
+                         k.dilation_h, k.dilation_w, std::min(k.groups, 32)});
     }
   }
   CHECK(geometries.size() > 12);

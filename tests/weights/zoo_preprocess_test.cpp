@@ -63,6 +63,9 @@ constexpr Expected kExpected[] = {
     torchvision("resnet18"),
     torchvision("resnet34"),
     torchvision("resnet50"),
+    torchvision("densenet121"),
+    torchvision("efficientnet-b0"),
+    torchvision("mobilenet-v2"),
     // x' = x s / 0.5 + (m - 0.5) / 0.5 (torchvision's transform_input) is the pixel, in 0..1, less
     // 0.5, over 0.5.
     {"googlenet-torchvision", "imagenet", ColorOrder::kRgb, 1.0F / 255, kHalf, kHalf, 224}};
