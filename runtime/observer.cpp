@@ -8,6 +8,10 @@ void Observer::warn(std::string_view /*message*/) {}
 
 void Observer::progress(std::string_view /*task*/, double /*done*/, double /*total*/) {}
 
+void Observer::debug(std::string_view /*message*/) {}
+
+void Observer::note(std::string_view /*task*/, std::string_view /*text*/) {}
+
 bool Observer::cancelled() const noexcept { return false; }
 
 Observer& silent_observer() noexcept {

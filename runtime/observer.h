@@ -27,12 +27,16 @@ class Observer {
   virtual void info(std::string_view message);
   /// Something that makes a result doubtful or incomplete, one line without a newline.
   virtual void warn(std::string_view message);
+  /// For whoever looks into the machine: plans, engines and why others declined. May hold newlines.
+  virtual void debug(std::string_view message);
   /// `done` of `total` steps of `task` are finished ("rise", 512, 4000); `done` never falls within
   /// a task and ends at `total`; total 0: unknown. Tasks nest: a run reports its pictures under its
   /// own name, and a method the steps within one picture under its name, so a display keeps one
   /// line for each. Sent after every step or batch of steps, possibly thousands of times a second:
   /// a display decides itself when to redraw. `task` is valid during the call only.
   virtual void progress(std::string_view task, double done, double total);
+  /// Words to stand beside a task's numbers until the next ones come ("loss 0.123").
+  virtual void note(std::string_view task, std::string_view text);
   /// Whether the computation should stop. Asked at least about every tenth of a second of work;
   /// once it has answered true, it must answer true until the call has ended.
   [[nodiscard]] virtual bool cancelled() const noexcept;

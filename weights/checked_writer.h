@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <span>
 
-#include "weights/atomic_file.h"
+#include "runtime/files/atomic_file.h"
 #include "weights/package_parts.h"
 #include "weights/xxh64.h"
 
@@ -14,7 +14,8 @@ namespace cutaway::weights {
 /// between two writes must be in the file before the second, and is read.
 class CheckedWriter {
  public:
-  CheckedWriter(AtomicFile& file, std::uint64_t start) : file_(file), start_(start), at_(start) {}
+  CheckedWriter(files::AtomicFile& file, std::uint64_t start)
+      : file_(file), start_(start), at_(start) {}
 
   /// Throws kInput when the file cannot be written.
   void write(std::uint64_t offset, std::span<const std::byte> bytes);
@@ -24,7 +25,7 @@ class CheckedWriter {
  private:
   void take_up_to(std::uint64_t end);
 
-  AtomicFile& file_;
+  files::AtomicFile& file_;
   std::uint64_t start_, at_;
   Xxh64 hash_;  // of [start_, at_)
 };

@@ -9,7 +9,7 @@
 
 #include "runtime/config.h"
 #include "runtime/error.h"
-#include "weights/atomic_file.h"
+#include "runtime/files/atomic_file.h"
 #include "weights/checked_writer.h"
 #include "weights/graph_json.h"
 #include "weights/hdf5_file.h"
@@ -208,7 +208,7 @@ std::vector<parts::Place> checked_places(const Package& package) {
 }
 
 void write_whole(const Package& package, const std::string& path, const ParameterFill& fill) {
-  AtomicFile target(path);
+  files::AtomicFile target(path);
   const std::vector<parts::Place> places = parts::places(package.model.graph);
   const std::string before = parts::to_json(completed(package.provenance));
   const Layout layout = lay_out(package, places, before, target.temporary());

@@ -5,7 +5,7 @@
 
 #include "explain/crops/ten_crops.h"
 #include "explain/explanation.h"
-#include "explain/render/resample.h"
+#include "explain/pictures/resample.h"
 
 namespace cutaway::explain {
 

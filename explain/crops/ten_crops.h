@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "explain/render/image.h"
+#include "explain/pictures/image.h"
 
 namespace cutaway::explain {
 

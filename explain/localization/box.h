@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "explain/localization/byte_map.h"
-#include "explain/render/image.h"
+#include "explain/pictures/image.h"
 
 namespace cutaway::explain {
 

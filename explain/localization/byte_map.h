@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "explain/render/image.h"
+#include "explain/pictures/image.h"
 
 namespace cutaway::explain {
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "explain/render/image.h"
+#include "explain/pictures/image.h"
 
 namespace cutaway::explain {
 

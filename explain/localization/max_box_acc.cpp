@@ -4,7 +4,7 @@
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
-#include "explain/render/resample.h"
+#include "explain/pictures/resample.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {

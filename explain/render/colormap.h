@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "explain/render/image.h"
+#include "explain/pictures/image.h"
 
 namespace cutaway::explain {
 

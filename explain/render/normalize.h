@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "explain/render/image.h"
+#include "explain/pictures/image.h"
 
 namespace cutaway::explain {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "explain/render/draw.h"
+#include "explain/pictures/draw.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {

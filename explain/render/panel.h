@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "explain/pictures/image.h"
 #include "explain/render/colormap.h"
-#include "explain/render/image.h"
 #include "explain/render/normalize.h"
 
 namespace cutaway::explain {

@@ -3,10 +3,10 @@
 #include <span>
 #include <string>
 
+#include "explain/pictures/image.h"
+#include "explain/pictures/resample.h"
 #include "explain/render/colormap.h"
-#include "explain/render/image.h"
 #include "explain/render/normalize.h"
-#include "explain/render/resample.h"
 
 namespace cutaway::explain {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "explain/render/image.h"
+#include "explain/pictures/image.h"
 #include "layers/model.h"
 
 /// The filters of a first convolution as pictures, and what is wrong with them (Zeiler & Fergus

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "explain/pictures/preprocess.h"
+#include "explain/pictures/read_image.h"
 #include "explain/session.h"
 #include "tests/support/shared_data.h"
-#include "tools/images/preprocess.h"
-#include "tools/images/read_image.h"
 #include "weights/hdf5_file.h"
 #include "weights/import/caffe/caffe_hdf5.h"
 #include "weights/zoo/zoo.h"
@@ -79,8 +79,8 @@ void check_net(const Net& net, const std::string& engine) {
     const std::string file = bundle.read_attribute_text(group, "file", 256);
     const std::int64_t target = bundle.read_attribute_integer(group, "class");
     CAPTURE(file);
-    const explain::Image image = tools::read_image(data + "/images/imagenet_val/images/" + file);
-    const Tensor logits = session.forward(tools::preprocess(image, zoo.preprocess)).clone();
+    const explain::Image image = explain::read_image(data + "/images/imagenet_val/images/" + file);
+    const Tensor logits = session.forward(explain::preprocess(image, zoo.preprocess)).clone();
     const auto want_logits = bundle.read_f32(group + "/logits", 100000);
     const Agreement scores =
         compare(logits.f32(), want_logits, scale_of(bundle, group + "/logits"));

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "explain/pictures/preprocess.h"
+#include "explain/pictures/read_image.h"
 #include "explain/session.h"
 #include "layers/add.h"
 #include "layers/batch_norm.h"
@@ -17,8 +19,6 @@
 #include "layers/max_pool.h"
 #include "layers/relu.h"
 #include "tests/support/shared_data.h"
-#include "tools/images/preprocess.h"
-#include "tools/images/read_image.h"
 #include "weights/hdf5_file.h"
 #include "weights/import/formats.h"
 #include "weights/import/importer.h"
@@ -211,8 +211,8 @@ void check_photographs(const char* name, const char* architecture, const char* w
   for (int i = 0; i < 3; ++i) {
     const std::string group = root + "/image" + std::to_string(i);
     const std::string picture = file.read_attribute_text(group, "file", 256);
-    (void)session.forward(tools::preprocess(
-        tools::read_image(data + "/images/imagenet_val/images/" + picture), zoo.preprocess));
+    (void)session.forward(explain::preprocess(
+        explain::read_image(data + "/images/imagenet_val/images/" + picture), zoo.preprocess));
     const auto maps = session.explain({file.read_attribute_integer(group, "class")});
     for (std::size_t k = 0; k < (i == 0 ? composites.size() : 2); ++k) {
       const std::string dataset = group + "/" + composites[k];

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "explain/network.h"
+#include "explain/pictures/preprocess.h"
+#include "explain/pictures/read_image.h"
 #include "explain/session.h"
 #include "tests/support/shared_data.h"
-#include "tools/images/preprocess.h"
-#include "tools/images/read_image.h"
 #include "weights/hdf5_file.h"
 #include "weights/import/formats.h"
 #include "weights/import/importer.h"
@@ -166,8 +166,8 @@ class Comparison {
 
   [[nodiscard]] Tensor picture(const std::string& group) const {
     const std::string file = bundle_.read_attribute_text(group, "file", 256);
-    return tools::preprocess(tools::read_image(data_ + "/images/imagenet_val/images/" + file),
-                             zoo_.preprocess);
+    return explain::preprocess(explain::read_image(data_ + "/images/imagenet_val/images/" + file),
+                               zoo_.preprocess);
   }
 
   /// The deconvnet from the class score; Captum keeps the Jacobian of LRN.

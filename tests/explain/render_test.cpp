@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "explain/pictures/draw.h"
 #include "explain/render/colormap.h"
-#include "explain/render/draw.h"
 #include "explain/render/panel.h"
 #include "explain/render/render.h"
 #include "runtime/error.h"

@@ -1,4 +1,5 @@
-# cmake -D BUILD=... -D CONSUMER=... -D SCRATCH=... -D COMPILER=... [-D SANITIZE=...] -P install_test.cmake
+# cmake -D BUILD=... -D CONSUMER=... -D SCRATCH=... -D COMPILER=... -D PROGRAM=... -D SHIPPED=... [-D SANITIZE=...]
+#   -P install_test.cmake
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT status EQUAL 0)
@@ -18,8 +19,38 @@ endif()
 run("${CMAKE_COMMAND}" -S "${CONSUMER}" -B "${SCRATCH}/build" "-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix"
     "-DCMAKE_CXX_COMPILER=${COMPILER}" ${flags})
 run("${CMAKE_COMMAND}" --build "${SCRATCH}/build")
-run("${SCRATCH}/build/consumer")
-message(STATUS "consumer: ${output}")
+
+run("${SCRATCH}/build/tensor")
+message(STATUS "tensor: ${output}")
+run("${SCRATCH}/build/train")
+message(STATUS "train: ${output}")
+set(net "${SHIPPED}/creatures.h5")
+file(GLOB pictures "${SHIPPED}/creatures/images/*")
+list(GET pictures 0 picture)
+run("${SCRATCH}/build/own_method" "${net}" "${picture}" "${SCRATCH}/own.png")
+run("${SCRATCH}/build/learn_graph" "${net}" "${SHIPPED}/creatures/images" "${SCRATCH}/graph.h5")
+message(STATUS "learn_graph: ${output}")
+
+# What the library writes is what the program writes, byte for byte; manifest.json and report.html also say who asked.
+run("${SCRATCH}/build/explain_jpeg" "${net}" "${picture}" "${SCRATCH}/by_library")
+run("${PROGRAM}" explain "${net}" "${picture}" --method gradcam --out "${SCRATCH}/by_program")
+file(GLOB_RECURSE written RELATIVE "${SCRATCH}/by_program" "${SCRATCH}/by_program/*")
+file(GLOB_RECURSE own RELATIVE "${SCRATCH}/by_library" "${SCRATCH}/by_library/*")
+if(NOT written STREQUAL own)
+  message(FATAL_ERROR "the program writes ${written}, the library ${own}")
+endif()
+set(compared 0)
+foreach(file IN LISTS written)
+  if(file MATCHES "^(manifest.json|report.html)$")
+    continue()
+  endif()
+  run("${CMAKE_COMMAND}" -E compare_files "${SCRATCH}/by_program/${file}" "${SCRATCH}/by_library/${file}")
+  math(EXPR compared "${compared} + 1")
+endforeach()
+if(compared LESS 3)
+  message(FATAL_ERROR "too few files to compare: ${written}")
+endif()
+message(STATUS "${compared} files are the same by library and by program")
 
 # What is installed must not lead back into the build or the sources.
 file(GLOB package "${SCRATCH}/prefix/lib*/cmake/Cutaway/*.cmake" "${SCRATCH}/prefix/lib*/*/cmake/Cutaway/*.cmake")

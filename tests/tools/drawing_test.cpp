@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "explain/report/drawing/graph_drawing.h"
+#include "explain/report/drawing/layered_layout.h"
 #include "layers/conv.h"
 #include "layers/relu.h"
-#include "tools/drawing/graph_drawing.h"
-#include "tools/drawing/layered_layout.h"
 #include "weights/zoo/zoo.h"
 
 using namespace cutaway;
-using namespace cutaway::tools;
+using namespace cutaway::explain;
 
 namespace {
 

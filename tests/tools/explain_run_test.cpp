@@ -7,15 +7,16 @@
 #include <set>
 
 #include "explain/method.h"
+#include "explain/runs/gauge.h"
+#include "explain/runs/output_names.h"
+#include "runtime/files/npy.h"
 #include "tests/tools/run_support.h"
 #include "tests/tools/tar_fixture.h"
-#include "tools/explaining/gauge.h"
-#include "tools/explaining/output_names.h"
-#include "tools/files/npy.h"
 
 using namespace cutaway;
+using namespace cutaway::explain;
 using namespace cutaway::tools;
-using namespace cutaway::tools::test;
+using namespace cutaway::explain::test;
 
 namespace {
 
@@ -32,7 +33,7 @@ std::set<std::string> columns(const std::string& out) {
 }
 
 std::vector<float> npy_values(const std::string& path, std::size_t count) {
-  return read_npy(path, count);
+  return files::read_npy(path, count);
 }
 
 }  // namespace
@@ -209,8 +210,10 @@ TEST_CASE("a pack holds what the files hold") {
   for (const auto& line : json_lines(f / "files/index.jsonl")) {
     if (!line.contains("maps")) continue;
     CHECK(line["maps"][0]["class"] == classes[row]);
-    const auto a = read_npy(f / ("files/" + line["maps"][0]["file"].get<std::string>()), 256);
-    const auto b = read_npy(f / ("files/" + line["maps"][1]["file"].get<std::string>()), 3072);
+    const auto a =
+        files::read_npy(f / ("files/" + line["maps"][0]["file"].get<std::string>()), 256);
+    const auto b =
+        files::read_npy(f / ("files/" + line["maps"][1]["file"].get<std::string>()), 3072);
     CHECK(std::equal(a.begin(), a.end(), cam.begin() + static_cast<std::ptrdiff_t>(row * 256)));
     CHECK(std::equal(b.begin(), b.end(), guided.begin() + static_cast<std::ptrdiff_t>(row * 3072)));
     ++row;

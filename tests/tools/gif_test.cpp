@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "explain/pictures/gif_write.h"
 #include "runtime/error.h"
-#include "tools/images/gif_write.h"
 
 using namespace cutaway;
 using explain::Image;
@@ -130,7 +130,7 @@ TEST_CASE("GIF: few colours survive exactly, in every frame") {
     }
     frames.push_back(f);
   }
-  const auto read = Reader(tools::encode_gif(frames, 5)).frames();
+  const auto read = Reader(explain::encode_gif(frames, 5)).frames();
   REQUIRE(read.size() == 3);
   CHECK(read[0] == frames[0]);
   CHECK(read[2] == frames[2]);
@@ -148,7 +148,7 @@ TEST_CASE("GIF: many colours are close, long tables restart, the end is read at 
       v = static_cast<std::uint8_t>(state >> 24U);
     }
     const std::vector<Image> one{f};
-    const auto read = Reader(tools::encode_gif(one, 5)).frames();
+    const auto read = Reader(explain::encode_gif(one, 5)).frames();
     REQUIRE(read.size() == 1);
     double error = 0.0;
     for (std::size_t i = 0; i < f.rgb.size(); ++i)
@@ -159,6 +159,6 @@ TEST_CASE("GIF: many colours are close, long tables restart, the end is read at 
 
 TEST_CASE("GIF: frames must be of one size") {
   const std::vector<Image> different{explain::make_image(2, 2), explain::make_image(2, 3)};
-  CHECK_THROWS_AS((void)tools::encode_gif(different, 5), Error);
-  CHECK_THROWS_AS((void)tools::encode_gif({}, 5), Error);
+  CHECK_THROWS_AS((void)explain::encode_gif(different, 5), Error);
+  CHECK_THROWS_AS((void)explain::encode_gif({}, 5), Error);
 }

@@ -15,10 +15,10 @@
 #include <string>
 #include <utility>
 
-#include "tools/graphs/show_graph.h"
+#include "explain/graph/show/show_graph.h"
 
 using namespace cutaway;
-using namespace cutaway::tools;
+using namespace cutaway::explain;
 namespace fs = std::filesystem;
 
 namespace {

@@ -1,17 +1,18 @@
-#include "tools/graphs/graph_layers.h"
+#include "explain/graph/features/graph_layers.h"
 
 #include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
 
+#include "explain/graph/files/graph_file.h"
 #include "tests/tools/run_support.h"
 #include "tools/creatures/creatures.h"
 #include "tools/datasets/creature_folder.h"
-#include "tools/graphs/graph_file.h"
 #include "weights/zoo/zoo.h"
 
 using namespace cutaway;
+using namespace cutaway::explain;
 using namespace cutaway::tools;
 namespace fs = std::filesystem;
 

@@ -9,22 +9,23 @@
 #include <iterator>
 #include <string>
 
+#include "explain/graph/evaluation/few_shots.h"
+#include "explain/graph/evaluation/following.h"
+#include "explain/graph/evaluation/part_discs.h"
+#include "explain/graph/evaluation/part_hits.h"
+#include "explain/graph/features/scratch_memory.h"
+#include "explain/graph/files/graph_file.h"
 #include "explain/graph/learn.h"
+#include "explain/graph/run/scene.h"
+#include "explain/pictures/objects.h"
+#include "explain/runs/load_network.h"
 #include "runtime/error.h"
 #include "tools/creatures/creatures.h"
 #include "tools/datasets/creature_folder.h"
-#include "tools/graphs/few_shots.h"
-#include "tools/graphs/following.h"
-#include "tools/graphs/graph_file.h"
-#include "tools/graphs/objects.h"
-#include "tools/graphs/part_discs.h"
-#include "tools/graphs/part_hits.h"
-#include "tools/graphs/scene.h"
-#include "tools/graphs/scratch_memory.h"
 #include "tools/program/context.h"
-#include "tools/program/network.h"
 
 using namespace cutaway;
+using namespace cutaway::explain;
 using namespace cutaway::tools;
 namespace graph = cutaway::explain::graph;
 namespace fs = std::filesystem;

@@ -7,11 +7,11 @@
 #include <fstream>
 #include <string>
 
-#include "explain/render/image.h"
+#include "explain/pictures/image.h"
 #include "runtime/error.h"
 
 // What the tests of tools/images share.
-namespace cutaway::tools::test {
+namespace cutaway::explain::test {
 
 namespace fs = std::filesystem;
 using explain::Image;
@@ -82,4 +82,4 @@ inline bool data_missing(const std::string& path) {
   return true;
 }
 
-}  // namespace cutaway::tools::test
+}  // namespace cutaway::explain::test

@@ -7,15 +7,16 @@
 #include <string>
 #include <vector>
 
+#include "explain/pictures/read_image.h"
+#include "explain/pictures/write_image.h"
 #include "runtime/error.h"
+#include "runtime/files/atomic_file.h"
+#include "runtime/files/read_file.h"
 #include "tests/tools/image_test_support.h"
-#include "tools/images/atomic_file.h"
-#include "tools/images/read_image.h"
-#include "tools/images/write_image.h"
 
 using namespace cutaway;
-using namespace cutaway::tools;
-using namespace cutaway::tools::test;
+using namespace cutaway::explain;
+using namespace cutaway::explain::test;
 using explain::Rgb;
 
 namespace {
@@ -155,8 +156,8 @@ TEST_CASE("the format is found in the content, not in the name") {
   CHECK(sniff_format(Bytes{}) == ImageFormat::kUnknown);
   write_image(folder / "a.PNG", image);
   write_image(folder / "a.jpeg", image);
-  CHECK(sniff_format(read_file(folder / "a.PNG")) == ImageFormat::kPng);
-  CHECK(sniff_format(read_file(folder / "a.jpeg")) == ImageFormat::kJpeg);
+  CHECK(sniff_format(files::read_file(folder / "a.PNG")) == ImageFormat::kPng);
+  CHECK(sniff_format(files::read_file(folder / "a.jpeg")) == ImageFormat::kJpeg);
   CHECK(error_of([&] { write_image(folder / "a.gif", image); }).kind() == ErrorKind::kUsage);
 }
 
@@ -329,8 +330,8 @@ TEST_CASE("a failed write leaves nothing behind and keeps the old file") {
   fs::create_directories(path);  // a folder stands where the file should go
   CHECK(error_of([&] { write_png(path, noise(3, 3)); }).kind() == ErrorKind::kUsage);
   CHECK(folder.files() == 2);
-  write_file_atomically(folder / "t", std::string_view("old"));
-  write_file_atomically(folder / "t", std::string_view("new"));
-  CHECK(read_file(folder / "t") == Bytes{'n', 'e', 'w'});
-  CHECK(error_of([&] { (void)read_file(folder / "t", 2); }).kind() == ErrorKind::kInput);
+  files::write_file_atomically(folder / "t", std::string_view("old"));
+  files::write_file_atomically(folder / "t", std::string_view("new"));
+  CHECK(files::read_file(folder / "t") == Bytes{'n', 'e', 'w'});
+  CHECK(error_of([&] { (void)files::read_file(folder / "t", 2); }).kind() == ErrorKind::kInput);
 }

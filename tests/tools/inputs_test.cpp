@@ -3,16 +3,16 @@
 #include <string>
 #include <vector>
 
+#include "explain/pictures/idx.h"
+#include "explain/pictures/list.h"
+#include "explain/pictures/preprocess.h"
+#include "explain/pictures/read_image.h"
 #include "runtime/error.h"
 #include "tests/tools/image_test_support.h"
-#include "tools/images/idx.h"
-#include "tools/images/list.h"
-#include "tools/images/preprocess.h"
-#include "tools/images/read_image.h"
 
 using namespace cutaway;
-using namespace cutaway::tools;
-using namespace cutaway::tools::test;
+using namespace cutaway::explain;
+using namespace cutaway::explain::test;
 using explain::Rgb;
 using weights::Preprocess;
 

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "explain/pictures/idx.h"
+#include "explain/pictures/preprocess.h"
 #include "layers/executor.h"
 #include "tests/support/shared_data.h"
-#include "tools/images/idx.h"
-#include "tools/images/preprocess.h"
 #include "weights/import/formats.h"
 #include "weights/import/importer.h"
 #include "weights/zoo/zoo.h"
@@ -28,8 +28,8 @@ TEST_CASE("LeNet reads 99.09 % of MNIST's test digits") {
   }
   std::string classes = digits;
   classes.replace(classes.find("images-idx3"), 11, "labels-idx1");
-  const tools::IdxArray images = tools::read_idx(digits);
-  const tools::IdxArray labels = tools::read_idx(classes);
+  const explain::IdxArray images = explain::read_idx(digits);
+  const explain::IdxArray labels = explain::read_idx(classes);
   const std::string folder = data + "/models/lenet_mnist/";
   const weights::Source source =
       weights::open_source({folder + "deploy.prototxt", folder + "weights.caffe.h5"});
@@ -44,7 +44,7 @@ TEST_CASE("LeNet reads 99.09 % of MNIST's test digits") {
   std::int64_t right = 0;
   for (std::int64_t first = 0; first < 10'000; first += kBatch) {
     for (std::int64_t n = 0; n < kBatch; ++n) {
-      tools::fill_input(tools::idx_image(images, first + n), rule, input.ref().out(), n);
+      explain::fill_input(explain::idx_image(images, first + n), rule, input.ref().out(), n);
     }
     executor.set_input(input);
     executor.forward();

@@ -6,20 +6,21 @@
 #include <cmath>
 
 #include "explain/crops/merge_crops.h"
+#include "explain/localization/run/scene.h"
+#include "explain/localization/run/scoreboard.h"
+#include "explain/localization/run/truth.h"
+#include "explain/pictures/preprocess.h"
+#include "explain/pictures/read_image.h"
+#include "explain/runs/crops.h"
 #include "explain/session.h"
 #include "runtime/error.h"
+#include "runtime/files/npy.h"
 #include "tests/tools/run_support.h"
-#include "tools/files/npy.h"
-#include "tools/images/preprocess.h"
-#include "tools/images/read_image.h"
-#include "tools/localizing/scene.h"
-#include "tools/localizing/scoreboard.h"
-#include "tools/localizing/truth.h"
-#include "tools/program/crops.h"
 
 using namespace cutaway;
+using namespace cutaway::explain;
 using namespace cutaway::tools;
-using namespace cutaway::tools::test;
+using namespace cutaway::explain::test;
 
 namespace {
 
@@ -95,7 +96,7 @@ TEST_CASE("explain --crops ten: the mean of ten maps of the frame, written out b
     }
   }
   REQUIRE_FALSE(file.empty());
-  const std::vector<float> got = read_npy(out + "/" + file, 36 * 36);
+  const std::vector<float> got = files::read_npy(out + "/" + file, 36 * 36);
   double worst = 0.0, most = 0.0;
   for (std::size_t i = 0; i < got.size(); ++i) {
     worst = std::max(worst, std::fabs(static_cast<double>(got[i]) - sum[i] / count[i]));

@@ -3,12 +3,13 @@
 #include <hdf5.h>
 #include <cmath>
 
+#include "explain/runs/pack.h"
 #include "tests/tools/run_support.h"
-#include "tools/explaining/pack.h"
 
 using namespace cutaway;
+using namespace cutaway::explain;
 using namespace cutaway::tools;
-using namespace cutaway::tools::test;
+using namespace cutaway::explain::test;
 
 namespace {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "explain/render/image.h"
-#include "tools/images/write_image.h"
+#include "explain/pictures/image.h"
+#include "explain/pictures/write_image.h"
 #include "tools/program/context.h"
 #include "weights/package.h"
 #include "weights/zoo/zoo.h"
@@ -51,7 +51,7 @@ void make_picture(const std::string& path, int seed) {
   for (std::size_t i = 0; i < image.rgb.size(); ++i) {
     image.rgb[i] = static_cast<std::uint8_t>((i * 7 + static_cast<std::size_t>(seed) * 31) % 251);
   }
-  tools::write_image(path, image);
+  explain::write_image(path, image);
 }
 
 void write_text(const std::string& path, const std::string& text) {

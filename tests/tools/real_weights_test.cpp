@@ -7,10 +7,10 @@
 #include <fstream>
 #include <iterator>
 
+#include "explain/pictures/preprocess.h"
+#include "explain/pictures/read_image.h"
 #include "layers/executor.h"
 #include "tests/support/shared_data.h"
-#include "tools/images/preprocess.h"
-#include "tools/images/read_image.h"
 #include "weights/import/formats.h"
 #include "weights/import/importer.h"
 #include "weights/zoo/zoo.h"
@@ -50,13 +50,13 @@ TEST_CASE("the CIFAR ResNet-20 knows its pictures") {
   for (std::int64_t first = 0; first < 4000; first += kBatch) {
     // A picture a row.
     const explain::Image sheet =
-        tools::read_image(folder + "cifar10_batch_" + std::to_string(first / 1000) + ".png", {});
+        explain::read_image(folder + "cifar10_batch_" + std::to_string(first / 1000) + ".png", {});
     REQUIRE(sheet.width == 1024);
     for (std::int64_t n = 0; n < kBatch; ++n) {
       explain::Image picture = explain::make_image(32, 32);
       const auto row = sheet.rgb.begin() + (first % 1000 + n) * 3072;
       std::copy_n(row, 3072, picture.rgb.begin());
-      tools::fill_input(picture, rule, input.ref().out(), n);
+      explain::fill_input(picture, rule, input.ref().out(), n);
     }
     executor.set_input(input);
     executor.forward();
@@ -99,8 +99,8 @@ TEST_CASE("torchvision's ResNet-18 knows ImageNet's pictures") {
       REQUIRE(std::getline(list, line));
       const std::size_t comma = line.find(',');
       labels.push_back(std::stoul(line.substr(comma + 1)));
-      const explain::Image picture = tools::read_image(folder + line.substr(0, comma), {});
-      tools::fill_input(tools::resize_and_crop(picture, rule), rule, input.ref().out(), n);
+      const explain::Image picture = explain::read_image(folder + line.substr(0, comma), {});
+      explain::fill_input(explain::resize_and_crop(picture, rule), rule, input.ref().out(), n);
     }
     executor.set_input(input);
     executor.forward();

@@ -8,13 +8,13 @@
 #include <string>
 
 #include "explain/render/render.h"
+#include "explain/report/manifest.h"
+#include "explain/report/report.h"
 #include "runtime/error.h"
-#include "tools/images/atomic_file.h"
-#include "tools/report/manifest.h"
-#include "tools/report/report.h"
+#include "runtime/files/read_file.h"
 
 using namespace cutaway;
-using namespace cutaway::tools;
+using namespace cutaway::explain;
 
 namespace {
 
@@ -236,7 +236,7 @@ TEST_CASE("reports and manifests are written whole") {
   builder.add(sample_row());
   builder.write(name + "/report.html");
   write_manifest(name + "/manifest.json", {});
-  const std::vector<std::uint8_t> bytes = read_file(name + "/report.html");
+  const std::vector<std::uint8_t> bytes = files::read_file(name + "/report.html");
   CHECK(std::string(bytes.begin(), bytes.end()) == builder.html());
   CHECK_THROWS_AS(builder.write(name + "/absent/report.html"), Error);
   CHECK(std::distance(std::filesystem::directory_iterator(name),

@@ -8,13 +8,14 @@
 #include <csignal>
 #include <thread>
 
+#include "explain/runs/journal.h"
 #include "runtime/error.h"
 #include "tests/tools/run_support.h"
-#include "tools/explaining/journal.h"
 
 using namespace cutaway;
+using namespace cutaway::explain;
 using namespace cutaway::tools;
-using namespace cutaway::tools::test;
+using namespace cutaway::explain::test;
 
 namespace {
 

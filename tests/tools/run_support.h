@@ -9,22 +9,22 @@
 #include <string>
 #include <vector>
 
+#include "explain/pictures/write_image.h"
 #include "layers/conv.h"
 #include "layers/dense.h"
 #include "layers/global_pool.h"
 #include "layers/max_pool.h"
 #include "layers/relu.h"
 #include "tests/tools/image_test_support.h"
-#include "tools/images/write_image.h"
 #include "tools/program/context.h"
 #include "weights/package.h"
 
 // What the tests of whole runs share.
-namespace cutaway::tools::test {
+namespace cutaway::explain::test {
 
 inline int run(std::vector<std::string> arguments) {
   arguments.insert(arguments.end(), {"--quiet", "--threads", "1"});
-  return run_program(arguments);
+  return tools::run_program(arguments);
 }
 
 /// A net of 32 x 32 pixels that is explained in a millisecond: two convolutions, global pooling,
@@ -99,4 +99,4 @@ inline std::map<std::string, std::string> contents(const std::string& folder) {
   return all;
 }
 
-}  // namespace cutaway::tools::test
+}  // namespace cutaway::explain::test

@@ -1,4 +1,4 @@
-#include "tools/images/source.h"
+#include "explain/pictures/source.h"
 
 #include <doctest/doctest.h>
 #include <hdf5.h>
@@ -7,8 +7,8 @@
 #include "tests/tools/image_test_support.h"
 
 using namespace cutaway;
-using namespace cutaway::tools;
-using namespace cutaway::tools::test;
+using namespace cutaway::explain;
+using namespace cutaway::explain::test;
 
 namespace {
 

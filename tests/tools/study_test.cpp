@@ -9,18 +9,19 @@
 #include <cstdio>
 
 #include "explain/evaluator.h"
+#include "explain/pictures/preprocess.h"
+#include "explain/pictures/read_image.h"
+#include "explain/report/chart.h"
+#include "explain/study/run/occlusion_pictures.h"
+#include "explain/study/run/part_images.h"
 #include "layers/executor.h"
+#include "runtime/files/npy.h"
 #include "tests/tools/run_support.h"
-#include "tools/files/npy.h"
-#include "tools/images/preprocess.h"
-#include "tools/images/read_image.h"
-#include "tools/studying/chart.h"
-#include "tools/studying/occlusion_pictures.h"
-#include "tools/studying/part_images.h"
 
 using namespace cutaway;
+using namespace cutaway::explain;
 using namespace cutaway::tools;
-using namespace cutaway::tools::test;
+using namespace cutaway::explain::test;
 
 namespace {
 
@@ -75,8 +76,8 @@ TEST_CASE("study occlusion: panels, numbers, page; a picture that cannot be read
   const auto clear = scores_of(package, f / "p/1.png", {});
   CHECK(image["probability"].get<double>() ==
         doctest::Approx(explain::probability(clear, 1)).epsilon(1e-5));
-  const auto d = read_npy(f / "out/p_1__probability.npy", 25);
-  const auto b = read_npy(f / "out/p_1__activation.npy", 25);
+  const auto d = files::read_npy(f / "out/p_1__probability.npy", 25);
+  const auto b = files::read_npy(f / "out/p_1__activation.npy", 25);
   for (std::int64_t i = 0; i < 5; ++i) {
     for (std::int64_t j = 0; j < 5; ++j) {
       const auto scores =

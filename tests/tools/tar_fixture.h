@@ -4,7 +4,7 @@
 #include <string>
 
 // Tar archives made by hand, also such as no archiver would make.
-namespace cutaway::tools::test {
+namespace cutaway::explain::test {
 
 struct TarEntry {
   std::string name, content;
@@ -60,4 +60,4 @@ inline std::string pax_record(const std::string& key, const std::string& value) 
   return std::to_string(length) + body;
 }
 
-}  // namespace cutaway::tools::test
+}  // namespace cutaway::explain::test

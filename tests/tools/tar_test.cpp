@@ -1,15 +1,15 @@
-#include "tools/images/tar.h"
+#include "explain/pictures/tar.h"
 
 #include <doctest/doctest.h>
 #include <zlib.h>
 
+#include "explain/pictures/source.h"
 #include "tests/tools/image_test_support.h"
 #include "tests/tools/tar_fixture.h"
-#include "tools/images/source.h"
 
 using namespace cutaway;
-using namespace cutaway::tools;
-using namespace cutaway::tools::test;
+using namespace cutaway::explain;
+using namespace cutaway::explain::test;
 
 namespace {
 

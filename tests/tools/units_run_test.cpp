@@ -5,16 +5,17 @@
 
 #include <cmath>
 
+#include "explain/pictures/preprocess.h"
+#include "explain/pictures/read_image.h"
 #include "explain/tensor_math.h"
 #include "layers/executor.h"
 #include "tests/tools/run_support.h"
 #include "tests/tools/tar_fixture.h"
-#include "tools/images/preprocess.h"
-#include "tools/images/read_image.h"
 
 using namespace cutaway;
+using namespace cutaway::explain;
 using namespace cutaway::tools;
-using namespace cutaway::tools::test;
+using namespace cutaway::explain::test;
 
 TEST_CASE("units: the strongest images of each map, as a sort of all of them says") {
   const Folder f;

@@ -10,6 +10,8 @@
 #include <limits>
 #include <numeric>
 
+#include "explain/verify/decisions.h"
+#include "explain/verify/verify.h"
 #include "layers/add.h"
 #include "layers/clip.h"
 #include "layers/concat.h"
@@ -25,13 +27,12 @@
 #include "runtime/error.h"
 #include "tests/support/random_tensor.h"
 #include "tools/program/context.h"
-#include "tools/verifying/decisions.h"
-#include "tools/verifying/verify.h"
 #include "weights/hdf5_file.h"
 #include "weights/import/formats.h"
 #include "weights/import/importer.h"
 
 using namespace cutaway;
+using namespace cutaway::explain;
 using namespace cutaway::tools;
 namespace fs = std::filesystem;
 

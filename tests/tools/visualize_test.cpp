@@ -11,13 +11,13 @@
 #include <string>
 #include <vector>
 
+#include "explain/pictures/read_image.h"
+#include "explain/pictures/write_image.h"
 #include "layers/conv.h"
 #include "layers/dense.h"
 #include "layers/flatten.h"
 #include "layers/global_pool.h"
 #include "layers/relu.h"
-#include "tools/images/read_image.h"
-#include "tools/images/write_image.h"
 #include "tools/program/context.h"
 #include "weights/package.h"
 
@@ -48,7 +48,7 @@ struct Folder {
     weights::save(package, model());
     explain::Image photo = explain::make_image(40, 36, {90, 120, 60});
     explain::fill(photo, {8, 8, 20, 12}, {220, 40, 30});
-    tools::write_png((path / "photo.png").string(), photo);
+    explain::write_png((path / "photo.png").string(), photo);
   }
   ~Folder() {
     std::error_code error;
@@ -136,7 +136,7 @@ TEST_CASE("visualize: Lucid's side where the layers take it, else the net's own"
     CHECK(p["height"] == c.side);
     CHECK(p["size"] == c.why);
     const explain::Image picture =
-        tools::read_image(f.at(out + "/" + p["file"].get<std::string>()));
+        explain::read_image(f.at(out + "/" + p["file"].get<std::string>()));
     CHECK(picture.width == c.side);
   }
 }
@@ -148,8 +148,8 @@ TEST_CASE("visualize: stretched pictures are the differences from the mean at fu
                       "stretch=false"}) == 0);
   CHECK(f.manifest("y")["methods"][0]["parameters"]["stretch"] == true);
   CHECK(f.manifest("n")["methods"][0]["parameters"]["stretch"] == false);
-  const explain::Image y = tools::read_image(f.at("y/dog__yosinski.png"));
-  const explain::Image n = tools::read_image(f.at("n/dog__yosinski.png"));
+  const explain::Image y = explain::read_image(f.at("y/dog__yosinski.png"));
+  const explain::Image n = explain::read_image(f.at("n/dog__yosinski.png"));
   // One scale for the three colours: what is more above its mean (of R, G, B 123, 117, 104) is
   // brighter.
   double scale = 0;
@@ -184,7 +184,7 @@ TEST_CASE("visualize: layers, films, dreams, inversion, variants") {
                            "--steps", "5"}) == 3);
   explain::Image square = explain::make_image(32, 32, {90, 120, 60});
   explain::fill(square, {8, 8, 10, 12}, {220, 40, 30});
-  tools::write_png(f.at("square.png"), square);
+  explain::write_png(f.at("square.png"), square);
   REQUIRE(f.run("inverted", {"--invert", f.at("square.png"), "--layer", "relu1", "--steps", "5"}) ==
           0);
   std::ofstream(f.at("v.txt")) << "1, 0, -1\n0 0 0.5 0 0\n";

@@ -7,9 +7,25 @@ BEGIN {
   allow("kernels", "runtime kernels")
   allow("layers", "runtime kernels layers")
   allow("weights", "runtime kernels layers weights")
-  allow("explain", "runtime kernels layers explain")
+  allow("explain", "runtime kernels layers weights explain")
   allow("tools", "runtime kernels layers weights explain tools")
   allow("tests", "runtime kernels layers weights explain tools tests")
+  # Inside explain/, from the left to the right: a folder may include itself and what stands before it. What is not
+  # named belongs to the engine of explanations, which knows no file format.
+  room("explain/pictures", 1)
+  room("explain", 2)
+  room("explain/report", 3)
+  room("explain/runs", 4)
+  room("explain/verify", 5)
+  room("explain/localization/run", 5)
+  room("explain/units/run", 5)
+  room("explain/study/run", 6)
+  room("explain/visualize/run", 5)
+  room("explain/graph/features", 5)
+  room("explain/graph/files", 5)
+  room("explain/graph/run", 6)
+  room("explain/graph/evaluation", 7)
+  room("explain/graph/show", 8)
   count = split(private, names, " ")
   for (i = 1; i <= count; ++i) is_private[names[i]] = 1
   third_party = "^(cuda|cudnn|cublas|curand|nccl|dnnl|oneapi/|hdf5|H5|mpi|opencv|jpeglib|turbojpeg|png|zlib|omp)"
@@ -20,6 +36,22 @@ function allow(folder, list,   parts, n, k) {
   is_folder[folder] = 1
   n = split(list, parts, " ")
   for (k = 1; k <= n; ++k) allowed[folder, parts[k]] = 1
+}
+
+function room(path, rank) { rank_of_room[path] = rank }
+
+# The longest room that holds a file.
+function room_of(path) {
+  while (sub(/\/[^\/]*$/, "", path)) if (path in rank_of_room) return path
+  return ""
+}
+
+function check_room(path,   target) {
+  target = room_of(path)
+  if (own_room == "" || target == "" || target == own_room) return
+  if (rank_of_room[target] >= rank_of_room[own_room]) {
+    found(FNR, "direction", own_room "/ must not include \"" path "\"")
+  }
 }
 
 function found(line, rule, message) { print FILENAME ":" line ": " rule ": " message }
@@ -73,12 +105,37 @@ function check_include(line,   quoted, path, target) {
     found(FNR, "include-root", "\"" path "\" is not rooted at the repository")
   } else if (quoted && !((folder, target) in allowed)) {
     found(FNR, "direction", folder "/ must not include \"" path "\"")
+  } else if (quoted) {
+    check_room(path)
+    if (own_room == "explain" && target == "weights") {
+      found(FNR, "direction", "the engine of explanations must not include \"" path "\"")
+    }
   }
+  if (library && path ~ /^CLI\//) found(FNR, "command-line", "only tools/ knows the command line")
   if (!public) return
   if (path ~ third_party) found(FNR, "third-party", "<" path "> in a public header")
   if (quoted && (path in is_private || path ~ /\/(cuda|cpu)\//)) {
     found(FNR, "third-party", "private header \"" path "\" in a public header")
   }
+}
+
+# A type of a sub-namespace must not hide one of cutaway: which of the two a line means would depend on what was
+# included before it, without a word from the compiler.
+function check_type(line,   name) {
+  if (match(line, /^namespace[ \t]+[a-z_:]+[ \t]*\{/)) {
+    space = line
+    sub(/^namespace[ \t]+/, "", space)
+    sub(/[ \t]*\{.*/, "", space)
+    return
+  }
+  if (file !~ /\.h$/ || folder == "tests" || space !~ /^cutaway/) return
+  if (line !~ /^(struct|class|enum class)[ \t]+[A-Z][A-Za-z0-9_]*[^;]*$/) return
+  name = line
+  sub(/^(struct|class|enum class)[ \t]+/, "", name)
+  sub(/[^A-Za-z0-9_].*/, "", name)
+  # Nested namespaces of a library may reuse a name deliberately (graph::Layer); its first level may not.
+  if (space == "cutaway") root_type[name] = file
+  else if (space == "cutaway::explain") explain_type[name] = file ":" FNR
 }
 
 # The launch configuration between <<< and >>>: grid, block, bytes, stream.
@@ -122,6 +179,9 @@ FNR == 1 {
   file = FILENAME
   folder = file
   sub(/\/.*/, "", folder)
+  # The umbrella header includes every room.
+  space = ""
+  own_room = file == "explain/explain.h" ? "" : room_of(file)
   header = file ~ /\.(h|hpp|cuh|inl)$/
   library = folder != "tools" && folder != "tests"
   # Installed, or compiled into what is: the program's own headers and the tests' are nobody's interface.
@@ -144,9 +204,21 @@ FNR == 1 {
         line ~ /(std|[^A-Za-z_])::(printf|fprintf|fputs|putchar|_Exit)[ \t]*\(/) {
       found(FNR, "prints-or-ends", "the library throws cutaway::Error; it never prints, exits or aborts")
     }
+    # The child that looks at a damaged file sets its own.
+    if (file != "weights/hdf5_vet.cpp" &&
+        (line ~ /(^|[^A-Za-z_])(sigaction|signal)[ \t]*\(/ || line ~ /sig_atomic_t/)) {
+      found(FNR, "signals", "the library handles no signals; an Observer cancels")
+    }
     if (line ~ /(^|[^A-Za-z_])getenv[ \t]*\(/) found(FNR, "environment", "the library does not read the environment")
   }
   if (in_launch || index(line, "<<<")) scan_launches(line)
 }
 
-END { ends_file() }
+END {
+  ends_file()
+  for (name in explain_type) {
+    if (name in root_type) {
+      print explain_type[name] ": hidden-type: cutaway::explain::" name " hides cutaway::" name " of " root_type[name]
+    }
+  }
+}

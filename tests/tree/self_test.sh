@@ -22,7 +22,7 @@ make_good_tree() {
   printf '# why\nweights/handle.h\n' > cmake/private_headers.txt
   printf '#pragma once\n#include <string>\n// never exit() or std::cout here\n' > runtime/error.h
   printf '#pragma once\n#include <cuda_runtime.h>\n' > runtime/cuda/check.h
-  printf '#pragma once\n#include "runtime/error.h"\n' > kernels/pool.h
+  printf '#pragma once\n#include "runtime/error.h"\nnamespace cutaway {\nclass Pool {\n};\n}\n' > kernels/pool.h
   printf '#include "kernels/pool.h"\nk<<<dim3(1, 2), f(3, 4),\n    0, queue>>>(1, 2, 3, 4);\n' > kernels/cuda/pool.cu
   printf '#pragma once\n#include "kernels/pool.h"\nconst char* text = "std::cout << 1; exit(1)";\n' > layers/max_pool.h
   printf '#pragma once\n#include <hdf5.h>\n' > weights/handle.h
@@ -63,8 +63,16 @@ for pair in runtime:kernels runtime:layers runtime:weights runtime:explain runti
   weights:tools explain:weights explain:tools tools:tests; do
   breaks direction "${pair%:*}/new.cpp" "#include \"${pair#*:}/x.h\"\n"
 done
+for pair in explain/pictures:explain explain/pictures:explain/runs explain:explain/runs explain/report:explain/runs \
+  explain/runs:explain/units/run explain/runs:explain/graph/run explain/graph/run:explain/graph/show; do
+  breaks direction "${pair%:*}/new.cpp" "#include \"${pair#*:}/x.h\"\n"
+done
+breaks command-line explain/runs/new.cpp '#include <CLI/CLI.hpp>\n'
+breaks signals explain/runs/new.cpp '  sigaction(SIGINT, &action, nullptr);\n'
+breaks signals explain/runs/new.cpp 'volatile std::sig_atomic_t interrupted = 0;\n'
+breaks hidden-type explain/new.h '#pragma once\nnamespace cutaway::explain {\nstruct Pool {\n};\n}\n'
 breaks include-root layers/new.cpp '#include "max_pool.h"\n'
-for header in cuda_runtime.h cudnn.h cublas_v2.h dnnl.hpp hdf5.h mpi.h opencv2/core.hpp jpeglib.h png.h CLI/CLI.hpp \
+for header in cuda_runtime.h cudnn.h cublas_v2.h dnnl.hpp hdf5.h mpi.h opencv2/core.hpp jpeglib.h png.h \
   nlohmann/json.hpp; do
   breaks third-party layers/max_pool.h "#include <$header>\n"
 done

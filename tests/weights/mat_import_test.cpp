@@ -53,9 +53,9 @@ std::string text(const std::string& value) {
   return array(4, {1, static_cast<std::int32_t>(value.size())}, "", element(16, value));
 }
 
-using Fields = std::vector<std::pair<std::string, std::string>>;
+using NamedValues = std::vector<std::pair<std::string, std::string>>;
 
-std::string structure(const Fields& fields, const std::string& name = "") {
+std::string structure(const NamedValues& fields, const std::string& name = "") {
   std::string names;
   std::string values;
   for (const auto& [field, value] : fields) {
@@ -211,11 +211,11 @@ TEST_CASE("MAT-files that are refused") {
 namespace {
 
 /// One layer of a DagNN as an element of `layers`, which here is an array of one struct.
-std::string dag_of(const Fields& layer) { return structure(layer, "layers") + meta(); }
+std::string dag_of(const NamedValues& layer) { return structure(layer, "layers") + meta(); }
 
-Fields dag_layer(const char* type,
-                 const std::vector<std::string>& inputs,
-                 const std::vector<std::string>& outputs) {
+NamedValues dag_layer(const char* type,
+                      const std::vector<std::string>& inputs,
+                      const std::vector<std::string>& outputs) {
   const auto names = [](const std::vector<std::string>& all) {
     std::vector<std::string> cells;
     for (const std::string& name : all) cells.push_back(text(name));

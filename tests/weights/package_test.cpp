@@ -2,8 +2,8 @@
 
 #include "layers/dense.h"
 #include "layers/relu.h"
+#include "runtime/files/atomic_file.h"
 #include "tests/weights/scratch.h"
-#include "weights/atomic_file.h"
 #include "weights/checked_writer.h"
 #include "weights/graph_json.h"
 #include "weights/hdf5_file.h"
@@ -310,7 +310,7 @@ TEST_CASE("a checksum taken while writing is that of the file") {
   const std::vector<std::byte> piece(300'000, std::byte{7});
   for (const bool in_order : {true, false}) {
     CAPTURE(in_order);
-    AtomicFile file(path);
+    files::AtomicFile file(path);
     const std::vector<std::byte> before(1'000'000, std::byte{1});  // what others wrote
     file.write_at(0, before);
     CheckedWriter writer(file, parts::kBlock);

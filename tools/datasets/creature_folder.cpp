@@ -5,20 +5,17 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "explain/pictures/write_image.h"
 #include "runtime/error.h"
-#include "tools/images/atomic_file.h"
-#include "tools/images/write_image.h"
+#include "runtime/files/atomic_file.h"
+#include "runtime/files/folder.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-void make_folder(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) throw Error(ErrorKind::kInput, "cannot make the folder: " + error.message()).at(path);
-}
 
 std::string number(std::uint64_t index) {
   char text[24];
@@ -26,8 +23,8 @@ std::string number(std::uint64_t index) {
   return text;
 }
 
-explain::Image mask_image(const creatures::Creature& c) {
-  explain::Image image = explain::make_image(c.size, c.size);
+Image mask_image(const creatures::Creature& c) {
+  Image image = make_image(c.size, c.size);
   for (std::size_t i = 0; i < c.mask.size(); ++i) {
     for (std::size_t k = 0; k < 3; ++k) image.rgb[3 * i + k] = c.mask[i];
   }
@@ -58,8 +55,8 @@ void write_creatures(const std::string& folder,
                      std::uint64_t count,
                      int threads,
                      const std::function<void(std::int64_t)>& progress) {
-  make_folder(folder + "/images");
-  make_folder(folder + "/masks");
+  files::make_folder(folder + "/images");
+  files::make_folder(folder + "/masks");
   std::vector<std::string> rows(count);
   std::vector<Json> truths(count);
   std::exception_ptr failure;
@@ -86,10 +83,10 @@ void write_creatures(const std::string& folder,
                    {"seed", options.seed},
                    {"first", first},
                    {"images", truths}};
-  write_file_atomically(folder + "/truth.json", truth.dump(1));
+  files::write_file_atomically(folder + "/truth.json", truth.dump(1));
   std::string csv = "file,label,class\n";
   for (const std::string& row : rows) csv += row;
-  write_file_atomically(folder + "/labels.csv", csv);
+  files::write_file_atomically(folder + "/labels.csv", csv);
 }
 
 }  // namespace cutaway::tools

@@ -10,6 +10,8 @@
 #include "runtime/philox.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -73,7 +75,7 @@ BenchResult run_bench(const Model& model, const BenchJob& job, const Stream& str
   PlanRequest request;
   request.input = model.graph.node(0).shape;
   request.input.n = job.batch;
-  request.output = explain::logits_node(model.graph);
+  request.output = logits_node(model.graph);
   request.engines = job.engines;
   request.guard = false;
   if (backward) request.backward.push_back({});

@@ -13,6 +13,8 @@
 #include "runtime/philox.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -58,24 +60,23 @@ ExplainBenchResult time_method(const Model& model,
                                const Stream& stream) {
   ExplainBenchResult result;
   const auto start = Clock::now();
-  std::vector<explain::MethodPtr> methods;
-  methods.push_back(explain::make_method(job.what, options_of(job)));
-  explain::Session::Options options;
+  std::vector<MethodPtr> methods;
+  methods.push_back(make_method(job.what, options_of(job)));
+  Session::Options options;
   options.layer = job.layer;
   options.engines = job.engines;
   const Shape& shape = model.graph.node(0).shape;
-  explain::Session session(model, std::move(methods), shape, stream, options);
+  Session session(model, std::move(methods), shape, stream, options);
   result.setup_ms = ms_since(start);
   const Tensor image = random_image(shape, 0);
   time_rounds(job, result, [&] {
     (void)session.forward(image.clone());
-    const explain::Explanation e = std::move(session.explain({0}).at(0));
+    const Explanation e = std::move(session.explain({0}).at(0));
     result.layer = e.layer;
     result.work = e.options.number("work", 1.0);
   });
   if (job.what == "occlusion") {
-    result.passes =
-        static_cast<std::int64_t>(explain::window_grid(shape, job.window, job.stride).size());
+    result.passes = static_cast<std::int64_t>(window_grid(shape, job.window, job.stride).size());
   } else if (!options_of(job).values().empty()) {
     result.passes = job.samples;
   }
@@ -89,16 +90,15 @@ ExplainBenchResult time_projections(const Model& model,
   ExplainBenchResult result;
   result.layer = job.layer;
   const NodeId layer =
-      job.layer.empty() ? explain::default_layer(model.graph).node : model.graph.find(job.layer);
+      job.layer.empty() ? default_layer(model.graph).node : model.graph.find(job.layer);
   const Shape plane = model.graph.node(layer).shape;
   auto start = Clock::now();
-  explain::RegionalProjector projector(model, layer, explain::deconvnet_rules(),
-                                       {stream, job.engines}, kUnits);
+  RegionalProjector projector(model, layer, deconvnet_rules(), {stream, job.engines}, kUnits);
   result.setup_ms = ms_since(start);
   result.work = projector.work();
   result.passes = kUnits;
   std::vector<Tensor> images;
-  std::vector<explain::RegionalProjector::Job> jobs;
+  std::vector<RegionalProjector::Job> jobs;
   for (std::int64_t k = 0; k < kUnits; ++k) {
     images.push_back(random_image(model.graph.node(0).shape, static_cast<std::uint64_t>(k)));
     // Spread over the plane, as the strongest units of nine images are.
@@ -113,7 +113,7 @@ ExplainBenchResult time_projections(const Model& model,
 ExplainBenchResult time_class_maps(const Model& model,
                                    const ExplainBenchJob& job,
                                    const Stream& stream) {
-  const auto head = explain::cam_head(model.graph);
+  const auto head = cam_head(model.graph);
   if (!head)
     throw Error(ErrorKind::kUnsupported, "class maps need a net that ends in global pooling");
   ExplainBenchResult result;
@@ -129,7 +129,7 @@ ExplainBenchResult time_class_maps(const Model& model,
   const int threads = cpu != nullptr ? cpu->threads() : 0;
   time_rounds(job, result, [&] {
     const Tensor maps = executor.read(executor.value(head->maps));
-    (void)explain::weighted_sums(maps, model.parameters.of(head->weights)[0].f32(), threads);
+    (void)weighted_sums(maps, model.parameters.of(head->weights)[0].f32(), threads);
   });
   return result;
 }

@@ -1,13 +1,11 @@
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "kernels/engine.h"
-#include "runtime/log.h"
-#include "runtime/stream.h"
+#include "explain/runs/run_context.h"
+#include "tools/program/console.h"
 
 namespace CLI {
 class App;
@@ -16,12 +14,7 @@ class App;
 namespace cutaway::tools {
 
 /// What every verb takes.
-struct CommonOptions {
-  std::string device{"auto"};
-  std::string precision{"fp32"};
-  std::string engine;  ///< EngineOptions::force
-  int threads{0};
-  std::uint64_t seed{0};
+struct CommonOptions : explain::RunSettings {
   bool json{false}, quiet{false};
   int verbose{0};
 };
@@ -34,14 +27,23 @@ class Context {
   /// What the chosen verb will do; returns the exit code.
   std::function<int()> action;
 
-  [[nodiscard]] Stream stream() const;
-  [[nodiscard]] kernels::EngineOptions engines() const;
-  [[nodiscard]] Logger logger() const;
-  void info(const std::string& message) const;
-  void warn(const std::string& message) const;
+  [[nodiscard]] Stream stream() const { return common.stream(); }
+  [[nodiscard]] kernels::EngineOptions engines() const { return common.engines(); }
+  /// What a run of the library is given; refers to this context.
+  [[nodiscard]] explain::RunContext run() const;
+  /// The terminal as runs see it. Speaks as the options say from the time they are known.
+  [[nodiscard]] Observer& observer() const { return console_; }
+  void info(const std::string& message) const { console_.info(message); }
+  void warn(const std::string& message) const { console_.warn(message); }
+  /// Tells the terminal what the options say; call it when they have been read.
+  void options_are_read();
+
+ private:
+  // Redrawing a line changes nothing that a verb could see.
+  mutable Console console_;
 };
 
-/// What the program ends with. docs/troubleshooting.md tells users what each of them means.
+/// Exit codes (docs/troubleshooting.md).
 enum ExitCode : int {
   kExitOk = 0,
   kExitFailure = 1,
@@ -51,11 +53,6 @@ enum ExitCode : int {
   kExitPartial = 5,
   kExitInterrupted = 130
 };
-
-/// Thrown where a long loop notices that the user pressed Ctrl-C.
-struct Interrupted {};
-/// Throws Interrupted after SIGINT or SIGTERM; long loops call it between images.
-void throw_if_interrupted();
 
 /// Runs the program; never throws. `arguments` without the program's name.
 int run_program(const std::vector<std::string>& arguments);

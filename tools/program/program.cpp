@@ -1,4 +1,3 @@
-#include <csignal>
 #include <cstdio>
 #include <new>
 
@@ -12,14 +11,6 @@
 
 namespace cutaway::tools {
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-
-void on_signal(int signal) {
-  // A second Ctrl-C must end a step that takes too long.
-  if (interrupted != 0) std::_Exit(kExitInterrupted);
-  interrupted = signal;
-}
 
 int exit_code(ErrorKind kind) {
   switch (kind) {
@@ -45,7 +36,7 @@ void add_common(CLI::App& app, CommonOptions& c) {
   app.add_option("--seed", c.seed, "seed of all random numbers")->capture_default_str();
   app.add_option("--engine", c.engine, "force engines, e.g. conv:reference,gemm:reference");
   app.add_flag("--json", c.json, "results as one JSON object");
-  app.add_flag("-q,--quiet", c.quiet, "no progress, no messages");
+  app.add_flag("-q,--quiet", c.quiet, "no progress, no messages but warnings");
   app.add_flag("-v,--verbose", c.verbose, "say more (plan, engines and why others declined)");
 }
 
@@ -97,6 +88,7 @@ int parse_and_run(const std::vector<std::string>& arguments, Context& context) {
             (verb_missing ? "" : "; hint: cutaway " + arguments.front() + " --help"),
         kExitUsage);
   }
+  context.options_are_read();
   return context.action ? context.action() : kExitUsage;
 }
 
@@ -104,50 +96,21 @@ int parse_and_run(const std::vector<std::string>& arguments, Context& context) {
 
 std::string version_text() { return std::string("cutaway ") + CUTAWAY_VERSION; }
 
-void throw_if_interrupted() {
-  if (interrupted != 0) throw Interrupted{};
+explain::RunContext Context::run() const {
+  explain::Origin origin{{"cutaway"}};
+  origin.argv.insert(origin.argv.end(), argv.begin(), argv.end());
+  return explain::RunContext(common, console_, std::move(origin));
 }
 
-Stream Context::stream() const { return make_stream(parse_device(common.device), common.threads); }
-
-kernels::EngineOptions Context::engines() const {
-  kernels::EngineOptions options;
-  options.force = common.engine;
-  options.validate();
-  return options;
-}
-
-Logger Context::logger() const {
-  const LogLevel least = common.verbose > 0 ? LogLevel::kDebug : LogLevel::kInfo;
-  if (common.quiet) return {};
-  return Logger(
-      [](LogLevel level, std::string_view component, std::string_view message) {
-        const char* names[] = {"debug", "info", "warning"};
-        std::fprintf(stderr, "%s: %.*s: %.*s\n", names[static_cast<int>(level)],
-                     static_cast<int>(component.size()), component.data(),
-                     static_cast<int>(message.size()), message.data());
-      },
-      least);
-}
-
-void Context::info(const std::string& message) const {
-  if (!common.quiet) std::fprintf(stderr, "%s\n", message.c_str());
-}
-
-void Context::warn(const std::string& message) const {
-  if (!common.quiet) std::fprintf(stderr, "warning: %s\n", message.c_str());
-}
+void Context::options_are_read() { console_.set(common.quiet, common.verbose > 0); }
 
 int run_program(const std::vector<std::string>& arguments) {
-  struct sigaction action = {};
-  action.sa_handler = on_signal;
-  (void)sigaction(SIGINT, &action, nullptr);
-  (void)sigaction(SIGTERM, &action, nullptr);
+  Console::listen_for_signals();
   Context context;
   context.argv = arguments;
   try {
     return parse_and_run(arguments, context);
-  } catch (const Interrupted&) {
+  } catch (const Cancelled&) {
     return fail("interrupted; what was finished is kept", kExitInterrupted);
   } catch (const Error& error) {
     return fail(error.what(), exit_code(error.kind()));

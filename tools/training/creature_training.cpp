@@ -7,21 +7,23 @@
 
 #include "explain/localization/box.h"
 #include "explain/network.h"
+#include "explain/pictures/preprocess.h"
 #include "explain/session.h"
 #include "explain/tensor_math.h"
 #include "layers/training/trainer.h"
 #include "runtime/error.h"
 #include "runtime/philox.h"
+#include "runtime/progress.h"
 #include "tools/creatures/creatures.h"
-#include "tools/images/preprocess.h"
-#include "tools/program/progress.h"
 #include "weights/fold.h"
 #include "weights/zoo/zoo.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
-explain::Image picture(const creatures::Creature& c) { return {c.size, c.size, c.rgb}; }
+Image picture(const creatures::Creature& c) { return {c.size, c.size, c.rgb}; }
 
 /// Rendered pictures as bytes: 12,000 of 96 pixels take 332 MB.
 struct Pictures {
@@ -39,7 +41,7 @@ Pictures render_all(int size, std::uint64_t seed, std::int64_t count, const Cont
   creatures::Options options;
   options.size = size;
   options.seed = seed;
-  Progress progress("render", count, context.common.quiet);
+  Progress progress(context.observer(), "render", count);
   const int threads = CpuStream(context.common.threads).threads();
 #pragma omp parallel for schedule(dynamic, 16) num_threads(threads)
   for (std::int64_t i = 0; i < count; ++i) {
@@ -54,17 +56,17 @@ Pictures render_all(int size, std::uint64_t seed, std::int64_t count, const Cont
 
 /// Moves and mirrors a picture: shift up to 8 pixels with repeated edges, mirrored half of the
 /// time.
-explain::Image augmented(const Pictures& all,
-                         std::size_t index,
-                         const Philox& random,
-                         std::uint64_t counter) {
+Image augmented(const Pictures& all,
+                std::size_t index,
+                const Philox& random,
+                std::uint64_t counter) {
   const Philox::Block b = random.block(counter);
   const int size = all.size;
   const bool mirror = (b.v[0] & 1u) != 0;
   const int dx = static_cast<int>(b.v[1] % 17u) - 8;
   const int dy = static_cast<int>(b.v[2] % 17u) - 8;
   const std::uint8_t* from = all.rgb.data() + static_cast<std::size_t>(3 * size * size) * index;
-  explain::Image image = explain::make_image(size, size);
+  Image image = make_image(size, size);
   for (int y = 0; y < size; ++y) {
     const int sy = std::clamp(y + dy, 0, size - 1);
     for (int x = 0; x < size; ++x) {
@@ -99,7 +101,7 @@ std::int64_t fit(Trainer& trainer,
   const std::int64_t per_epoch = static_cast<std::int64_t>(all.labels.size() / batch);
   const std::int64_t total = per_epoch * o.epochs;
   const int threads = CpuStream(context.common.threads).threads();
-  Progress progress("train", total, context.common.quiet);
+  Progress progress(context.observer(), "train", total);
   Tensor input = zeros(shape);
   std::vector<std::int32_t> labels(batch);
   std::int64_t updates = 0;
@@ -110,7 +112,7 @@ std::int64_t fit(Trainer& trainer,
         shuffled(all.labels.size(), {context.common.seed, 1000 + 2 * e});
     const Philox random{context.common.seed, 1001 + 2 * e};
     for (std::int64_t step = 0; step < per_epoch; ++step) {
-      throw_if_interrupted();
+      throw_if_cancelled(context.observer());
 #pragma omp parallel for schedule(static) num_threads(threads)
       for (std::size_t i = 0; i < batch; ++i) {
         const std::size_t index = order[static_cast<std::size_t>(step) * batch + i];
@@ -142,9 +144,9 @@ CreatureScore score_on_creatures(const weights::Package& package,
                                  const Context& context) {
   Shape shape = package.model.graph.node(0).shape;
   shape.n = std::min<std::int64_t>(32, count);
-  std::vector<explain::MethodPtr> methods;
-  methods.push_back(explain::make_method("cam"));
-  explain::Session session(package.model, std::move(methods), shape, context.stream());
+  std::vector<MethodPtr> methods;
+  methods.push_back(make_method("cam"));
+  Session session(package.model, std::move(methods), shape, context.stream());
   creatures::Options options;
   options.size = static_cast<int>(shape.h);
   options.seed = seed;
@@ -152,7 +154,7 @@ CreatureScore score_on_creatures(const weights::Package& package,
   std::int64_t right = 0;
   std::int64_t found = 0;
   for (std::int64_t at = 0; at < count; at += shape.n) {
-    throw_if_interrupted();
+    throw_if_cancelled(context.observer());
     const std::int64_t now = std::min(shape.n, count - at);
     Tensor input = zeros(shape);
     std::vector<creatures::Creature> truth(static_cast<std::size_t>(now));
@@ -167,17 +169,17 @@ CreatureScore score_on_creatures(const weights::Package& package,
     }
     const Tensor& scores = session.forward(std::move(input));
     for (std::int64_t i = 0; i < now; ++i) {
-      right += explain::arg_max(scores, i) == targets[static_cast<std::size_t>(i)] ? 1 : 0;
+      right += arg_max(scores, i) == targets[static_cast<std::size_t>(i)] ? 1 : 0;
     }
     const auto maps = session.explain(targets);
-    const Tensor large = explain::upsample(maps[0].map, shape.h, shape.w);
+    const Tensor large = upsample(maps[0].map, shape.h, shape.w);
     const auto plane = static_cast<std::size_t>(shape.plane());
     for (std::int64_t i = 0; i < now; ++i) {
       const auto& c = truth[static_cast<std::size_t>(i)];
-      const explain::Map map{large.f32().subspan(static_cast<std::size_t>(i) * plane, plane),
-                             static_cast<int>(shape.h), static_cast<int>(shape.w)};
-      const auto box = explain::largest_component(map, 0.2f);
-      found += box && explain::iou(*box, {c.x1, c.y1, c.x2, c.y2}) >= 0.5 ? 1 : 0;
+      const Map map{large.f32().subspan(static_cast<std::size_t>(i) * plane, plane),
+                    static_cast<int>(shape.h), static_cast<int>(shape.w)};
+      const auto box = largest_component(map, 0.2f);
+      found += box && iou(*box, {c.x1, c.y1, c.x2, c.y2}) >= 0.5 ? 1 : 0;
     }
   }
   const double all = static_cast<double>(count);
@@ -208,7 +210,7 @@ TrainedNet train_on_creatures(const CreatureTraining& o, const Context& context)
   options.filter_radius = o.filter_radius;
   options.seed = context.common.seed;
   options.engines = context.engines();
-  Trainer trainer(model, explain::logits_node(model.graph), options, context.stream());
+  Trainer trainer(model, logits_node(model.graph), options, context.stream());
   std::string command = "cutaway";
   for (const std::string& word : context.argv) command += " " + word;
   const auto package_now = [&]() -> weights::Package {

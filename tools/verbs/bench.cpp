@@ -5,11 +5,12 @@
 #include "runtime/buffer.h"
 #include "tools/measuring/bench.h"
 #include "tools/measuring/peak.h"
-#include "tools/program/network.h"
 #include "tools/verbs/bench_explain.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 struct Options {

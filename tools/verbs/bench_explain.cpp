@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "explain/runs/load_network.h"
 #include "tools/measuring/bench_explain.h"
-#include "tools/program/network.h"
 #include "weights/zoo/zoo.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 struct Options {

@@ -3,15 +3,19 @@
 #include <nlohmann/json.hpp>
 
 #include "explain/network.h"
+#include "explain/runs/batch.h"
+#include "explain/runs/load_network.h"
+#include "explain/scores.h"
 #include "layers/executor.h"
 #include "runtime/error.h"
-#include "tools/program/network.h"
-#include "tools/program/progress.h"
+#include "runtime/files/atomic_file.h"
+#include "runtime/progress.h"
 #include "tools/verbs/verbs.h"
-#include "weights/atomic_file.h"
 #include "weights/hdf5_file.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -43,7 +47,7 @@ void save_scores(const std::string& path,
                  const Scores& scores,
                  std::int64_t classes,
                  const std::string& node) {
-  weights::AtomicFile target(path);
+  files::AtomicFile target(path);
   weights::Hdf5File file = weights::Hdf5File::create(target.temporary());
   const std::vector<std::int64_t> extents{static_cast<std::int64_t>(scores.files.size()), classes};
   file.write_f32("/outputs", extents, scores.values);
@@ -128,9 +132,9 @@ int classify(const Options& o, const Context& context) {
   PlanRequest request;
   request.input = graph.node(0).shape;
   request.input.n = std::min(o.batch, static_cast<std::int64_t>(list.size()));
-  request.output = explain::logits_node(graph);
+  request.output = logits_node(graph);
   request.engines = context.engines();
-  const std::int64_t classes = explain::class_count(graph);
+  const std::int64_t classes = class_count(graph);
   const Stream stream = context.stream();
   Executor executor(package.model, request, stream);
   if (context.common.verbose > 0) context.info(executor.plan().report(graph));
@@ -141,10 +145,10 @@ int classify(const Options& o, const Context& context) {
   Json rows = Json::array();
   // Predictions of a labelled list are wanted only as numbers, or as JSON.
   const bool print = !context.common.json && (list.size() <= 20 || o.lists.empty());
-  Progress progress("classify", static_cast<std::int64_t>(list.size()), context.common.quiet);
+  Progress progress(context.observer(), "classify", static_cast<std::int64_t>(list.size()));
   const auto step = static_cast<std::size_t>(request.input.n);
   for (std::size_t first = 0; first < list.size(); first += step) {
-    throw_if_interrupted();
+    throw_if_cancelled(context.observer());
     const std::size_t count = std::min(step, list.size() - first);
     const Batch batch = load_batch(list, first, count, package.preprocess, request.input, threads);
     executor.set_input(batch.input);

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/error.h"
-#include "tools/images/atomic_file.h"
+#include "runtime/files/atomic_file.h"
 #include "tools/verbs/verbs.h"
 #include "weights/import/binary_file.h"
 #include "weights/import/formats.h"
@@ -155,9 +155,10 @@ int convert(const Options& o, const Context& context) {
   header.provenance.command = "cutaway";
   for (const std::string& word : context.argv) header.provenance.command += " " + word;
   const bool declared = header.preprocess.declared, labelled = !header.labels.empty();
-  const weights::ImportReport report = weights::import_into_package(
-      source, std::move(header), bindings, o.import, target, throw_if_interrupted);
-  if (!o.report.empty()) write_file_atomically(o.report, weights::to_json(report) + "\n");
+  const weights::ImportReport report =
+      weights::import_into_package(source, std::move(header), bindings, o.import, target,
+                                   [&] { throw_if_cancelled(context.observer()); });
+  if (!o.report.empty()) files::write_file_atomically(o.report, weights::to_json(report) + "\n");
   print_result(target, net, report, context);
   if (!declared) {
     context.warn(

@@ -2,8 +2,8 @@
 #include <cstdio>
 
 #include "runtime/error.h"
+#include "runtime/progress.h"
 #include "tools/datasets/creature_folder.h"
-#include "tools/program/progress.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -21,7 +21,7 @@ int make(const Options& o, const Context& context) {
   }
   creatures::Options scene = o.scene;
   scene.seed = context.common.seed;
-  Progress progress("render", o.count, context.common.quiet);
+  Progress progress(context.observer(), "render", o.count);
   write_creatures(o.folder, scene, static_cast<std::uint64_t>(o.first),
                   static_cast<std::uint64_t>(o.count), CpuStream(context.common.threads).threads(),
                   [&](std::int64_t done) { progress.add(done); });

@@ -2,11 +2,13 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "tools/program/network.h"
+#include "explain/runs/load_network.h"
 #include "tools/training/creature_training.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 struct Options {

@@ -5,13 +5,16 @@
 #include <nlohmann/json.hpp>
 
 #include "explain/method.h"
+#include "explain/runs/explain_run.h"
+#include "explain/runs/load_network.h"
+#include "explain/runs/pixel_box.h"
 #include "runtime/error.h"
-#include "tools/explaining/pixel_box.h"
-#include "tools/explaining/run.h"
-#include "tools/program/network.h"
+#include "tools/program/crop_options.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 using MethodOptions = std::vector<std::pair<std::string, Attributes>>;
@@ -129,7 +132,7 @@ int explain_images(Options& o, const Context& context) {
   for (const std::string& text : o.options) add_option(options, text);
   if (!o.unit.empty()) add_unit(options, o.unit);
   ExplainJob& job = o.job;
-  job.paint.colormap = explain::parse_colormap(o.colormap);
+  job.paint.colormap = parse_colormap(o.colormap);
   job.raw = !o.no_raw;
   job.pictures = !o.no_pictures;
   job.report = !o.no_report;
@@ -147,7 +150,7 @@ int explain_images(Options& o, const Context& context) {
     add_pixel_box(choice.name, package.preprocess, choice.options);
   job.crops = choose_crops(o.crops, package.preprocess, package.model.graph.node(0).shape);
   for (const std::string& why : job.left_out) context.info("left out: " + why);
-  const ExplainSummary summary = run_explain(job, package, context);
+  const ExplainSummary summary = run_explain(job, package, context.run());
   print(summary, context);
   if (summary.images == 0) return kExitInput;
   return summary.failed == 0 ? kExitOk : kExitPartial;
@@ -155,8 +158,8 @@ int explain_images(Options& o, const Context& context) {
 
 std::string method_help() {
   std::string text = "methods:";
-  for (const std::string& name : explain::method_names()) {
-    text += "\n  " + name + ": " + explain::method_summary(name);
+  for (const std::string& name : method_names()) {
+    text += "\n  " + name + ": " + method_summary(name);
   }
   return text + "\ngroups:" + group_help() +
          "\nexample: cutaway explain googlenet.h5 photos/ --method gradcam,guided --out out";

@@ -3,12 +3,14 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "explain/runs/load_network.h"
 #include "runtime/error.h"
-#include "tools/program/network.h"
 #include "tools/verbs/verbs.h"
 #include "weights/export/exporters.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 struct Options {

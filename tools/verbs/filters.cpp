@@ -3,14 +3,16 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "explain/pictures/write_image.h"
+#include "explain/runs/load_network.h"
+#include "explain/units/run/units_run.h"
 #include "explain/visualize/filters.h"
 #include "runtime/error.h"
-#include "tools/images/write_image.h"
-#include "tools/program/network.h"
-#include "tools/units/run.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 struct Options {
@@ -38,7 +40,7 @@ std::vector<bool> silent_filters(const Options& o,
   job.data = o.data;
   job.layers = {graph.node(node).name};
   job.top = 1;
-  const UnitSearch found = find_units(job, package, context);
+  const UnitSearch found = find_units(job, package, context.run());
   std::vector<bool> silent;
   for (std::int64_t k = 0; k < found.layers.front().best.maps(); ++k) {
     const auto best = found.layers.front().best.of(k);
@@ -50,16 +52,15 @@ std::vector<bool> silent_filters(const Options& o,
 int filters(const Options& o, const Context& context) {
   const weights::Package package = load_network(o.model);
   const Graph& graph = package.model.graph;
-  const NodeId node = o.layer.empty() ? explain::first_convolution(graph) : graph.find(o.layer);
+  const NodeId node = o.layer.empty() ? first_convolution(graph) : graph.find(o.layer);
   if (graph.node(node).layer->kind() != LayerKind::kConv) {
     throw Error(ErrorKind::kUsage, "no convolution").at(graph.node(node).name);
   }
   const Tensor& weight = package.model.parameters.of(node)[0];
-  const auto scale =
-      o.scale == "each" ? explain::FilterScale::kEach : explain::FilterScale::kGlobal;
+  const auto scale = o.scale == "each" ? FilterScale::kEach : FilterScale::kGlobal;
   const bool bgr = package.preprocess.order == weights::ColorOrder::kBgr;
-  if (!o.out.empty()) write_png(o.out, explain::draw_filters(weight, scale, o.magnify, bgr));
-  auto reports = explain::report_filters(weight);
+  if (!o.out.empty()) write_png(o.out, draw_filters(weight, scale, o.magnify, bgr));
+  auto reports = report_filters(weight);
   const std::vector<bool> silent = silent_filters(o, node, package, context);
   for (std::size_t i = 0; i < silent.size(); ++i) reports[i].dead = reports[i].dead || silent[i];
   std::array<double, 3> mean{};

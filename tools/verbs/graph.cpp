@@ -3,16 +3,19 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "explain/graph/evaluation/evaluate_graph.h"
+#include "explain/graph/run/learn_graph.h"
+#include "explain/graph/run/scene.h"
+#include "explain/graph/show/judging_sheets.h"
+#include "explain/graph/show/show_graph.h"
+#include "explain/runs/run_folder.h"
 #include "runtime/error.h"
-#include "tools/graphs/evaluate_graph.h"
-#include "tools/graphs/graph_bench.h"
-#include "tools/graphs/judging_sheets.h"
-#include "tools/graphs/learn_graph.h"
-#include "tools/graphs/scene.h"
-#include "tools/graphs/show_graph.h"
+#include "tools/measuring/graph_bench.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -47,7 +50,7 @@ int learn(LearnOptions& o, const Context& context) {
   c.flips = o.flips;
   c.seed = context.common.seed;
   o.job.query.seed = context.common.seed;
-  const GraphLearnSummary s = learn_graph(o.job, context);
+  const GraphLearnSummary s = learn_graph(o.job, context.run());
   Json layers = Json::array();
   std::int64_t nodes = 0;
   for (const auto& layer : s.package.graph.layers) {
@@ -174,7 +177,7 @@ int evaluate(SceneQuery& query,
              const Context& context) {
   query.objects.seed = context.common.seed;
   options.seed = context.common.seed;
-  const Scene scene = open_scene(query, context);
+  const Scene scene = open_scene(query, context.run());
   if (!sheets.empty()) {
     SheetOptions judged;
     judged.folder = sheets;
@@ -284,21 +287,13 @@ void add_evaluate_graph(CLI::App& group, Context& context) {
 }
 
 void prepare_folder(const ShowOptions& o, const char* last_file) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  if (fs::exists(o.out + last_file, error) && !o.overwrite) {
-    throw Error(ErrorKind::kUsage, "the folder already holds a finished run")
-        .at(o.out)
-        .hint("choose another --out, or --overwrite");
-  }
-  fs::create_directories(o.out, error);
-  if (error) throw Error(ErrorKind::kInput, "cannot make the folder: " + error.message()).at(o.out);
+  RunFolder(o.out, last_file).open(existing(false, o.overwrite));
 }
 
 int infer(SceneQuery& query, const ShowOptions& options, const Context& context) {
   query.objects.seed = context.common.seed;
-  prepare_folder(options, "/positions.json");
-  const Scene scene = open_scene(query, context);
+  prepare_folder(options, "positions.json");
+  const Scene scene = open_scene(query, context.run());
   write_positions(scene, options);
   const double ms = 1000 * scene.infer_seconds / static_cast<double>(scene.images());
   if (context.common.json) {
@@ -317,9 +312,9 @@ int infer(SceneQuery& query, const ShowOptions& options, const Context& context)
 
 int show(SceneQuery& query, const ShowOptions& options, const Context& context) {
   query.objects.seed = context.common.seed;
-  prepare_folder(options, "/graph.html");
-  const Scene scene = open_scene(query, context);
-  show_graph(scene, options, context);
+  prepare_folder(options, "graph.html");
+  const Scene scene = open_scene(query, context.run());
+  show_graph(scene, options, context.run());
   if (context.common.json) {
     print({{"images", scene.images()},
            {"page", options.out + "/graph.html"},

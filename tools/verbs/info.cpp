@@ -3,15 +3,17 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "explain/report/drawing/graph_drawing.h"
+#include "explain/report/named_values.h"
+#include "explain/runs/load_network.h"
 #include "layers/receptive_field.h"
 #include "runtime/buffer.h"
-#include "tools/drawing/graph_drawing.h"
-#include "tools/images/atomic_file.h"
-#include "tools/program/network.h"
-#include "tools/report/fields.h"
+#include "runtime/files/atomic_file.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 struct Options {
@@ -62,7 +64,7 @@ void print_table(const weights::Package& package, const std::vector<Row>& rows) 
   std::printf("memory for one image: %s parameters, %s to run, %s with the gradient\n",
               short_bytes(memory.parameters).c_str(), short_bytes(memory.forward).c_str(),
               short_bytes(memory.gradient).c_str());
-  for (const Field& field : fields_of(package.preprocess)) {
+  for (const NamedValue& field : fields_of(package.preprocess)) {
     std::printf("preprocess %s: %s\n", field.name.c_str(), to_text(field.value).c_str());
   }
   std::printf("labels: %zu\nsource: %s %s\nmade by: %s\n", package.labels.size(),
@@ -72,7 +74,7 @@ void print_table(const weights::Package& package, const std::vector<Row>& rows) 
 
 std::string joined(const weights::Package& package) {
   std::string text = "preprocessing:";
-  for (const Field& field : fields_of(package.preprocess)) {
+  for (const NamedValue& field : fields_of(package.preprocess)) {
     text += " " + field.name + " " + to_text(field.value) + ";";
   }
   text.pop_back();
@@ -82,7 +84,7 @@ std::string joined(const weights::Package& package) {
 void draw(const weights::Package& package, const Options& o) {
   const Graph& graph = package.model.graph;
   const std::string name = std::filesystem::path(o.model).filename().string();
-  if (!o.dot.empty()) write_file_atomically(o.dot, to_dot(graph, name));
+  if (!o.dot.empty()) files::write_file_atomically(o.dot, to_dot(graph, name));
   if (o.svg.empty()) return;
   const GraphMemory memory = memory_of(graph);
   DrawingText text{name, {}};
@@ -94,7 +96,7 @@ void draw(const weights::Package& package, const Options& o) {
   text.lines.push_back("labels: " + std::to_string(package.labels.size()) + "; weights " +
                        weights::weights_hash(package.model) + "; source: " +
                        package.provenance.source_format + " " + package.provenance.source_file);
-  write_file_atomically(o.svg, to_svg(graph, text));
+  files::write_file_atomically(o.svg, to_svg(graph, text));
 }
 
 int info(const Options& o, const Context& context) {

@@ -3,51 +3,54 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "explain/localization/run/localize_run.h"
+#include "explain/localization/run/outputs.h"
+#include "explain/pictures/read_image.h"
+#include "explain/pictures/write_image.h"
+#include "explain/runs/load_network.h"
 #include "runtime/error.h"
-#include "tools/images/read_image.h"
-#include "tools/images/write_image.h"
-#include "tools/localizing/outputs.h"
-#include "tools/localizing/run.h"
-#include "tools/program/network.h"
+#include "tools/program/crop_options.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 struct Options {
   std::vector<std::string> methods{"cam"}, rules{"threshold"};
   std::string resample{"bilinear"};
   CropOptions crops;
-  explain::BoxOptions boxes;
+  BoxOptions boxes;
   bool clean{false}, no_curves{false};
   LocalizeJob job;
 };
 
 /// Through a JPEG and back, as the authors stored their heat maps.
-std::function<explain::ByteMap(const explain::ByteMap&)> through_jpeg(int quality) {
-  return [quality](const explain::ByteMap& map) {
-    explain::Image gray = explain::make_image(map.width, map.height);
+std::function<ByteMap(const ByteMap&)> through_jpeg(int quality) {
+  return [quality](const ByteMap& map) {
+    Image gray = make_image(map.width, map.height);
     for (std::size_t i = 0; i < map.values.size(); ++i) {
       for (std::size_t k = 0; k < 3; ++k) gray.rgb[3 * i + k] = map.values[i];
     }
-    const explain::Image back = decode_image(encode_jpeg(gray, {quality, false}), "heat map");
-    explain::ByteMap out = explain::make_byte_map(map.width, map.height);
+    const Image back = decode_image(encode_jpeg(gray, {quality, false}), "heat map");
+    ByteMap out = make_byte_map(map.width, map.height);
     for (std::size_t i = 0; i < out.values.size(); ++i) out.values[i] = back.rgb[3 * i];
     return out;
   };
 }
 
 /// "threshold", "threshold:0.15", "dt" ...
-RuleChoice rule_of(const std::string& text, const explain::BoxOptions& options) {
+RuleChoice rule_of(const std::string& text, const BoxOptions& options) {
   const std::size_t colon = text.find(':');
-  RuleChoice choice{text, explain::parse_box_rule(text.substr(0, colon)), options, 0};
+  RuleChoice choice{text, parse_box_rule(text.substr(0, colon)), options, 0};
   if (colon == std::string::npos) return choice;
   const char* begin = text.data() + colon + 1;
   const char* end = text.data() + text.size();
   float share = -1.0F;
   const auto r = std::from_chars(begin, end, share);
-  const bool good = choice.rule == explain::BoxRule::kThreshold && r.ec == std::errc{} &&
-                    r.ptr == end && share >= 0.0F && share < 1.0F;
+  const bool good = choice.rule == BoxRule::kThreshold && r.ec == std::errc{} && r.ptr == end &&
+                    share >= 0.0F && share < 1.0F;
   if (!good) {
     throw Error(ErrorKind::kUsage, "--boxes")
         .expected("threshold, threshold:SHARE with a share in [0, 1), dt, graphcut, grabcut")
@@ -85,19 +88,19 @@ int localize(Options& o, const Context& context) {
   LocalizeJob& job = o.job;
   const weights::Package package = load_network(job.model_path);
   job.crops = choose_crops(o.crops, package.preprocess, package.model.graph.node(0).shape);
-  job.resample = explain::parse_resample(o.resample);
+  job.resample = parse_resample(o.resample);
   job.curves = !o.no_curves;
   std::vector<std::string> left_out;
   job.methods = choose_methods(o.methods, {}, package.model.graph, job.layer, left_out);
   for (const std::string& why : left_out) context.info("left out: " + why);
-  o.boxes.dt.suppression = o.clean ? explain::Suppression::kClean : explain::Suppression::kAuthors;
+  o.boxes.dt.suppression = o.clean ? Suppression::kClean : Suppression::kAuthors;
   o.boxes.graph_cut.mixture.seed = o.boxes.grab_cut.seed = context.common.seed;
   if (job.jpeg > 0) o.boxes.stored = through_jpeg(static_cast<int>(job.jpeg));
   for (const std::string& text : o.rules) {
     job.rules.push_back(rule_of(text, o.boxes));
     job.rules.back().jpeg = job.jpeg;
   }
-  const LocalizeSummary summary = run_localize(job, package, context);
+  const LocalizeSummary summary = run_localize(job, package, context.run());
   print(job, summary, context);
   if (summary.images == 0) return kExitInput;
   return summary.failed == 0 ? kExitOk : kExitPartial;

@@ -2,11 +2,13 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "tools/program/network.h"
-#include "tools/studying/study.h"
+#include "explain/runs/load_network.h"
+#include "explain/study/run/study.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 int finish(const StudySummary& s, const Context& context) {
@@ -80,9 +82,9 @@ void add_occlusion(CLI::App& group, Context& context) {
     context.action = [=, &context] {
       o->pooled = *anchor == "pooled";
       o->bilinear = *display == "bilinear";
-      o->strongest = *by == "sum" ? explain::StrongestBy::kSum : explain::StrongestBy::kMaximum;
-      o->colormap = explain::parse_colormap(*colormap);
-      return finish(run_occlusion_study(*o, load_network(o->model_path), context), context);
+      o->strongest = *by == "sum" ? StrongestBy::kSum : StrongestBy::kMaximum;
+      o->colormap = parse_colormap(*colormap);
+      return finish(run_occlusion_study(*o, load_network(o->model_path), context.run()), context);
     };
   });
 }
@@ -115,7 +117,8 @@ void add_correspondence(CLI::App& group, Context& context) {
   verb->add_flag("--cut", o->cut, "cut the objects out of their pictures first");
   verb->callback([=, &context] {
     context.action = [=, &context] {
-      return finish(run_correspondence_study(*o, load_network(o->model_path), context), context);
+      return finish(run_correspondence_study(*o, load_network(o->model_path), context.run()),
+                    context);
     };
   });
 }
@@ -149,7 +152,7 @@ void add_invariance(CLI::App& group, Context& context) {
       ->capture_default_str();
   verb->callback([=, &context] {
     context.action = [=, &context] {
-      return finish(run_invariance_study(*o, load_network(o->model_path), context), context);
+      return finish(run_invariance_study(*o, load_network(o->model_path), context.run()), context);
     };
   });
 }

@@ -3,13 +3,15 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "explain/runs/load_network.h"
+#include "explain/units/run/evolution.h"
+#include "explain/units/run/units_run.h"
 #include "runtime/error.h"
-#include "tools/program/network.h"
-#include "tools/units/evolution.h"
-#include "tools/units/run.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 struct Options {
@@ -56,7 +58,7 @@ void print(const UnitsSummary& s, const Context& context) {
 }
 
 int show_evolution(const Options& o, const Context& context) {
-  const EvolutionSummary s = run_evolution(o.job, o.checkpoints, context);
+  const EvolutionSummary s = run_evolution(o.job, o.checkpoints, context.run());
   if (context.common.json) {
     const nlohmann::ordered_json result{
         {"images", s.images},        {"failed", s.failed}, {"checkpoints", s.checkpoints},
@@ -77,7 +79,7 @@ int show_units(Options& o, const Context& context) {
   }
   if (!o.checkpoints.empty()) return show_evolution(o, context);
   const weights::Package package = load_network(o.job.model_path);
-  const UnitsSummary summary = run_units(o.job, package, context);
+  const UnitsSummary summary = run_units(o.job, package, context.run());
   print(summary, context);
   return summary.failed == 0 ? kExitOk : kExitPartial;
 }

@@ -3,11 +3,13 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "tools/program/network.h"
+#include "explain/runs/load_network.h"
+#include "explain/verify/verify.h"
 #include "tools/verbs/verbs.h"
-#include "tools/verifying/verify.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 using Json = nlohmann::ordered_json;

@@ -3,13 +3,16 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "explain/runs/load_network.h"
+#include "explain/runs/option_value.h"
+#include "explain/runs/run_folder.h"
+#include "explain/visualize/run/visualize_run.h"
 #include "runtime/error.h"
-#include "tools/program/network.h"
-#include "tools/program/option_value.h"
 #include "tools/verbs/verbs.h"
-#include "tools/visualizing/run.h"
 
 namespace cutaway::tools {
+
+using namespace explain;
 namespace {
 
 struct Options {
@@ -21,17 +24,9 @@ struct Options {
 };
 
 void prepare_folder(const Options& o) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  if (fs::exists(o.job.out + "/manifest.json", error) && !o.overwrite) {
-    throw Error(ErrorKind::kUsage, "the folder already holds a finished run")
-        .at(o.job.out)
-        .hint("choose another --out, or --overwrite");
-  }
-  fs::create_directories(o.job.out, error);
-  if (error)
-    throw Error(ErrorKind::kInput, "cannot make the folder: " + error.message()).at(o.job.out);
-  fs::remove(o.job.out + "/manifest.json", error);
+  const RunFolder folder(o.job.out);
+  folder.open(existing(false, o.overwrite));
+  folder.begin();
 }
 
 void print(const VisualizeSummary& s, const Context& context) {
@@ -82,7 +77,7 @@ int visualize(Options& o, const Context& context) {
   }
   const weights::Package package = load_network(o.job.model_path);
   prepare_folder(o);
-  print(run_visualize(o.job, package, context), context);
+  print(run_visualize(o.job, package, context.run()), context);
   return kExitOk;
 }
 

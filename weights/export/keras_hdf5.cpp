@@ -6,7 +6,7 @@
 
 #include "layers/conv.h"
 #include "runtime/error.h"
-#include "weights/atomic_file.h"
+#include "runtime/files/atomic_file.h"
 #include "weights/hdf5_file.h"
 
 namespace cutaway::weights {
@@ -139,7 +139,7 @@ class Exporter {
 }  // namespace
 
 void export_keras_hdf5(const Package& package, const std::string& path) {
-  AtomicFile target(path);
+  files::AtomicFile target(path);
   Hdf5File file = Hdf5File::create(target.temporary());
   Exporter(package, file).run();
   file.close();

@@ -7,7 +7,7 @@
 
 #include "runtime/config.h"
 #include "runtime/error.h"
-#include "weights/atomic_file.h"
+#include "runtime/files/atomic_file.h"
 #include "weights/export/protobuf_writer.h"
 #include "weights/labels.h"
 #include "weights/preprocess_json.h"
@@ -287,7 +287,7 @@ class Writer {
                   "a model of more than 2 GiB, which Protocol Buffers cannot hold")
           .at(path);
     }
-    AtomicFile target(path);
+    files::AtomicFile target(path);
     std::ofstream file(target.temporary(), std::ios::binary | std::ios::trunc);
     const auto put = [&](std::string_view bytes) {
       file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));

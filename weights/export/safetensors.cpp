@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "runtime/error.h"
-#include "weights/atomic_file.h"
+#include "runtime/files/atomic_file.h"
 #include "weights/graph_json.h"
 #include "weights/json.h"
 #include "weights/preprocess_json.h"
@@ -67,7 +67,7 @@ void export_safetensors(const Package& package, const std::string& path) {
   for (std::size_t i = 0; i < 8; ++i)
     front[i] = static_cast<char>((text.size() >> (8 * i)) & 0xFFU);
   front += text;
-  AtomicFile file(path);
+  files::AtomicFile file(path);
   file.write_at(0, std::as_bytes(std::span(front)));
   std::size_t at = front.size();
   for (NodeId id = 0; id < graph.size(); ++id) {

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "explain/graph/feature_maps.h"
+#include "explain/graph/features/graph_layers.h"
+#include "explain/pictures/image.h"
+#include "explain/pictures/objects.h"
+#include "explain/runs/run_context.h"
+#include "layers/executor.h"
+#include "weights/package.h"
+
+namespace cutaway::explain {
+
+/// Runs the lower part of a net on pictures and hands out the tapped layers' maps.
+class TapRunner {
+ public:
+  TapRunner(const weights::Package& package,
+            std::vector<TapLayer> layers,
+            std::int64_t batch,
+            const RunContext& context);
+
+  [[nodiscard]] int width() const { return static_cast<int>(input_.w); }
+  [[nodiscard]] int height() const { return static_cast<int>(input_.h); }
+  [[nodiscard]] std::int64_t batch() const { return input_.n; }
+  [[nodiscard]] const std::vector<TapLayer>& layers() const { return layers_; }
+
+  /// Maps of layer l of picture i: filters x size x size.
+  using Take =
+      std::function<void(std::size_t picture, std::size_t layer, std::span<const float> maps)>;
+  /// At most batch() pictures of the net's size.
+  void run(std::span<const Image> pictures, const Take& take);
+
+ private:
+  const weights::Package& package_;
+  std::vector<TapLayer> layers_;
+  Shape input_;
+  Executor executor_;
+};
+
+/// Standard deviation of every unit over pictures without the object, a vector a layer. A picture
+/// that cannot be read is skipped with a warning; throws kInput when fewer than two are left.
+[[nodiscard]] std::vector<std::vector<float>> measure_sigma(TapRunner& runner,
+                                                            std::span<const ObjectEntry> negatives,
+                                                            bool per_filter,
+                                                            const RunContext& context);
+
+struct FeatureOptions {
+  bool mirrored{false};
+  double memory_gib{4};  ///< beyond half of it: halves; beyond it: halves in a file
+  std::string scratch;   ///< folder of that file; empty: the system's
+};
+/// Pictures cut out and their activation weights. Objects whose picture cannot be read are left
+/// out.
+struct GraphFeatures {
+  std::vector<ObjectEntry> objects;
+  std::vector<Image> cuttings;
+  std::vector<graph::FeatureMaps> maps;  ///< a layer each
+  std::vector<std::pair<std::string, std::string>> failures;
+  std::string storage;  ///< "float32", "float16", "float16 in a file"
+};
+[[nodiscard]] GraphFeatures extract_features(TapRunner& runner,
+                                             std::span<const ObjectEntry> objects,
+                                             std::span<const std::vector<float>> sigma,
+                                             const FeatureOptions& options,
+                                             const RunContext& context);
+
+}  // namespace cutaway::explain

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "explain/graph/features/graph_features.h"
+#include "explain/graph/files/graph_file.h"
+#include "explain/graph/instability.h"
+#include "explain/graph/records.h"
+#include "explain/pictures/objects.h"
+#include "explain/runs/run_context.h"
+#include "weights/package.h"
+
+namespace cutaway::explain {
+
+/// What every verb but learning begins with.
+struct SceneQuery {
+  std::string graph, model;
+  ObjectQuery objects;
+  std::int64_t batch{8};
+  FeatureOptions features;
+};
+
+/// Pictures with the nodes of a graph found in them. Where the graph chooses orientations, cuttings
+/// and part boxes are those of the mirrored picture.
+struct Scene {
+  weights::Package model;
+  GraphPackage package;
+  std::vector<TapLayer> taps;
+  GraphFeatures features;
+  std::vector<std::uint8_t> mirror;  ///< an entry a picture; empty when the graph does not mirror
+  std::vector<graph::Records> records;  ///< a layer each
+  double forward_seconds{0}, infer_seconds{0};
+  int side{0};
+
+  [[nodiscard]] const graph::ExplanatoryGraph& graph() const { return package.graph; }
+  [[nodiscard]] std::int64_t images() const {
+    return static_cast<std::int64_t>(features.objects.size());
+  }
+  /// A node's place in a picture, pixels of the cutting.
+  [[nodiscard]] graph::PixelPoint place(std::size_t layer,
+                                        std::int64_t node,
+                                        std::int64_t image) const;
+  /// A part of a picture's object in the cutting; null where it is not annotated, seen at least
+  /// half, or twice. In a mirrored cutting what was left is right.
+  [[nodiscard]] std::unique_ptr<PartBox> part(std::int64_t image, const std::string& name) const;
+  /// Centres of a part in all pictures.
+  [[nodiscard]] graph::Landmark landmark(const std::string& part) const;
+};
+
+/// Throws kInput when the graph was learned from another net.
+[[nodiscard]] Scene open_scene(const SceneQuery& query, const RunContext& context);
+
+}  // namespace cutaway::explain

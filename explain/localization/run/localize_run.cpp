@@ -1,0 +1,261 @@
+#include "explain/localization/run/localize_run.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "explain/localization/run/outputs.h"
+#include "explain/localization/run/resume.h"
+#include "explain/report/manifest.h"
+#include "explain/runs/run_manifest.h"
+#include "explain/runs/run_resume.h"
+#include "runtime/config.h"
+#include "runtime/error.h"
+#include "runtime/progress.h"
+
+namespace cutaway::explain {
+namespace {
+
+class Localize {
+ public:
+  Localize(const LocalizeJob& job, const weights::Package& package, const RunContext& context)
+      : job_(job),
+        package_(package),
+        context_(context),
+        truth_(job.truth.empty() ? Truth() : Truth(job.truth)),
+        source_(open_images(job.inputs, job.source)),
+        names_(row_names(job)),
+        finder_(job, package, truth_, context),
+        hash_(weights::weights_hash(package.model)),
+        gaussian_(centre_gaussian(224)) {}
+
+  LocalizeSummary run() {
+    const Record identity = localize_identity(job_, package_, finder_.layer(), context_);
+    LocalizeOutputs outputs(job_, package_);
+    Progress progress(context_.observer, "localize", source_->count().value_or(0));
+    try {
+      Journal journal = begin(outputs, identity);
+      if (summary_.resumed > 0) progress.add(summary_.resumed);
+      std::vector<Located> batch;
+      while (next(batch)) {
+        throw_if_cancelled(context_.observer);
+        journal.append(locate(outputs, batch));
+        progress.add(static_cast<std::int64_t>(batch.size()));
+      }
+      journal.sync();
+    } catch (const Cancelled&) {
+      context_.observer.info("continue with the same command and --resume");
+      throw;
+    }
+    finish(outputs);
+    return std::move(summary_);
+  }
+
+ private:
+  [[nodiscard]] std::int64_t done() const { return summary_.images + summary_.failed; }
+
+  Journal begin(LocalizeOutputs& outputs, const Record& identity) {
+    const std::string path = job_.out + "/index.jsonl";
+    if (!job_.resume || !std::filesystem::exists(path)) return Journal::create(path, identity);
+    JournalReader reader(path);
+    check_same_run(reader, identity, job_.out);
+    std::uint64_t whole = reader.offset();
+    std::vector<Located>
+        again;  // what is drawn is not in the journal; and the first gives the methods' options
+    const auto flush = [&] {
+      if (!again.empty()) (void)locate(outputs, again);
+      again.clear();
+    };
+    while (const auto line = reader.next()) {
+      throw_if_cancelled(context_.observer);
+      const std::int64_t n = done() + static_cast<std::int64_t>(again.size());
+      if (line->value("image", std::int64_t{-1}) != n) break;
+      const bool drawn = n < std::max<std::int64_t>(1, job_.pictures);
+      ImageEntry entry = follow(*line, *source_, drawn);
+      if (drawn) {
+        again.emplace_back().entry = std::move(entry);
+      } else {
+        flush();
+        const LocalizedPicture p = picture_of(*line, path);
+        outputs.add(n, p);
+        account(p);
+      }
+      if (static_cast<std::int64_t>(again.size()) == job_.batch) flush();
+      whole = reader.offset();
+    }
+    flush();
+    summary_.resumed = done();
+    context_.observer.info("resumed: " + std::to_string(done()) + " images were there");
+    return Journal::reopen(path, whole);
+  }
+
+  /// The next pictures, all that is done with them; their lines of the journal.
+  std::vector<Record> locate(LocalizeOutputs& outputs, std::vector<Located>& batch) {
+    const std::int64_t first = done();
+    const std::int64_t draw = std::clamp<std::int64_t>(job_.pictures - first, 0, job_.batch);
+    finder_.locate(batch, static_cast<std::size_t>(draw));
+    std::vector<Record> lines;
+    for (const Located& located : batch) {
+      LocalizedPicture p = judge(located);
+      p.lines = outputs.add(done(), located);
+      lines.push_back(record_of(done(), p));
+      account(p);
+    }
+    return lines;
+  }
+
+  bool next(std::vector<Located>& batch) {
+    batch.clear();
+    Located p;
+    while (static_cast<std::int64_t>(batch.size()) < job_.batch && source_->next(p.entry)) {
+      batch.push_back(std::move(p));
+      p = {};
+    }
+    return !batch.empty();
+  }
+
+  [[nodiscard]] LocalizedPicture judge(const Located& located) const {
+    LocalizedPicture p;
+    p.name = valid_utf8(located.entry.name);
+    p.error = located.error;
+    if (!p.error.empty()) return p;
+    const std::size_t at = located.true_class();
+    p.labelled = located.label.has_value();
+    p.top1 = p.labelled && at == 0;
+    p.topk = p.labelled && at < located.ranked;
+    if (!located.truth.empty() && at < located.classes.size()) p.score = score(located, at);
+    return p;
+  }
+
+  void account(const LocalizedPicture& p) {
+    if (!p.error.empty()) {
+      context_.observer.warn(p.error);
+      ++summary_.failed;
+      if (summary_.failures.size() < 1000) summary_.failures.emplace_back(p.name, p.error);
+      return;
+    }
+    ++summary_.images;
+    summary_.labelled += p.labelled ? 1 : 0;
+    summary_.top1 += p.top1 ? 1 : 0;
+    summary_.topk += p.topk ? 1 : 0;
+    if (p.score) scores_.push_back(*p.score);
+  }
+
+  [[nodiscard]] PictureScore score(const Located& p, std::size_t at) const {
+    PictureScore s;
+    s.label = *p.label;
+    s.rank = at < p.ranked ? static_cast<std::int64_t>(at) : -1;
+    std::vector<ClassBoxes> ranked(p.ranked);
+    for (const auto& row : p.found) {
+      for (std::size_t k = 0; k < p.ranked; ++k) ranked[k] = {p.classes[k].label, row[k].boxes};
+      s.boxes.push_back(score_boxes(ranked, row[at].boxes.at(0), s.label, p.truth));
+    }
+    const double width = p.scene->width(), height = p.scene->height();
+    for (const RealBox& blind : {whole_picture(width, height), centre_box(width, height)}) {
+      for (std::size_t k = 0; k < p.ranked; ++k) ranked[k] = {p.classes[k].label, {blind}};
+      s.boxes.push_back(score_boxes(ranked, blind, s.label, p.truth));
+    }
+    s.hits = p.hits;
+    if (job_.curves) {
+      s.hits.push_back(box_hits({gaussian_, 224, 224}, p.scene->scaled(p.truth, 224)));
+    }
+    return s;
+  }
+
+  void finish(LocalizeOutputs& outputs) {
+    if (!job_.truth.empty() && scores_.empty() && summary_.labelled == 0 && summary_.images > 0) {
+      throw Error(ErrorKind::kInput, "the truth knows none of the pictures")
+          .at(job_.truth)
+          .hint("its names must be those of the pictures");
+    }
+    if (!scores_.empty()) {
+      summary_.table =
+          make_table(scores_, names_.rows, job_.curves ? names_.maps : std::vector<std::string>{},
+                     job_.samples, job_.tau_step, context_.settings.seed);
+    }
+    if (summary_.labelled > 0) outputs.write_results(summary_);
+    summary_.layer = finder_.layer().name;
+    summary_.layer_why = finder_.layer().why;
+    summary_.explain_seconds = finder_.explain_seconds();
+    summary_.box_seconds = finder_.box_seconds();
+    summary_.report = outputs.finish(head());
+    summary_.manifest = job_.out + "/manifest.json";
+    write_manifest(summary_.manifest, manifest());
+  }
+
+  [[nodiscard]] ReportHead head() const {
+    ReportHead h;
+    h.title = "Localisation";
+    h.subtitle = std::filesystem::path(job_.model_path).filename().string();
+    h.argv = context_.origin.argv;
+    h.note = "Boxes of the first class: red the first, yellow the second; true boxes green.";
+    for (const RuleChoice& rule : job_.rules) h.details.push_back({rule.name, rule_fields(rule)});
+    for (const BoxRow& r : summary_.table.boxes) {
+      h.details.push_back({r.method == "-" ? r.rule : r.method + " " + r.rule,
+                           {{"GT-known", r.gt_known.value},
+                            {"CorLoc", r.corloc.value},
+                            {"top-1 localisation error", r.top1_error.value},
+                            {"top-5 localisation error", r.top5_error.value}}});
+    }
+    h.totals = ReportHead::Totals{summary_.images + summary_.failed, summary_.labelled,
+                                  summary_.top1, summary_.failed};
+    return h;
+  }
+
+  [[nodiscard]] Manifest manifest() const {
+    Manifest m = start_manifest(job_.model_path, hash_, package_, context_);
+    for (const Explanation& e : finder_.first_maps()) {
+      NamedValues fields{{"rules", e.rules}};
+      for (const auto& [name, value] : e.options.values()) {
+        std::visit(
+            [&, &key = name](const auto& v) {
+              fields.push_back({key, AnyValue(v)});
+            },
+            value);
+      }
+      m.methods.push_back(
+          {e.method, e.layer, summary_.layer_why, "top" + std::to_string(job_.top), fields});
+    }
+    m.counts = {summary_.images + summary_.failed, summary_.images, summary_.failed,
+                static_cast<std::int64_t>(scores_.size())};
+    m.timings = {{"explain", summary_.explain_seconds, summary_.images},
+                 {"boxes", summary_.box_seconds, summary_.images}};
+    for (const auto& [file, error] : summary_.failures) m.failures.push_back({file, error});
+    m.extra = {{"truth", job_.truth},
+               {"top", job_.top},
+               {"work_side", job_.work_side},
+               {"map_resample", to_string(job_.resample)},
+               {"tau_step", job_.tau_step},
+               {"bootstrap_samples", job_.samples},
+               {"resumed_images", summary_.resumed}};
+    for (const RuleChoice& rule : job_.rules) {
+      for (NamedValue field : rule_fields(rule))
+        m.extra.push_back({rule.name + "." + field.name, field.value});
+    }
+    if (job_.crops) {
+      for (const NamedValue& field : job_.crops->fields()) m.extra.push_back(field);
+    }
+    return m;
+  }
+
+  const LocalizeJob& job_;
+  const weights::Package& package_;
+  const RunContext& context_;
+  Truth truth_;
+  ImageSourcePtr source_;
+  RowNames names_;
+  BoxFinder finder_;
+  std::string hash_;
+  std::vector<float> gaussian_;
+  std::vector<PictureScore> scores_;
+  LocalizeSummary summary_;
+};
+
+}  // namespace
+
+LocalizeSummary run_localize(const LocalizeJob& job,
+                             const weights::Package& package,
+                             const RunContext& context) {
+  return Localize(job, package, context).run();
+}
+
+}  // namespace cutaway::explain

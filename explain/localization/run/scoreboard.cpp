@@ -1,0 +1,188 @@
+#include "explain/localization/run/scoreboard.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <map>
+
+namespace cutaway::explain {
+namespace {
+
+using Scores = std::vector<PictureScore>;
+
+/// Values of a statistic on the data and on every bootstrap sample.
+class Bootstrap {
+ public:
+  Bootstrap(std::size_t pictures, std::int64_t samples, std::uint64_t seed) {
+    for (std::int64_t k = 0; k <= samples; ++k) {
+      counts_.push_back(resample(static_cast<std::int64_t>(pictures), k, seed));
+    }
+  }
+
+  template <class F>
+  [[nodiscard]] Interval of(F statistic) const {
+    std::vector<double> values;
+    for (const std::vector<int>& counts : counts_) values.push_back(statistic(counts));
+    return interval_of(values);
+  }
+
+  /// The mean of value(picture).
+  template <class F>
+  [[nodiscard]] Interval mean(const Scores& scores, F value) const {
+    std::vector<double> v;
+    for (const PictureScore& s : scores) v.push_back(value(s));
+    return of([&](const std::vector<int>& counts) {
+      double sum = 0.0, n = 0.0;
+      for (std::size_t i = 0; i < v.size(); ++i) {
+        sum += counts[i] * v[i];
+        n += counts[i];
+      }
+      return n > 0.0 ? sum / n : 0.0;
+    });
+  }
+
+  [[nodiscard]] const std::vector<std::vector<int>>& counts() const { return counts_; }
+
+ private:
+  std::vector<std::vector<int>> counts_;
+};
+
+/// Mean over classes of the share of a class's pictures.
+Interval corloc(const Bootstrap& bootstrap, const Scores& scores, std::size_t row) {
+  std::map<std::int64_t, std::size_t> index;
+  std::vector<std::size_t> class_of;
+  for (const PictureScore& s : scores)
+    class_of.push_back(index.emplace(s.label, index.size()).first->second);
+  return bootstrap.of([&](const std::vector<int>& counts) {
+    std::vector<double> n(index.size(), 0.0), found(index.size(), 0.0);
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      n[class_of[i]] += counts[i];
+      if (scores[i].boxes[row].overlap >= 0.5) found[class_of[i]] += counts[i];
+    }
+    double sum = 0.0, classes = 0.0;
+    for (std::size_t c = 0; c < n.size(); ++c) {
+      if (n[c] == 0.0) continue;
+      sum += found[c] / n[c];
+      classes += 1.0;
+    }
+    return classes > 0.0 ? sum / classes : 0.0;
+  });
+}
+
+CurveRow curve_row(const Bootstrap& bootstrap, const Scores& scores, std::size_t map, double step) {
+  std::vector<BoxHits> hits;
+  for (const PictureScore& s : scores) hits.push_back(s.hits[map]);
+  CurveRow row;
+  std::vector<double> v1, v2;
+  for (const std::vector<int>& counts : bootstrap.counts()) {
+    MaxBoxAcc acc = max_box_acc(hits, step, counts);
+    v1.push_back(acc.v1);
+    v2.push_back(acc.v2);
+    if (v1.size() == 1) row.all = std::move(acc);
+  }
+  row.v1 = interval_of(v1);
+  row.v2 = interval_of(v2);
+  return row;
+}
+
+std::string percent(const Interval& v) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%5.1f [%4.1f, %4.1f]", 100 * v.value, 100 * v.low,
+                100 * v.high);
+  return text;
+}
+
+std::string cell(std::string text, std::size_t width) {
+  if (text.size() < width) text.append(width - text.size(), ' ');
+  return text + "  ";
+}
+
+}  // namespace
+
+BoxScore score_boxes(const std::vector<ClassBoxes>& ranked,
+                     const RealBox& of_true_class,
+                     std::int64_t label,
+                     std::span<const RealBox> truth) {
+  const std::vector<Guess> one = one_guess_a_class(ranked);
+  const std::span<const Guess> first(one.data(), std::min<std::size_t>(1, one.size()));
+  const std::span<const Guess> five(one.data(), std::min<std::size_t>(5, one.size()));
+  return {best_overlap(of_true_class, truth), localization_error(first, label, truth) == 0,
+          localization_error(five, label, truth) == 0,
+          localization_error(five_guesses(ranked), label, truth) == 0};
+}
+
+LocalizationTable make_table(const Scores& scores,
+                             const std::vector<std::pair<std::string, std::string>>& rows,
+                             const std::vector<std::string>& maps,
+                             std::int64_t samples,
+                             double step,
+                             std::uint64_t seed) {
+  LocalizationTable table;
+  table.pictures = static_cast<std::int64_t>(scores.size());
+  if (scores.empty()) return table;
+  const Bootstrap bootstrap(scores.size(), samples, seed);
+  table.top1 =
+      bootstrap.mean(scores, [](const PictureScore& s) { return s.rank == 0 ? 0.0 : 1.0; });
+  table.topk =
+      bootstrap.mean(scores, [](const PictureScore& s) { return s.rank >= 0 ? 0.0 : 1.0; });
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const auto error = [&](bool BoxScore::*found) {
+      return bootstrap.mean(scores,
+                            [&](const PictureScore& s) { return s.boxes[r].*found ? 0.0 : 1.0; });
+    };
+    BoxRow row;
+    row.method = rows[r].first;
+    row.rule = rows[r].second;
+    row.gt_known = bootstrap.mean(
+        scores, [&](const PictureScore& s) { return s.boxes[r].overlap >= 0.5 ? 1.0 : 0.0; });
+    row.corloc = corloc(bootstrap, scores, r);
+    row.overlap = bootstrap.mean(scores, [&](const PictureScore& s) { return s.boxes[r].overlap; });
+    row.top1_error = error(&BoxScore::top1);
+    row.top5_error = error(&BoxScore::top5);
+    row.five_error = error(&BoxScore::five);
+    table.boxes.push_back(row);
+  }
+  for (std::size_t m = 0; m < maps.size(); ++m) {
+    table.curves.push_back(curve_row(bootstrap, scores, m, step));
+    table.curves.back().method = maps[m];
+  }
+  return table;
+}
+
+std::string to_text(const LocalizationTable& table) {
+  char head[160];
+  std::snprintf(head, sizeof head,
+                "%lld pictures with class and box; classification error top-1 %s, top-k %s\n",
+                static_cast<long long>(table.pictures), percent(table.top1).c_str(),
+                percent(table.topk).c_str());
+  std::string text = head;
+  std::size_t method = 6, rule = 5;
+  for (const BoxRow& r : table.boxes) {
+    method = std::max(method, r.method.size());
+    rule = std::max(rule, r.rule.size());
+  }
+  constexpr std::size_t kCell = 18;
+  text += "\n" + cell("method", method) + cell("boxes", rule) + cell("GT-known", kCell) +
+          cell("CorLoc", kCell) + cell("mean IoU", kCell) + cell("top-1 loc error", kCell) +
+          cell("top-5 loc error", kCell) + "five guesses\n";
+  for (const BoxRow& r : table.boxes) {
+    text += cell(r.method, method) + cell(r.rule, rule) + cell(percent(r.gt_known), kCell) +
+            cell(percent(r.corloc), kCell) + cell(percent(r.overlap), kCell) +
+            cell(percent(r.top1_error), kCell) + cell(percent(r.top5_error), kCell) +
+            percent(r.five_error) + "\n";
+  }
+  if (table.curves.empty()) return text;
+  text += "\n" + cell("method", method) + cell("MaxBoxAcc", kCell) + cell("at tau", 6) +
+          cell("MaxBoxAccV2", kCell) + "0.3 / 0.5 / 0.7\n";
+  for (const CurveRow& r : table.curves) {
+    char more[64], tau[16];
+    std::snprintf(tau, sizeof tau, "%.3f", r.all.v1_threshold);
+    std::snprintf(more, sizeof more, "%.1f / %.1f / %.1f", 100 * r.all.v2_at[0],
+                  100 * r.all.v2_at[1], 100 * r.all.v2_at[2]);
+    text += cell(r.method, method) + cell(percent(r.v1), kCell) + cell(tau, 6) +
+            cell(percent(r.v2), kCell) + more + "\n";
+  }
+  return text;
+}
+
+}  // namespace cutaway::explain

@@ -1,0 +1,65 @@
+#include "explain/pictures/source.h"
+#include "explain/pictures/tar.h"
+#include "runtime/error.h"
+
+namespace cutaway::explain {
+namespace {
+
+constexpr std::uint64_t kMostPicture = std::uint64_t{1} << 28U;
+
+class TarSource final : public ImageSource {
+ public:
+  explicit TarSource(const std::string& path) : path_(path), reader_(path) {
+    advance();
+    if (ended_) {
+      throw Error(ErrorKind::kInput, "no pictures (.jpg, .jpeg, .png) in the archive").at(path);
+    }
+  }
+
+  bool next(ImageEntry& entry, bool content) override {
+    entry = {};
+    if (ended_) return false;
+    entry.path = path_;
+    try {
+      if (waiting_) {
+        waiting_ = false;
+      } else {
+        advance();
+      }
+      if (ended_) return false;
+      entry.name = member_.name;
+      if (member_.size > kMostPicture) {
+        entry.error = member_.name + ": a member of more than 256 MiB";
+      } else if (content) {
+        entry.bytes =
+            std::make_shared<const std::vector<std::uint8_t>>(reader_.content(kMostPicture));
+      }
+    } catch (const Error& error) {
+      ended_ = true;
+      if (entry.name.empty()) entry.name = path_;
+      entry.error = error.what();
+    }
+    return true;
+  }
+  std::optional<std::int64_t> count() const override { return std::nullopt; }
+
+ private:
+  // To the next picture.
+  void advance() {
+    while (reader_.next(member_)) {
+      if (member_.regular && is_picture_name(member_.name)) return;
+    }
+    ended_ = true;
+  }
+
+  std::string path_;
+  TarReader reader_;
+  TarMember member_;
+  bool waiting_{true}, ended_{false};
+};
+
+}  // namespace
+
+ImageSourcePtr open_tar(const std::string& path) { return std::make_unique<TarSource>(path); }
+
+}  // namespace cutaway::explain

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "explain/runs/explain_run.h"
+#include "explain/runs/journal.h"
+#include "explain/runs/pack.h"
+#include "explain/runs/spool.h"
+
+namespace cutaway::explain {
+
+/// All that is known of one image when it is done.
+struct ImageOutcome {
+  std::int64_t number{0};
+  std::string stem;  ///< of its files
+  ImageEntry entry;
+  SpooledRow spooled;  ///< row and cells; row.error is set where the picture failed
+  std::vector<std::pair<std::string, double>> predictions;
+};
+
+/// Brings finished images to the disk, in order: first their files, then their lines in the
+/// journal, so that what the journal names is there.
+class RunOutputs {
+ public:
+  RunOutputs(const ExplainJob& job, const weights::Package& package)
+      : job_(job), package_(package), spool_(job.out) {}
+
+  void begin(Journal journal) { journal_.emplace(std::move(journal)); }
+  /// Lines for methods that were seen for the first time.
+  void note(const Record& record) { lines_.push_back(record); }
+  /// Writes the image's files (and sets the cells' file names) or its row of the pack.
+  void add(ImageOutcome& outcome);
+  /// What was added becomes final. With a pack, a part is closed when it is full or `last`.
+  void commit(bool last);
+  /// Removes parts of the pack that begin at image `first` or later: the journal does not know
+  /// them.
+  void drop_parts(std::int64_t first) const;
+  /// maps.h5 of all its parts.
+  void merge_parts() const;
+  /// Removes what only a running or stopped run needs.
+  void clean() const;
+  [[nodiscard]] const Spool& spool() const noexcept { return spool_; }
+
+  /// True when the files that a journal's line names are there in full.
+  [[nodiscard]] static bool files_are_there(const Record& line, const std::string& out);
+
+ private:
+  void write_files(ImageOutcome& outcome);
+  [[nodiscard]] Record line_of(const ImageOutcome& outcome) const;
+  [[nodiscard]] std::string parts_folder() const { return job_.out + "/.parts"; }
+
+  const ExplainJob& job_;
+  const weights::Package& package_;
+  Spool spool_;
+  std::optional<Journal> journal_;
+  std::vector<Record> lines_;
+  std::unique_ptr<PackWriter> part_;
+  std::string part_name_, folder_made_;
+};
+
+}  // namespace cutaway::explain
