@@ -204,12 +204,15 @@ void Executor::run(const std::vector<Bound>& steps, int group) {
     }
     pass.recording = end_recording(stream_);
   }
+  throw_if_cancelled(*watcher_);
   replay(stream_, pass.recording);
 }
 
 void Executor::run_eagerly(const std::vector<Bound>& steps, int group) {
   const bool guard = plan_.request().guard && device_of(stream_) == kCpuDevice;
+  double done = 0.0;
   for (const Bound& bound : steps) {
+    throw_if_cancelled(*watcher_);
     if (guard) guard_before(bound, group);
     const auto start = std::chrono::steady_clock::now();
     run_step(bound);
@@ -219,6 +222,8 @@ void Executor::run_eagerly(const std::vector<Bound>& steps, int group) {
       observer_(*bound.step, took.count());
     }
     if (guard) guard_after(bound, group);
+    watcher_->progress(group < 0 ? "forward" : "backward", ++done,
+                       static_cast<double>(steps.size()));
   }
 }
 

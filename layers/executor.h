@@ -8,6 +8,7 @@
 
 #include "layers/model.h"
 #include "layers/plan.h"
+#include "runtime/observer.h"
 #include "runtime/recording.h"
 
 namespace cutaway {
@@ -74,6 +75,12 @@ class Executor {
   /// replayed: dropout's numbers are arguments. No effect on the CPU.
   void set_replay(bool on) noexcept { replay_ = on; }
 
+  /// Asked before every step of a pass whether to go on, and told after it how many of the pass are
+  /// done ("forward", "backward"). Where it has cancelled, the pass throws Cancelled; what the plan
+  /// keeps is then undefined until the next forward(). The observer must outlive the executor. A pass
+  /// that is replayed as a CUDA graph is one step.
+  void set_observer(Observer& observer) noexcept { watcher_ = &observer; }
+
   /// Called after every step with the seconds it took (synchronises: for benchmarks only).
   using StepObserver = std::function<void(const Step&, double seconds)>;
   void observe(StepObserver observer) { observer_ = std::move(observer); }
@@ -121,6 +128,7 @@ class Executor {
   std::vector<std::vector<Bound>> backward_;
   std::uint64_t random_seed_{0};
   StepObserver observer_;
+  Observer* watcher_{&silent_observer()};
   Tensor staging_;
   bool replay_{true};
   std::vector<Pass> passes_;  // forward, then the backward passes
