@@ -2,6 +2,7 @@
 
 #include <initializer_list>
 
+#include "layers/activation.h"
 #include "layers/conv.h"
 #include "runtime/error.h"
 
@@ -9,7 +10,8 @@ namespace cutaway {
 namespace {
 
 constexpr std::initializer_list<LayerKind> kRectifiersAndDropout{
-    LayerKind::kRelu, LayerKind::kLeakyRelu, LayerKind::kClip, LayerKind::kDropout};
+    LayerKind::kRelu,       LayerKind::kLeakyRelu, LayerKind::kClip,
+    LayerKind::kActivation, LayerKind::kPRelu,     LayerKind::kDropout};
 
 NodeId up(const Graph& graph, NodeId id) { return graph.node(id).inputs.at(0); }
 
@@ -44,7 +46,13 @@ NodeId skip(const Graph& graph, NodeId id, std::initializer_list<LayerKind> kind
 
 }  // namespace
 
-NodeId logits_node(const Graph& graph) { return skip(graph, graph.last(), {LayerKind::kSoftmax}); }
+NodeId logits_node(const Graph& graph) {
+  const NodeId last = skip(graph, graph.last(), {LayerKind::kSoftmax});
+  // A head of independent classes, or of one.
+  const auto* activation = dynamic_cast<const ActivationLayer*>(graph.node(last).layer.get());
+  const bool head = activation != nullptr && activation->squashes() && last == graph.last();
+  return head ? up(graph, last) : last;
+}
 
 std::int64_t class_count(const Graph& graph) {
   const Node& logits = graph.node(logits_node(graph));
@@ -59,9 +67,11 @@ std::int64_t class_count(const Graph& graph) {
 LayerChoice default_layer(const Graph& graph) {
   const NodeId logits = logits_node(graph);
   const std::int64_t classes = graph.node(logits).shape.c;
-  NodeId id = skip(graph, logits,
-                   {LayerKind::kDense, LayerKind::kRelu, LayerKind::kLeakyRelu, LayerKind::kClip,
-                    LayerKind::kDropout, LayerKind::kFlatten, LayerKind::kBatchNorm});
+  NodeId id =
+      skip(graph, logits,
+           {LayerKind::kDense, LayerKind::kRelu, LayerKind::kLeakyRelu, LayerKind::kClip,
+            LayerKind::kActivation, LayerKind::kPRelu, LayerKind::kDropout, LayerKind::kFlatten,
+            LayerKind::kBatchNorm, LayerKind::kLayerNorm, LayerKind::kRearrange});
   std::string why = "last maps before the classifier";
   if (id > 0 && is_global_pool(graph, id)) {
     id = up(graph, id);
