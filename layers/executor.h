@@ -39,6 +39,10 @@ class Executor {
   [[nodiscard]] TensorRef input() const { return refs_[value_index(plan_.output_value(0))]; }
 
   void forward();
+  /// The same, step by step: `visit` sees the output of every step before a later one can overwrite
+  /// it.
+  using OutputVisitor = std::function<void(NodeId, const TensorRef& output)>;
+  void forward(const OutputVisitor& visit);
   /// Random numbers of dropout: change it every step of training.
   void set_random(std::uint64_t seed) noexcept { random_seed_ = seed; }
 
@@ -50,6 +54,9 @@ class Executor {
   /// The seed of backward pass k: after forward(), fill all of it (padding lanes with zero), then
   /// call backward(k). It survives backward(k) itself, but neither another pass nor forward().
   [[nodiscard]] TensorRef seed(std::size_t k = 0) const;
+  /// The seed that pass k adds at `node`, one of BackwardRequest::joined: fill all of it before
+  /// every backward(k).
+  [[nodiscard]] TensorRef joined_seed(std::size_t k, NodeId node) const;
   /// Copies a plain CPU tensor of the seed's shape into it; throws kShape when the shape is
   /// another.
   void set_seed(std::size_t k, const Tensor& seed);
