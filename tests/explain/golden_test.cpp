@@ -9,6 +9,7 @@
 
 #include "explain/session.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/warped_pictures.h"
 #include "tools/images/preprocess.h"
 #include "tools/images/read_image.h"
 #include "weights/hdf5_file.h"
@@ -80,7 +81,9 @@ void check_net(const Net& net, const std::string& engine) {
     const std::int64_t target = bundle.read_attribute_integer(group, "class");
     CAPTURE(file);
     const explain::Image image = tools::read_image(data + "/images/imagenet_val/images/" + file);
-    const Tensor logits = session.forward(tools::preprocess(image, zoo.preprocess)).clone();
+    const Tensor logits =
+        session.forward(tools::preprocess(image, tests::for_warped_pictures(zoo.preprocess)))
+            .clone();
     const auto want_logits = bundle.read_f32(group + "/logits", 100000);
     const Agreement scores =
         compare(logits.f32(), want_logits, scale_of(bundle, group + "/logits"));

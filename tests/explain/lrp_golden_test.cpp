@@ -17,6 +17,7 @@
 #include "layers/max_pool.h"
 #include "layers/relu.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/warped_pictures.h"
 #include "tools/images/preprocess.h"
 #include "tools/images/read_image.h"
 #include "weights/hdf5_file.h"
@@ -211,8 +212,9 @@ void check_photographs(const char* name, const char* architecture, const char* w
   for (int i = 0; i < 3; ++i) {
     const std::string group = root + "/image" + std::to_string(i);
     const std::string picture = file.read_attribute_text(group, "file", 256);
-    (void)session.forward(tools::preprocess(
-        tools::read_image(data + "/images/imagenet_val/images/" + picture), zoo.preprocess));
+    (void)session.forward(
+        tools::preprocess(tools::read_image(data + "/images/imagenet_val/images/" + picture),
+                          tests::for_warped_pictures(zoo.preprocess)));
     const auto maps = session.explain({file.read_attribute_integer(group, "class")});
     for (std::size_t k = 0; k < (i == 0 ? composites.size() : 2); ++k) {
       const std::string dataset = group + "/" + composites[k];

@@ -11,6 +11,7 @@
 #include "explain/network.h"
 #include "explain/session.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/warped_pictures.h"
 #include "tools/images/preprocess.h"
 #include "tools/images/read_image.h"
 #include "weights/hdf5_file.h"
@@ -167,7 +168,7 @@ class Comparison {
   [[nodiscard]] Tensor picture(const std::string& group) const {
     const std::string file = bundle_.read_attribute_text(group, "file", 256);
     return tools::preprocess(tools::read_image(data_ + "/images/imagenet_val/images/" + file),
-                             zoo_.preprocess);
+                             tests::for_warped_pictures(zoo_.preprocess));
   }
 
   /// The deconvnet from the class score; Captum keeps the Jacobian of LRN.
