@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "runtime/error.h"
-#include "weights/atomic_file.h"
+#include "runtime/files/atomic_file.h"
 #include "weights/hdf5_file.h"
 #include "weights/json.h"
 #include "weights/package_parts.h"
@@ -128,7 +128,7 @@ NamedTensor read_tensor(const Hdf5File& file, const std::string& dataset) {
 }  // namespace
 
 void save_checkpoint(const TrainingState& state, const std::string& path) {
-  AtomicFile target(path);
+  files::AtomicFile target(path);
   write_hdf5(state, target.temporary());
   const std::string block = user_block(parts::checksum_behind_block(target.temporary()));
   target.write_at(0, std::as_bytes(std::span(block)));

@@ -10,6 +10,7 @@
 #include "explain/session.h"
 #include "tests/support/agreement.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/warped_pictures.h"
 #include "weights/hdf5_file.h"
 #include "weights/import/caffe/caffe_hdf5.h"
 #include "weights/zoo/zoo.h"
@@ -58,7 +59,9 @@ void check_net(const Net& net, const std::string& engine) {
     const std::int64_t target = bundle.read_attribute_integer(group, "class");
     CAPTURE(file);
     const explain::Image image = explain::read_image(data + "/images/imagenet_val/images/" + file);
-    const Tensor logits = session.forward(explain::preprocess(image, zoo.preprocess)).clone();
+    const Tensor logits =
+        session.forward(explain::preprocess(image, tests::for_warped_pictures(zoo.preprocess)))
+            .clone();
     const auto want_logits = bundle.read_f32(group + "/logits", 100000);
     const tests::Agreement scores =
         tests::agreement(logits.f32(), want_logits, scale_of(bundle, group + "/logits"));

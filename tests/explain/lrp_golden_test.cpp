@@ -20,6 +20,7 @@
 #include "layers/relu.h"
 #include "tests/support/agreement.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/warped_pictures.h"
 #include "weights/hdf5_file.h"
 #include "weights/import/formats.h"
 #include "weights/import/importer.h"
@@ -196,8 +197,9 @@ void check_photographs(const char* name, const char* architecture, const char* w
   for (int i = 0; i < 3; ++i) {
     const std::string group = root + "/image" + std::to_string(i);
     const std::string picture = file.read_attribute_text(group, "file", 256);
-    (void)session.forward(explain::preprocess(
-        explain::read_image(data + "/images/imagenet_val/images/" + picture), zoo.preprocess));
+    (void)session.forward(
+        explain::preprocess(explain::read_image(data + "/images/imagenet_val/images/" + picture),
+                            tests::for_warped_pictures(zoo.preprocess)));
     const auto maps = session.explain({file.read_attribute_integer(group, "class")});
     for (std::size_t k = 0; k < (i == 0 ? composites.size() : 2); ++k) {
       const std::string dataset = group + "/" + composites[k];

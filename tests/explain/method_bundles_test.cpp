@@ -15,6 +15,7 @@
 #include "tests/support/agreement.h"
 #include "tests/support/shared_data.h"
 #include "tests/support/skip.h"
+#include "tests/support/warped_pictures.h"
 #include "weights/hdf5_file.h"
 #include "weights/import/formats.h"
 #include "weights/import/importer.h"
@@ -157,7 +158,7 @@ class Comparison {
   [[nodiscard]] Tensor picture(const std::string& group) const {
     const std::string file = bundle_.read_attribute_text(group, "file", 256);
     return explain::preprocess(explain::read_image(data_ + "/images/imagenet_val/images/" + file),
-                               zoo_.preprocess);
+                               tests::for_warped_pictures(zoo_.preprocess));
   }
 
   /// The deconvnet from the class score; Captum keeps the Jacobian of LRN.
