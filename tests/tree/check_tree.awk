@@ -21,6 +21,8 @@ BEGIN {
   room("explain/units/run", 5)
   room("explain/study/run", 6)
   room("explain/visualize/run", 5)
+  room("explain/evaluate/run", 7)
+  room("explain/compare/run", 8)
   room("explain/graph/features", 5)
   room("explain/graph/files", 5)
   room("explain/graph/run", 6)
