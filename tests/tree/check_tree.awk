@@ -197,6 +197,7 @@ FNR == 1 {
   if ($0 ~ /(^|[^A-Za-z_])(TODO|FIXME|XXX|HACK)([^A-Za-z_]|$)/) found(FNR, "unfinished", "finish it, or say why not")
   line = code_of($0)
   if (line ~ /^[ \t]*#[ \t]*pragma[ \t]+once/) has_once = 1
+  check_type(line)
   if (header && line ~ /(^|[^A-Za-z_])using[ \t]+namespace[ \t]/) found(FNR, "using-namespace", "in a header")
   if (library) {
     if (line ~ /std::(cout|cerr|clog|puts|terminate|exit|abort|quick_exit)([^A-Za-z_]|$)/ ||

@@ -328,7 +328,7 @@ class CompareRun {
     const FeatureMatrix& vectors = set_.features[deepest()].vectors;
     const Pca pca = principal_components(vectors, 2, threads_);
     summary_.divergence = summary_.trustworthiness = kNaN;
-    Embedding e;
+    PlaneEmbedding e;
     if (job_.tsne && set_.size() >= 5) {
       e = tsne(vectors, {}, threads_, context_.observer);
       summary_.divergence = e.divergence;
