@@ -1,7 +1,10 @@
+include(levels)
+
 # cutaway_folder(NAME LINKS left neighbours...): one library a folder, all sources below it, linked only to
-# the folders it may include.
+# the folders it may include. Sources in a folder cpu/ are compiled for every level of the CPU's instruction set, but
+# for those that match a pattern in ONCE.
 function(cutaway_folder name)
-  cmake_parse_arguments(ARG "" "" "LINKS;PRIVATE_LINKS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "LINKS;PRIVATE_LINKS;EXCLUDE;ONCE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "*.cpp")
   if(CUTAWAY_HAVE_CUDA)
     file(GLOB_RECURSE cuda_sources CONFIGURE_DEPENDS "*.cu")
@@ -15,6 +18,14 @@ function(cutaway_folder name)
   foreach(pattern IN LISTS ARG_EXCLUDE)
     list(FILTER sources EXCLUDE REGEX "${pattern}")
   endforeach()
+  set(per_level ${sources})
+  list(FILTER per_level INCLUDE REGEX "/cpu/[^/]*\\.cpp$")
+  foreach(pattern IN LISTS ARG_ONCE)
+    list(FILTER per_level EXCLUDE REGEX "${pattern}")
+  endforeach()
+  if(per_level)
+    list(REMOVE_ITEM sources ${per_level})
+  endif()
   add_library(cutaway_${name} STATIC ${sources})
   add_library(cutaway::${name} ALIAS cutaway_${name})
   set_target_properties(cutaway_${name} PROPERTIES EXPORT_NAME ${name})
@@ -32,5 +43,8 @@ function(cutaway_folder name)
     # -fmad=false: the index-space kernels then agree with the CPU bit for bit.
     target_compile_options(cutaway_${name} PRIVATE
       "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Werror all-warnings -fmad=false -Xptxas -warn-spills -lineinfo -Xcompiler -Wall,-Wextra,-Wno-unused-parameter>")
+  endif()
+  if(per_level)
+    cutaway_per_level(cutaway_${name} ${per_level})
   endif()
 endfunction()

@@ -68,6 +68,7 @@ class Evaluator {
   Resources resources_;
   Shape shape_;
   int threads_;
+  CpuLevel level_;
   std::size_t bytes_per_sample_{0};
   std::unique_ptr<Executor> executor_;
   Tensor input_;

@@ -84,7 +84,8 @@ class ConvMap final : public LinearMap {
                         false,
                         false,
                         true,
-                        c.threads};
+                        c.threads,
+                        c.level};
     plain_ = kernels::make_conv(c.device, problem, *c.engines);
     problem.bias = true;
     biased_ = kernels::make_conv(c.device, problem, *c.engines);
@@ -258,7 +259,8 @@ std::unique_ptr<Prepared> Conv::prepare(const PrepareContext& c) const {
                             bias_,
                             c.relu,
                             c.frozen,
-                            c.threads};
+                            c.threads,
+                            c.level};
   prepared->engine.primitive =
       kernels::make_conv(c.device, problem, *c.engines, &prepared->engine.report);
   return prepared;
@@ -289,7 +291,8 @@ std::unique_ptr<Prepared> Conv::prepare_vjp(const PrepareContext& c) const {
                       false,
                       false,
                       c.frozen,
-                      c.threads};
+                      c.threads,
+                      c.level};
   if (c.dx[0].shape.count() > 0) {
     prepared->data.primitive =
         kernels::make_conv(c.device, problem, *c.engines, &prepared->data.report);

@@ -3,6 +3,7 @@
 
 #include "explain/methods/methods.h"
 #include "explain/methods/of_class.h"
+#include "kernels/vector_sums.h"
 #include "runtime/error.h"
 #include "runtime/parallel.h"
 #include "runtime/philox.h"
@@ -143,8 +144,8 @@ class Rise final : public Method {
                 output_ == "logit"
                     ? static_cast<double>(b.scores(k)[static_cast<std::size_t>(target)])
                     : probability(b.scores(k), target);
-            const std::vector<float>& mask = drawn[static_cast<std::size_t>(k)];
-            for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += p * static_cast<double>(mask[i]);
+            kernels::add_scaled(std::span<const float>(drawn[static_cast<std::size_t>(k)]), p,
+                                sum.data());
           }
         });
     const double scale = 1.0 / (static_cast<double>(masks_) * keep_);

@@ -17,6 +17,7 @@
 #include "layers/max_pool.h"
 #include "layers/relu.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/source_dir.h"
 #include "tools/images/preprocess.h"
 #include "tools/images/read_image.h"
 #include "weights/hdf5_file.h"
@@ -29,7 +30,7 @@ using namespace cutaway;
 namespace {
 
 weights::Hdf5File bundle() {
-  return weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/lrp.h5");
+  return weights::Hdf5File::open(source_dir() + "/tests/golden/lrp.h5");
 }
 
 struct Agreement {

@@ -11,6 +11,7 @@
 #include "explain/network.h"
 #include "explain/session.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/source_dir.h"
 #include "tools/images/preprocess.h"
 #include "tools/images/read_image.h"
 #include "weights/hdf5_file.h"
@@ -106,8 +107,7 @@ class Comparison {
         data_(tests::shared_data()),
         zoo_(weights::build_zoo(architecture)),
         imported_(import(files)),
-        bundle_(
-            weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/" + bundle)) {}
+        bundle_(weights::Hdf5File::open(source_dir() + "/tests/golden/" + bundle)) {}
 
   void run() {
     std::vector<Asked> asked;

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <string>
 
+#include "tests/support/source_dir.h"
+
 namespace cutaway::tests {
 
 /// The folder with real weights and images: $CUTAWAY_DATA, or ../shared/data beside the repository.
@@ -13,8 +15,7 @@ namespace cutaway::tests {
 /// tested.
 inline std::string shared_data() {
   const char* given = std::getenv("CUTAWAY_DATA");
-  const std::string folder =
-      given != nullptr ? given : std::string(CUTAWAY_SOURCE_DIR) + "/../shared/data";
+  const std::string folder = given != nullptr ? given : source_dir() + "/../shared/data";
   if (std::filesystem::is_directory(folder + "/models")) return folder;
   MESSAGE("SKIPPED: no shared data at " << folder);
   return {};

@@ -11,6 +11,7 @@
 
 #include "explain/graph/learn.h"
 #include "runtime/error.h"
+#include "tests/support/source_dir.h"
 #include "tools/creatures/creatures.h"
 #include "tools/datasets/creature_folder.h"
 #include "tools/graphs/few_shots.h"
@@ -31,7 +32,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string kModel = std::string(CUTAWAY_SOURCE_DIR) + "/weights/shipped/creatures.h5";
+const std::string kModel = source_dir() + "/weights/shipped/creatures.h5";
 
 /// A folder that goes away with the test.
 struct Folder {

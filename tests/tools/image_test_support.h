@@ -9,6 +9,7 @@
 
 #include "explain/render/image.h"
 #include "runtime/error.h"
+#include "tests/support/source_dir.h"
 
 // What the tests of tools/images share.
 namespace cutaway::tools::test {
@@ -73,7 +74,7 @@ inline Image noise(int width, int height) {
 
 inline std::string data_folder() {
   if (const char* given = std::getenv("CUTAWAY_DATA")) return given;
-  return std::string(CUTAWAY_SOURCE_DIR) + "/../shared/data";
+  return source_dir() + "/../shared/data";
 }
 
 inline bool data_missing(const std::string& path) {
