@@ -1,7 +1,6 @@
 #include "explain/evaluator.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "layers/tail.h"
 #include "runtime/error.h"
@@ -18,6 +17,47 @@ std::span<const float> row_of(const Tensor& t, std::int64_t i) {
   const auto size = static_cast<std::size_t>(t.shape().c * t.shape().plane());
   return t.f32().subspan(static_cast<std::size_t>(i) * size, size);
 }
+
+/// Hands on the steps of one batch's passes as parts of its samples.
+class BatchProgress final : public Observer {
+ public:
+  BatchProgress(Observer& outer, const std::string& task, std::int64_t count, bool backward)
+      : outer_(outer), task_(task), count_(static_cast<double>(count)), backward_(backward) {}
+
+  void begin(std::int64_t first, std::int64_t here) {
+    first_ = static_cast<double>(first);
+    here_ = static_cast<double>(here);
+  }
+  void progress(std::string_view pass, double done, double total) override {
+    // A backward pass is about twice the work of a forward pass.
+    const double share = done / total;
+    const double part = !backward_          ? share
+                        : pass == "forward" ? share / 3.0
+                                            : (1.0 + 2.0 * share) / 3.0;
+    outer_.progress(task_, first_ + here_ * part, count_);
+  }
+  [[nodiscard]] bool cancelled() const noexcept override { return outer_.cancelled(); }
+
+ private:
+  Observer& outer_;
+  const std::string& task_;
+  double count_, first_{0.0}, here_{0.0};
+  bool backward_;
+};
+
+/// Watches an executor for as long as it lives.
+class WatchScope {
+ public:
+  WatchScope(Executor& executor, Observer& observer) : executor_(executor) {
+    executor_.set_observer(observer);
+  }
+  ~WatchScope() { executor_.set_observer(silent_observer()); }
+  WatchScope(const WatchScope&) = delete;
+  WatchScope& operator=(const WatchScope&) = delete;
+
+ private:
+  Executor& executor_;
+};
 
 }  // namespace
 
@@ -82,9 +122,12 @@ void Evaluator::run(std::int64_t count, const Fill& fill, const Take& take, std:
   const std::vector<Executor::Unit> seeds(static_cast<std::size_t>(batch),
                                           Executor::Unit{target, 0, 0, 1.0f});
   Tensor none;
+  BatchProgress progress(*resources_.observer, task_, count, request_.gradient);
+  const WatchScope watching(*executor_, progress);
   for (std::int64_t first = 0; first < count; first += batch) {
     // What lies behind the last sample is computed and not read.
     const std::int64_t here = std::min(batch, count - first);
+    progress.begin(first, here);
     parallel_for(threads_, here, 1, [&](std::int64_t from, std::int64_t to) {
       for (std::int64_t i = from; i < to; ++i) {
         fill(first + i, input_.f32().subspan(static_cast<std::size_t>(i) * size, size));
@@ -104,19 +147,17 @@ void Evaluator::run(std::int64_t count, const Fill& fill, const Take& take, std:
   }
 }
 
-double probability(std::span<const float> scores, std::int64_t target) {
-  const double most = *std::ranges::max_element(scores);
-  double sum = 0.0;
-  for (const float s : scores) sum += std::exp(static_cast<double>(s) - most);
-  return std::exp(static_cast<double>(scores[static_cast<std::size_t>(target)]) - most) / sum;
-}
-
 Evaluator& EvaluatorPool::get(const EvaluatorRequest& request) {
-  for (auto& [known, evaluator] : evaluators_) {
-    if (known.same_as(request)) return *evaluator;
-  }
-  auto made = std::make_unique<Evaluator>(model_, request, resources_);
-  return *evaluators_.emplace_back(request, std::move(made)).second;
+  const auto known = std::ranges::find_if(
+      evaluators_, [&](const auto& pair) { return pair.first.same_as(request); });
+  Evaluator& evaluator =
+      known != evaluators_.end()
+          ? *known->second
+          : *evaluators_
+                 .emplace_back(request, std::make_unique<Evaluator>(model_, request, resources_))
+                 .second;
+  evaluator.set_task(task_);
+  return evaluator;
 }
 
 }  // namespace cutaway::explain

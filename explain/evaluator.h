@@ -4,9 +4,13 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
+#include "explain/probability.h"
 #include "layers/executor.h"
+#include "runtime/observer.h"
 
 namespace cutaway::explain {
 
@@ -32,6 +36,7 @@ class Evaluator {
     Stream stream;
     kernels::EngineOptions engines;
     std::size_t budget{std::size_t{1} << 30};  ///< bytes of activations at a time
+    Observer* observer{&silent_observer()};    ///< of whatever runs with these; must outlive it
   };
   /// The model must outlive this. Throws kUnsupported when not everything passes through `input`.
   Evaluator(const Model& model, const EvaluatorRequest& request, Resources resources);
@@ -53,7 +58,10 @@ class Evaluator {
   /// Called in order of the samples.
   using Take = std::function<void(const Batch&)>;
   /// `target` is the channel of the output seeded with 1 where gradients are wanted.
+  /// Reports samples to the observer under the name of set_task(); throws Cancelled where that has
+  /// cancelled, between two layers of a pass at the latest.
   void run(std::int64_t count, const Fill& fill, const Take& take, std::int64_t target = 0);
+  void set_task(std::string_view name) { task_ = name; }
 
   [[nodiscard]] int threads() const noexcept { return threads_; }
 
@@ -66,6 +74,7 @@ class Evaluator {
   std::unique_ptr<Model> tail_;
   EvaluatorRequest request_;
   Resources resources_;
+  std::string task_{"samples"};
   Shape shape_;
   int threads_;
   std::size_t bytes_per_sample_{0};
@@ -73,20 +82,21 @@ class Evaluator {
   Tensor input_;
 };
 
-/// softmax(scores)[target], in double.
-[[nodiscard]] double probability(std::span<const float> scores, std::int64_t target);
-
 /// The Evaluators of a session: one for equal requests.
 class EvaluatorPool {
  public:
   EvaluatorPool(const Model& model, Evaluator::Resources resources)
       : model_(model), resources_(std::move(resources)) {}
   [[nodiscard]] Evaluator& get(const EvaluatorRequest& request);
+  /// The name under which evaluators report from now on: that of the method at work.
+  void set_task(std::string_view name) { task_ = name; }
+  [[nodiscard]] const std::string& task() const noexcept { return task_; }
   [[nodiscard]] const Evaluator::Resources& resources() const noexcept { return resources_; }
 
  private:
   const Model& model_;
   Evaluator::Resources resources_;
+  std::string task_{"samples"};
   std::vector<std::pair<EvaluatorRequest, std::unique_ptr<Evaluator>>> evaluators_;
 };
 

@@ -8,10 +8,11 @@
 
 #include "explain/evaluator.h"
 #include "explain/explanation.h"
+#include "explain/options.h"
 
 namespace cutaway::explain {
 
-/// What all methods of a run agree on.
+/// What a method is told when it plans.
 struct Setting {
   NodeId logits{0};
   NodeId layer{-1};       ///< of methods that take one; -1: the net has no maps to choose from
@@ -73,6 +74,9 @@ class Passes {
   [[nodiscard]] const Evaluator::Resources& resources() const noexcept {
     return evaluators_.resources();
   }
+  /// For loops that run no evaluator: report steps, and throw_if_cancelled() at least every tenth
+  /// of a second of work.
+  [[nodiscard]] Observer& observer() const noexcept { return *evaluators_.resources().observer; }
   /// Keys the random numbers of a method for image n of the batch. By default it is made from the
   /// image itself, so that an image's explanation does not depend on its place in a batch, a list
   /// or a resumed run.
@@ -94,23 +98,56 @@ class Passes {
   std::vector<std::unique_ptr<Result>> taps_, gradients_;
 };
 
+/// What a method does with Setting::layer.
+enum class LayerUse : std::uint8_t {
+  kNone,      ///< its map is of pixels, or of layers its options name
+  kFixed,     ///< the net's structure decides the layer
+  kOptional,  ///< the layer if the user named it, otherwise one of the method's own choice
+  kRequired   ///< the layer, named or default; no map without one
+};
+
 /// A way to explain: says what it needs when the plan is made, and composes its map from the
 /// passes.
 class Method {
  public:
   virtual ~Method() = default;
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+  /// With the options this method was made with. kOptional and kRequired: a run at several layers
+  /// plans one such method a layer.
+  [[nodiscard]] virtual LayerUse layer_use() const noexcept { return LayerUse::kNone; }
   virtual void plan(const Graph& graph, const Setting& setting, Needs& needs) = 0;
+  /// After plan(): what explain() computes for one image on top of the run's forward pass, in
+  /// forward passes of the whole net, a backward pass counted as two; an upper bound where it
+  /// depends on the image. For estimates of a run's time.
+  [[nodiscard]] virtual double work(const Graph& /*graph*/) const { return 2.0; }
   [[nodiscard]] virtual Explanation explain(Passes& passes) const = 0;
 };
 
 using MethodPtr = std::unique_ptr<Method>;
 
-/// The method of that name with its options; throws kUsage for an unknown name (with the nearest)
-/// or option.
-[[nodiscard]] MethodPtr make_method(std::string_view name, const Attributes& options = {});
+/// Multiply-adds of the nodes above `layer`, as a share of the whole net's.
+[[nodiscard]] double share_above(const Graph& graph, NodeId layer);
+
+/// What a method is, as data: --help, documentation, error messages and interfaces read it, and
+/// make_method() checks options against it.
+struct MethodFacts {
+  std::string name;
+  std::string summary;              ///< one line
+  std::string source;               ///< paper, equation or section
+  LayerUse layer{LayerUse::kNone};  ///< with default options
+  TargetKind target{TargetKind::kClass};
+  MapKind map{MapKind::kHeat};  ///< with default options
+  std::vector<OptionFact> options;
+};
+
+/// In the order of --help.
 [[nodiscard]] std::vector<std::string> method_names();
-/// One line about a method, for --help and the docs.
+/// Throws kUsage, with the nearest names, for a name that no method has.
+[[nodiscard]] const MethodFacts& method_facts(std::string_view name);
+/// The method of that name with its options; throws kUsage for an unknown name or option and for a
+/// value out of range (Options).
+[[nodiscard]] MethodPtr make_method(std::string_view name, const Attributes& options = {});
+/// MethodFacts::summary.
 [[nodiscard]] std::string method_summary(std::string_view name);
 
 }  // namespace cutaway::explain

@@ -11,6 +11,17 @@ NodeId required_layer(const Setting& setting) {
   throw Error(ErrorKind::kUnsupported, setting.layer_why).hint("name a layer");
 }
 
+double share_above(const Graph& graph, NodeId layer) {
+  double above = 0.0;
+  for (NodeId id = layer + 1; id < graph.size(); ++id) {
+    std::vector<Shape> in;
+    for (const NodeId input : graph.node(id).inputs) in.push_back(graph.node(input).shape);
+    above += static_cast<double>(graph.node(id).layer->macs(in));
+  }
+  const double all = static_cast<double>(graph.macs());
+  return all > 0.0 ? above / all : 1.0;
+}
+
 void Needs::tap(NodeId node) {
   if (std::ranges::find(taps_, node) == taps_.end()) taps_.push_back(node);
 }

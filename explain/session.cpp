@@ -5,33 +5,73 @@
 
 namespace cutaway::explain {
 
+namespace {
+
+Setting setting_of(const Graph& graph, const std::string& layer) {
+  Setting setting;
+  setting.logits = logits_node(graph);
+  if (!layer.empty()) {
+    setting.layer = graph.find(layer);
+    setting.layer_named = true;
+    setting.layer_why = "chosen by the user";
+    return setting;
+  }
+  try {
+    const LayerChoice choice = default_layer(graph);
+    setting.layer = choice.node;
+    setting.layer_why = choice.why;
+  } catch (const Error& error) {  // only methods that take a layer need to care
+    setting.layer_why = error.what();
+  }
+  return setting;
+}
+
+/// Fills Explanation::doubts; a method's own stay.
+void examine(Explanation& e, const Tensor& logits) {
+  const auto images = static_cast<std::size_t>(logits.shape().n);
+  e.doubts.resize(images);
+  const auto of = [&](const Tensor& t, std::size_t n) {
+    const std::size_t size = t.f32().size() / images;
+    return t.f32().subspan(n * size, size);
+  };
+  for (std::size_t n = 0; n < images; ++n) {
+    if (!e.doubts[n]) e.doubts[n] = doubt_of_values("class scores", of(logits, n));
+    if (!e.doubts[n]) e.doubts[n] = doubt_of_map(of(e.map, n));
+  }
+}
+
+std::vector<MethodAt> at_one_layer(std::vector<MethodPtr> methods) {
+  std::vector<MethodAt> all;
+  for (MethodPtr& method : methods) all.push_back({std::move(method), ""});
+  return all;
+}
+
+}  // namespace
+
 Session::Session(const Model& model,
                  std::vector<MethodPtr> methods,
                  const Shape& input,
                  Stream stream,
                  Options options)
-    : methods_(std::move(methods)) {
+    : Session(
+          model, at_one_layer(std::move(methods)), input, std::move(stream), std::move(options)) {}
+
+Session::Session(const Model& model,
+                 std::vector<MethodAt> methods,
+                 const Shape& input,
+                 Stream stream,
+                 Options options)
+    : setting_(setting_of(model.graph, options.layer)) {
   const Graph& graph = model.graph;
-  setting_.logits = logits_node(graph);
-  if (options.layer.empty()) {
-    try {
-      const LayerChoice choice = default_layer(graph);
-      setting_.layer = choice.node;
-      setting_.layer_why = choice.why;
-    } catch (const Error& error) {  // only methods that take a layer need to care
-      setting_.layer_why = error.what();
-    }
-  } else {
-    setting_.layer = graph.find(options.layer);
-    setting_.layer_named = true;
-    setting_.layer_why = "chosen by the user";
-  }
   Needs needs;
-  for (const MethodPtr& method : methods_) {
+  for (MethodAt& at : methods) {
+    methods_.push_back(
+        {std::move(at.method), at.layer.empty() ? setting_ : setting_of(graph, at.layer)});
+    const Planned& planned = methods_.back();
     try {
-      method->plan(graph, setting_, needs);
+      planned.method->plan(graph, planned.setting, needs);
     } catch (const Error& error) {
-      throw error.located("method " + std::string(method->name()));
+      throw error.located("method " + std::string(planned.method->name()));
     }
   }
   PlanRequest request;
@@ -42,8 +82,16 @@ Session::Session(const Model& model,
   request.engines = options.engines;
   request.guard = options.guard;
   evaluators_ = std::make_unique<EvaluatorPool>(
-      model, Evaluator::Resources{stream, options.engines, options.budget});
+      model, Evaluator::Resources{stream, options.engines, options.budget, options.observer});
   executor_ = std::make_unique<Executor>(model, request, std::move(stream));
+  executor_->set_observer(*options.observer);
+}
+
+double Session::work() const {
+  double passes = 1.0;
+  const Graph& graph = executor_->model().graph;
+  for (const Planned& planned : methods_) passes += planned.method->work(graph);
+  return passes;
 }
 
 const Tensor& Session::forward(Tensor input, std::vector<std::uint64_t> numbers) {
@@ -74,7 +122,11 @@ std::vector<Explanation> Session::explain(std::vector<std::int64_t> targets) {
   }
   Passes passes(*executor_, *evaluators_, setting_, input_, targets, numbers_);
   std::vector<Explanation> explanations;
-  for (const MethodPtr& method : methods_) explanations.push_back(method->explain(passes));
+  for (const Planned& planned : methods_) {
+    evaluators_->set_task(planned.method->name());
+    explanations.push_back(planned.method->explain(passes));
+    examine(explanations.back(), logits_);
+  }
   return explanations;
 }
 

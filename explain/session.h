@@ -9,8 +9,14 @@
 
 namespace cutaway::explain {
 
-/// Several methods on one network: one forward pass a batch, and as few backward passes as serve
-/// them all.
+/// A method and the layer it works at, if it takes one; empty: the session's.
+struct MethodAt {
+  MethodPtr method;
+  std::string layer;
+};
+
+/// Several methods on one network, each perhaps at several layers: one forward pass a batch, and as
+/// few backward passes as serve them all.
 class Session {
  public:
   struct Options {
@@ -20,10 +26,19 @@ class Session {
     /// Of methods that run many inputs (occlusion, RISE, SmoothGrad): bytes of activations at a
     /// time.
     std::size_t budget{std::size_t{1} << 30};
+    /// Hears the steps of passes and of methods, these under their names, and may cancel: forward()
+    /// and explain() then throw Cancelled, and the session can be used again. Must outlive it.
+    Observer* observer{&silent_observer()};
   };
 
-  /// `input` is the shape of a batch. Throws kUsage and kUnsupported as the methods do. The model
-  /// must outlive the session; it is never changed.
+  /// `input` is the shape of a batch. Throws kUsage and kUnsupported as the methods do, located at
+  /// the method. The model must outlive the session; it is never changed.
+  Session(const Model& model,
+          std::vector<MethodAt> methods,
+          const Shape& input,
+          Stream stream,
+          Options options);
+  /// All methods at the session's layer.
   Session(const Model& model,
           std::vector<MethodPtr> methods,
           const Shape& input,
@@ -36,14 +51,25 @@ class Session {
   /// the random numbers of methods; by default they are made from the images.
   const Tensor& forward(Tensor input, std::vector<std::uint64_t> numbers = {});
   /// The explanations of that batch, in the order of the methods; one target class an image. Throws
-  /// kUsage when their number or values do not fit.
+  /// kUsage when their number or values do not fit. Explanation::doubts has an entry an image:
+  /// scores or maps that are not finite, and maps that have one value everywhere.
   [[nodiscard]] std::vector<Explanation> explain(std::vector<std::int64_t> targets);
 
+  /// Of methods for which no layer was named.
   [[nodiscard]] const Setting& setting() const noexcept { return setting_; }
+  /// Of method k.
+  [[nodiscard]] const Setting& setting(std::size_t k) const { return methods_.at(k).setting; }
   [[nodiscard]] Executor& executor() noexcept { return *executor_; }
+  /// What forward() and explain() compute for one image, in forward passes (Method::work()).
+  [[nodiscard]] double work() const;
 
  private:
-  std::vector<MethodPtr> methods_;
+  struct Planned {
+    MethodPtr method;
+    Setting setting;
+  };
+
+  std::vector<Planned> methods_;
   Setting setting_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<EvaluatorPool> evaluators_;

@@ -24,13 +24,17 @@ CUTAWAY_KERNEL(SoftmaxBackward);
 ///   loss[n] = log(sum_c exp x[n,c]) - x[n, label],
 ///   dx = (softmax(x) - onehot) / n; padding of dx is 0.
 /// A label outside [0, c) gives loss and dx NaN; callers check labels. With smoothing e the target
-/// is (1 - e) onehot + e / c (Szegedy et al. 2016). dx may be a view without data.
+/// is (1 - e) onehot + e / c (Szegedy et al. 2016). dx may be a view without data. Where `others`
+/// is not null, onehot is (1 - share[n]) onehot(labels[n]) + share[n] onehot(others[n]) (mixup,
+/// Zhang et al. 2018).
 struct CrossEntropy {
   View<const float> x;
   const std::int32_t* labels;
   float* loss;
   View<float> dx;
   float smoothing{0.0f};
+  const std::int32_t* others{};
+  const float* share{};
 };
 CUTAWAY_KERNEL(CrossEntropy);
 

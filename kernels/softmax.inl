@@ -56,18 +56,23 @@ struct CrossEntropyAt {
   CUTAWAY_HD void operator()(std::int64_t n) const {
     const Channels<const float> x(k.x, Pixel{n, 0, 0});
     const std::int64_t label = k.labels[n];
-    const bool known = label >= 0 && label < x.count;
+    const std::int64_t other = k.others != nullptr ? k.others[n] : label;
+    const double share = k.others != nullptr ? static_cast<double>(k.share[n]) : 0.0;
+    const bool known = label >= 0 && label < x.count && other >= 0 && other < x.count;
     const float most = largest(x);
     const auto logit = [&](std::int64_t c0, int l) { return static_cast<double>(x(c0, l) - most); };
     const double sum =
         channel_sum(x.count, [&](std::int64_t c0, int l) { return std::exp(logit(c0, l)); });
     const double everywhere = static_cast<double>(k.smoothing) / static_cast<double>(x.count);
-    const double at_label = 1.0 - static_cast<double>(k.smoothing);
+    const double at_label = (1.0 - static_cast<double>(k.smoothing)) * (1.0 - share);
+    const double at_other = (1.0 - static_cast<double>(k.smoothing)) * share;
 
     double loss = kNotANumber;
     if (known) {
       // sum of target * (log(sum) - logit); a target of zero must not meet an infinite logit.
-      loss = std::log(sum) - at_label * logit(label / 8 * 8, static_cast<int>(label % 8));
+      loss = std::log(sum);
+      if (at_label != 0.0) loss -= at_label * logit(label / 8 * 8, static_cast<int>(label % 8));
+      if (at_other != 0.0) loss -= at_other * logit(other / 8 * 8, static_cast<int>(other % 8));
       if (everywhere != 0.0) loss -= everywhere * channel_sum(x.count, logit);
     }
     k.loss[n] = static_cast<float>(loss);
@@ -76,7 +81,8 @@ struct CrossEntropyAt {
     const Channels<float> dx(k.dx, Pixel{n, 0, 0});
     const auto images = static_cast<double>(k.x.shape.n);
     each_channel(x.count, [&](std::int64_t c0, int l) {
-      const double target = everywhere + (c0 + l == label ? at_label : 0.0);
+      const double target =
+          everywhere + (c0 + l == label ? at_label : 0.0) + (c0 + l == other ? at_other : 0.0);
       const double gradient = (std::exp(logit(c0, l)) / sum - target) / images;
       dx(c0, l) = static_cast<float>(known ? gradient : kNotANumber);
     });

@@ -175,6 +175,14 @@ void Executor::copy_in(const Tensor& from, const TensorRef& to) {
 
 void Executor::forward() { run(forward_, -1); }
 
+void Executor::forward(const OutputVisitor& visit) {
+  for (const Bound& bound : forward_) {
+    run_step(bound);
+    synchronize(stream_);
+    visit(bound.step->node, bound.out);
+  }
+}
+
 void Executor::backward(std::size_t k) { run(backward_.at(k), static_cast<int>(k)); }
 
 void Executor::run(const std::vector<Bound>& steps, int group) {
@@ -204,12 +212,15 @@ void Executor::run(const std::vector<Bound>& steps, int group) {
     }
     pass.recording = end_recording(stream_);
   }
+  throw_if_cancelled(*watcher_);
   replay(stream_, pass.recording);
 }
 
 void Executor::run_eagerly(const std::vector<Bound>& steps, int group) {
   const bool guard = plan_.request().guard && device_of(stream_) == kCpuDevice;
+  double done = 0.0;
   for (const Bound& bound : steps) {
+    throw_if_cancelled(*watcher_);
     if (guard) guard_before(bound, group);
     const auto start = std::chrono::steady_clock::now();
     run_step(bound);
@@ -219,6 +230,8 @@ void Executor::run_eagerly(const std::vector<Bound>& steps, int group) {
       observer_(*bound.step, took.count());
     }
     if (guard) guard_after(bound, group);
+    watcher_->progress(group < 0 ? "forward" : "backward", ++done,
+                       static_cast<double>(steps.size()));
   }
 }
 
@@ -230,7 +243,7 @@ void Executor::run_step(const Bound& b) {
   }
   const Layer& layer = *model_.graph.node(step.node).layer;
   const Philox random{random_seed_, static_cast<std::uint64_t>(step.node)};
-  const bool training = plan_.request().training;
+  const bool training = step.training;
   if (step.kind == Step::Kind::kForward) {
     layer.forward({.stream = stream_,
                    .in = b.in,
@@ -269,6 +282,10 @@ TensorRef Executor::value(NodeId node) const {
 }
 
 TensorRef Executor::seed(std::size_t k) const { return refs_[value_index(plan_.seed_value(k))]; }
+
+TensorRef Executor::joined_seed(std::size_t k, NodeId node) const {
+  return refs_[value_index(plan_.joined_value(k, node))];
+}
 
 void Executor::seed_units(std::size_t k, std::span<const Unit> units) {
   const View<float> seed = this->seed(k).out();

@@ -8,6 +8,7 @@
 
 #include "layers/model.h"
 #include "layers/plan.h"
+#include "runtime/observer.h"
 #include "runtime/recording.h"
 
 namespace cutaway {
@@ -38,6 +39,10 @@ class Executor {
   [[nodiscard]] TensorRef input() const { return refs_[value_index(plan_.output_value(0))]; }
 
   void forward();
+  /// The same, step by step: `visit` sees the output of every step before a later one can overwrite
+  /// it.
+  using OutputVisitor = std::function<void(NodeId, const TensorRef& output)>;
+  void forward(const OutputVisitor& visit);
   /// Random numbers of dropout: change it every step of training.
   void set_random(std::uint64_t seed) noexcept { random_seed_ = seed; }
 
@@ -49,6 +54,9 @@ class Executor {
   /// The seed of backward pass k: after forward(), fill all of it (padding lanes with zero), then
   /// call backward(k). It survives backward(k) itself, but neither another pass nor forward().
   [[nodiscard]] TensorRef seed(std::size_t k = 0) const;
+  /// The seed that pass k adds at `node`, one of BackwardRequest::joined: fill all of it before
+  /// every backward(k).
+  [[nodiscard]] TensorRef joined_seed(std::size_t k, NodeId node) const;
   /// Copies a plain CPU tensor of the seed's shape into it; throws kShape when the shape is
   /// another.
   void set_seed(std::size_t k, const Tensor& seed);
@@ -73,6 +81,12 @@ class Executor {
   /// off: every kernel is launched anew. Both give the same bits. Training passes are never
   /// replayed: dropout's numbers are arguments. No effect on the CPU.
   void set_replay(bool on) noexcept { replay_ = on; }
+
+  /// Asked before every step of a pass whether to go on, and told after it how many of the pass are
+  /// done ("forward", "backward"). Where it has cancelled, the pass throws Cancelled; what the plan
+  /// keeps is then undefined until the next forward(). The observer must outlive the executor. A pass
+  /// that is replayed as a CUDA graph is one step.
+  void set_observer(Observer& observer) noexcept { watcher_ = &observer; }
 
   /// Called after every step with the seconds it took (synchronises: for benchmarks only).
   using StepObserver = std::function<void(const Step&, double seconds)>;
@@ -121,6 +135,7 @@ class Executor {
   std::vector<std::vector<Bound>> backward_;
   std::uint64_t random_seed_{0};
   StepObserver observer_;
+  Observer* watcher_{&silent_observer()};
   Tensor staging_;
   bool replay_{true};
   std::vector<Pass> passes_;  // forward, then the backward passes

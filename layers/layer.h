@@ -45,7 +45,8 @@ enum class LayerKind : std::uint8_t {
   kRearrange,
   kResize,
   kConvTranspose,
-  kReduce
+  kReduce,
+  kTemplateMask
 };
 
 /// What a backward step reads of the forward pass; the planner keeps nothing else.

@@ -25,6 +25,13 @@ ValueId Plan::gradient_value(std::size_t k, NodeId to) const {
   return kNoValue;
 }
 
+ValueId Plan::joined_value(std::size_t k, NodeId node) const {
+  for (const auto& [at, value] : joined_.at(k)) {
+    if (at == node) return value;
+  }
+  return kNoValue;
+}
+
 namespace {
 
 std::string line_of(const Graph& graph, const std::vector<Value>& values, const Step& step) {

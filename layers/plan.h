@@ -17,6 +17,9 @@ struct BackwardRequest {
   NodeId from{-1};         ///< -1: the output
   std::vector<NodeId> to;  ///< ancestors of `from`; empty: the input, unless parameters are wanted
   bool parameters{false};  ///< gradients of all trainable parameters above `to`
+  /// Ancestors of `from` where the signal of a further seed is added: a loss may read several
+  /// layers. These seeds are filled like the first, before every pass, which overwrites them.
+  std::vector<NodeId> joined{};
 };
 
 /// What a plan is to make possible.
@@ -26,6 +29,13 @@ struct PlanRequest {
   std::vector<NodeId> taps;  ///< nodes whose outputs can be read after forward()
   std::vector<BackwardRequest> backward;
   bool training{false};  ///< dropout drops, batch normalisation uses the batch, weights may change
+  /// Training: nodes whose parameters stay as they are. They behave as in evaluation and get no
+  /// gradients, no signal goes down to layers that have nothing trainable below, and their weights
+  /// are transformed once.
+  std::vector<NodeId> frozen;
+  /// Training: nodes that behave as in evaluation. Batch normalisation then uses its running
+  /// estimates and leaves them as they are; its scale and shift may train all the same.
+  std::vector<NodeId> evaluated;
   /// Each forward() is followed by at most one backward(): values may die on the way down
   /// (training).
   bool single_backward{false};
@@ -65,6 +75,7 @@ struct Step {
   std::vector<Shape> in_shapes;  ///< for inputs without data
   Shape out_shape{};
   bool parameters{false};          ///< backward: write parameter gradients
+  bool training{false};            ///< the layer behaves as in training
   std::vector<NodeId> also_reads;  ///< backward: nodes whose parameters the rule reads too
   RulePtr rule;
   std::shared_ptr<Prepared> prepared;
@@ -88,6 +99,8 @@ class Plan {
   [[nodiscard]] ValueId output_value(NodeId node) const;
   [[nodiscard]] ValueId seed_value(std::size_t k) const { return seeds_.at(k); }
   [[nodiscard]] ValueId gradient_value(std::size_t k, NodeId to) const;
+  /// The seed that backward pass k adds at `node`, or kNoValue.
+  [[nodiscard]] ValueId joined_value(std::size_t k, NodeId node) const;
   [[nodiscard]] NodeId output() const noexcept { return request_.output; }
   [[nodiscard]] const std::vector<Shape>& shapes() const noexcept { return shapes_; }
 
@@ -107,7 +120,7 @@ class Plan {
   std::vector<ValueId> node_values_;
   std::vector<bool> readable_;
   std::vector<ValueId> seeds_;
-  std::vector<std::vector<std::pair<NodeId, ValueId>>> gradients_;
+  std::vector<std::vector<std::pair<NodeId, ValueId>>> gradients_, joined_;
   std::size_t arena_bytes_{0}, lower_bound_{0};
 };
 

@@ -15,6 +15,13 @@ std::vector<bool> PlanBuilder::on_path(const BackwardRequest& request) const {
     if (!above[static_cast<std::size_t>(id)]) continue;
     for (const NodeId in : graph_.node(id).inputs) above[static_cast<std::size_t>(in)] = true;
   }
+  for (const NodeId node : request.joined) {
+    if (!above.at(static_cast<std::size_t>(node))) {
+      throw Error(ErrorKind::kUsage, "no path down from '" + graph_.node(request.from).name +
+                                         "' to '" + graph_.node(node).name + "'")
+          .hint("a loss reads layers that the class scores depend on");
+    }
+  }
   std::vector<bool> path(count, false);
   for (const NodeId to : request.to) {
     check(to >= 0 && to < graph_.size(), "backward to no node");
@@ -29,7 +36,7 @@ std::vector<bool> PlanBuilder::on_path(const BackwardRequest& request) const {
     const auto i = static_cast<std::size_t>(id);
     if (!above[i] || path[i]) continue;
     const Node& node = graph_.node(id);
-    bool wanted = request.parameters && !graph_.parameters(id).empty();
+    bool wanted = request.parameters && trains(id);
     for (const NodeId in : node.inputs) wanted = wanted || path[static_cast<std::size_t>(in)];
     path[i] = wanted;
   }
@@ -69,6 +76,7 @@ void PlanBuilder::backward_pass(std::size_t k) {
   cotangents_[static_cast<std::size_t>(request.from)] = seed;
 
   const std::vector<bool>& path = paths_[k];
+  join_seeds(k, path);
   for (NodeId id = request.from; id > 0; --id) {
     const auto i = static_cast<std::size_t>(id);
     if (path[i] && cotangents_[i] != kNoValue) backward_step(k, id, path);
@@ -81,6 +89,25 @@ void PlanBuilder::backward_pass(std::size_t k) {
   }
 }
 
+/// Further seeds are there before the first step, and what comes down to their nodes is added to
+/// them.
+void PlanBuilder::join_seeds(std::size_t k, const std::vector<bool>& path) {
+  const BackwardRequest& request = plan_.request_.backward[k];
+  const int forward_end = static_cast<int>(plan_.forward_.size());
+  plan_.joined_.emplace_back();
+  for (const NodeId node : request.joined) {
+    const auto i = static_cast<std::size_t>(node);
+    check(node >= 0 && node < request.from, "a seed joins below the first");
+    const ValueId value = cotangent(node, static_cast<int>(k));
+    // Nothing trains below: the seed is written and not read.
+    if (path[i]) cotangents_[i] = value;
+    if (std::ranges::find(request.to, node) != request.to.end())
+      plan_.values_[static_cast<std::size_t>(value)].is_protected = true;
+    touch(value, forward_end);
+    plan_.joined_.back().emplace_back(node, value);
+  }
+}
+
 /// The signal passes unchanged: an identity layer, or a concatenation whose inputs' cotangents can
 /// be slices of its own. Only for the first contribution to an input, and never through memory that
 /// must stay as it is.
@@ -89,7 +116,7 @@ bool PlanBuilder::pass_without_step(NodeId id, NodeId input, std::size_t index) 
   const ValueId dy = cotangents_[static_cast<std::size_t>(id)];
   if (cotangents_[in] != kNoValue || is_protected(dy)) return false;
   const Node& node = graph_.node(id);
-  if (node.layer->identity(plan_.request_.training)) {
+  if (node.layer->identity(behaves_as_in_training(id))) {
     cotangents_[in] = dy;
     return true;
   }
@@ -154,7 +181,8 @@ void PlanBuilder::backward_step(std::size_t k, NodeId id, const std::vector<bool
   step.out_shape = plan_.shapes_[i];
   step.in_shapes = graph_.input_shapes(id, plan_.shapes_);
   step.dx.assign(node.inputs.size(), kNoValue);
-  step.parameters = request.parameters && !graph_.parameters(id).empty();
+  step.parameters = request.parameters && trains(id);
+  step.training = behaves_as_in_training(id);
   step.also_reads = step.rule->also_reads(graph_, id);
 
   const bool once = plan_.request_.single_backward;
@@ -219,7 +247,7 @@ void PlanBuilder::prepare_backward(Step& step) {
   context.in = in;
   context.out = spec_of(plan_.node_values_[static_cast<std::size_t>(step.node)]);
   context.out.shape = step.out_shape;
-  context.frozen = !plan_.request_.training;
+  context.frozen = !plan_.request_.training || !trains(step.node);
   context.dx = dx;
   context.dy = spec_of(step.dy);
   context.wants_dparams = step.parameters;

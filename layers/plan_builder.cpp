@@ -37,6 +37,20 @@ void PlanBuilder::complete_request() {
   }
 }
 
+/// Whether a node has parameters that this plan may change.
+bool PlanBuilder::trains(NodeId node) const {
+  return !graph_.parameters(node).empty() &&
+         std::ranges::find(plan_.request_.frozen, node) == plan_.request_.frozen.end();
+}
+
+bool PlanBuilder::behaves_as_in_training(NodeId node) const {
+  const PlanRequest& r = plan_.request_;
+  const auto among = [node](const std::vector<NodeId>& nodes) {
+    return std::ranges::find(nodes, node) != nodes.end();
+  };
+  return r.training && !among(r.evaluated) && !among(r.frozen);
+}
+
 void PlanBuilder::mark_needed() {
   const auto count = static_cast<std::size_t>(graph_.size());
   needed_.assign(count, false);
@@ -69,7 +83,7 @@ void PlanBuilder::resolve_rules() {
       const Layer& layer = *graph_.node(id).layer;
       rules[i] = b.rules.resolve(graph_, id);
       keep_[i] |= rules[i]->keeps(layer);
-      if (b.parameters) keep_[i] |= layer.parameter_gradient_keeps();
+      if (b.parameters && trains(id)) keep_[i] |= layer.parameter_gradient_keeps();
     }
     rules_.push_back(std::move(rules));
   }
@@ -117,7 +131,7 @@ void PlanBuilder::share_values() {
       const NodeId from = node.inputs[0];
       const auto f = static_cast<std::size_t>(from);
       const ValueId value = plan_.node_values_[f];
-      if (node.layer->identity(plan_.request_.training)) {
+      if (node.layer->identity(behaves_as_in_training(id))) {
         plan_.node_values_[i] = value;
         skipped_[i] = true;
         ++sharers[static_cast<std::size_t>(value)];
@@ -231,6 +245,7 @@ void PlanBuilder::forward_steps() {
     step.node = id;
     step.time = ++time_;
     step.relu = merged_relu_[i] >= 0;
+    step.training = behaves_as_in_training(id);
     step.out = plan_.node_values_[i];
     step.out_shape = plan_.shapes_[i];
     step.in_shapes = graph_.input_shapes(id, plan_.shapes_);
@@ -248,7 +263,7 @@ void PlanBuilder::forward_steps() {
       touch(value, time_);
     }
     touch(step.out, time_);
-    if (const auto aux = node.layer->aux(step.in_shapes, plan_.request_.training)) {
+    if (const auto aux = node.layer->aux(step.in_shapes, step.training)) {
       const Layout layout = aux->like_output ? interior(aux->shape.c) : kPlain;
       aux_[i] = add_value(node.name + "/aux", {aux->shape, layout, 0}, aux->dtype, -1);
       step.aux = aux_[i];
@@ -261,7 +276,7 @@ void PlanBuilder::forward_steps() {
     context.out = spec_of(step.out);
     context.out.shape = step.out_shape;
     context.relu = step.relu;
-    context.frozen = !plan_.request_.training;
+    context.frozen = !plan_.request_.training || !trains(id);
     context.engines = &plan_.request_.engines;
     try {
       step.prepared = node.layer->prepare(context);
@@ -279,7 +294,7 @@ void PlanBuilder::drop_unread_aux() {
     if (step.aux == kNoValue) continue;
     const Layer& layer = *graph_.node(step.node).layer;
     Lifetime& life = plan_.values_[static_cast<std::size_t>(step.aux)].life;
-    const bool optional = layer.aux(step.in_shapes, plan_.request_.training)->optional;
+    const bool optional = layer.aux(step.in_shapes, step.training)->optional;
     if (!optional || life.last > step.time) continue;
     life = {0, 0, 0, life.group};  // no step has time 0
     step.aux = kNoValue;

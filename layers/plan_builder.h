@@ -21,6 +21,8 @@ class PlanBuilder {
   void share_values();
   void slice_concats();
   void forward_steps();
+  [[nodiscard]] bool trains(NodeId node) const;
+  [[nodiscard]] bool behaves_as_in_training(NodeId node) const;
   [[nodiscard]] bool vanishes_into(NodeId node, NodeId consumer) const;
   [[nodiscard]] Layout layout_of(NodeId node) const;
   [[nodiscard]] Layout interior(std::int64_t channels) const;
@@ -34,6 +36,7 @@ class PlanBuilder {
   void backward_pass(std::size_t k);
   [[nodiscard]] std::vector<bool> on_path(const BackwardRequest& request) const;
   void backward_step(std::size_t k, NodeId node, const std::vector<bool>& wanted);
+  void join_seeds(std::size_t k, const std::vector<bool>& path);
   void contribute(
       std::size_t k, NodeId node, std::size_t input, Step& step, std::vector<Step>& after);
   bool pass_without_step(NodeId node, NodeId input, std::size_t index);

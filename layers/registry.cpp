@@ -29,6 +29,7 @@
 #include "layers/resize.h"
 #include "layers/slice.h"
 #include "layers/softmax.h"
+#include "layers/template_mask.h"
 #include "runtime/error.h"
 
 namespace cutaway {
@@ -74,6 +75,7 @@ constexpr std::array kLayers{
     Entry{"resize", make<ResizeLayer>},
     Entry{"slice", make<Slice>},
     Entry{"softmax", make<Softmax>},
+    Entry{"template_mask", make<TemplateMask>},
 };
 
 }  // namespace

@@ -29,11 +29,12 @@ class Observer {
   virtual void warn(std::string_view message);
   /// For whoever looks into the machine: plans, engines and why others declined. May hold newlines.
   virtual void debug(std::string_view message);
-  /// `done` of `total` steps of `task` are finished ("rise", 512, 4000); `done` never falls within
-  /// a task and ends at `total`; total 0: unknown. Tasks nest: a run reports its pictures under its
-  /// own name, and a method the steps within one picture under its name, so a display keeps one
-  /// line for each. Sent after every step or batch of steps, possibly thousands of times a second:
-  /// a display decides itself when to redraw. `task` is valid during the call only.
+  /// `done` of `total` steps of `task` are finished ("rise", 512, 4000); `done` grows to `total`,
+  /// not always by whole steps; total 0: unknown. Tasks nest: a run reports its pictures under its
+  /// own name, and a method the steps within one picture under its name, which begin again with the
+  /// next picture, so a display keeps one line for each. Sent after every step or part of one,
+  /// possibly thousands of times a second: a display decides itself when to redraw. `task` is valid
+  /// during the call only.
   virtual void progress(std::string_view task, double done, double total);
   /// Words to stand beside a task's numbers until the next ones come ("loss 0.123").
   virtual void note(std::string_view task, std::string_view text);
@@ -44,6 +45,16 @@ class Observer {
 
 /// An observer that hears nothing and never cancels: the default of every parameter that takes one.
 [[nodiscard]] Observer& silent_observer() noexcept;
+
+/// Passes on whether to go on, and nothing else: for threads that may not report.
+class CancelOnly final : public Observer {
+ public:
+  explicit CancelOnly(const Observer& of) : of_(&of) {}
+  [[nodiscard]] bool cancelled() const noexcept override { return of_->cancelled(); }
+
+ private:
+  const Observer* of_;
+};
 
 /// Thrown where a computation notices that its observer has cancelled it. Not an Error: nothing has
 /// failed, and a loop that notes the failure of one item and goes on must not swallow it.

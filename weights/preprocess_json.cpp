@@ -1,5 +1,7 @@
 #include "weights/preprocess_json.h"
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "runtime/error.h"
@@ -84,7 +86,86 @@ void require(bool good, const char* what, const char* expected) {
   if (!good) throw Error(ErrorKind::kInput, what).at(kWhere).expected(expected);
 }
 
+std::string lower(std::string text) {
+  for (char& c : text)
+    c = c == '-' ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+/// Moves member `from` of one object to `to` of another, in lower case where it is a text.
+void move_member(Json& flat, const char* from, Json& nested, const char* to) {
+  if (!flat.contains(from)) return;
+  Json value = flat[from];
+  if (value.is_string()) value = lower(value.get<std::string>());
+  nested[to] = std::move(value);
+  flat.erase(from);
+}
+
+/// The nested form of what `info` prints flat.
+Json nested_form(Json flat) {
+  Json resize = Json::object(), crop = Json::object();
+  move_member(flat, "resize", resize, "rule");
+  for (const char* name : {"width", "height", "short_side", "interpolation"})
+    move_member(flat, name, resize, name);
+  move_member(flat, "crop", crop, "rule");
+  move_member(flat, "crop_width", crop, "width");
+  move_member(flat, "crop_height", crop, "height");
+  move_member(flat, "crop_offset", crop, "offset");
+  // Rules that are not read are left out there.
+  if (!resize.contains("interpolation")) resize["interpolation"] = "bilinear";
+  if (!crop.contains("offset")) crop["offset"] = "floor";
+  move_member(flat, "order", flat, "order_");
+  if (flat.contains("order_")) {
+    flat["order"] = flat["order_"];
+    flat.erase("order_");
+  }
+  flat["resize"] = std::move(resize);
+  flat["crop"] = std::move(crop);
+  return flat;
+}
+
+/// The lines "preprocess NAME: VALUE" of a text as a flat object; others are passed over.
+Json object_of_lines(std::string_view text) {
+  constexpr std::string_view kStart = "preprocess ";
+  Json object = Json::object();
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const std::size_t colon = line.find(": ");
+    if (!line.starts_with(kStart) || colon == std::string_view::npos) continue;
+    const std::string name(line.substr(kStart.size(), colon - kStart.size()));
+    const std::string value(line.substr(colon + 2));
+    const bool list = name == "mean" || name == "std";
+    const bool number =
+        !value.empty() && value.find_first_not_of("0123456789+-.e, ") == std::string::npos;
+    object[name] = list ? parse_json("[" + value + "]") : number ? parse_json(value) : Json(value);
+  }
+  return object;
+}
+
 }  // namespace
+
+Preprocess preprocess_from_file_text(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  const bool object = first != std::string_view::npos && text[first] == '{';
+  Json json = object ? parse_json(text) : object_of_lines(text);
+  for (const char* name : {"preprocess", "preprocessing"}) {
+    if (json.is_object() && json.contains(name)) {
+      Json inner = json[name];
+      json = std::move(inner);
+    }
+  }
+  if (!json.is_object() || json.empty()) {
+    throw Error(ErrorKind::kInput, "no description of preprocessing")
+        .expected("a JSON object, or the lines \"preprocess ...\" of cutaway info");
+  }
+  if (json.contains("rule") && json["rule"] == Json("none declared")) json = {{"declared", false}};
+  const bool flat = json.contains("resize") && json["resize"].is_string();
+  return preprocess_from_json(json_text(flat ? nested_form(std::move(json)) : std::move(json)));
+}
 
 void require_declared(const Preprocess& p, const std::string& model) {
   if (p.declared) return;

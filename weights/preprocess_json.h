@@ -14,6 +14,12 @@ namespace cutaway::weights {
 /// of 0.
 [[nodiscard]] Preprocess preprocess_from_json(std::string_view text);
 
+/// What a person may write in a file, too: the object above; a flat one with the names that
+/// `cutaway info` prints ("order": "BGR", "resize": "short_side", "short_side": 256, "crop_width":
+/// 224, ...); an object with one of these as its member "preprocess" or "preprocessing"; or info's
+/// own lines, "preprocess order: BGR". Throws as preprocess_from_json does.
+[[nodiscard]] Preprocess preprocess_from_file_text(std::string_view text);
+
 /// Throws kInput where a value could not be used (see above): checked before a package is written.
 void validate(const Preprocess& p);
 

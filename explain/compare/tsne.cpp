@@ -154,16 +154,16 @@ TsneGradient tsne_gradient(const std::vector<double>& affinities,
   return g;
 }
 
-Embedding tsne(const FeatureMatrix& features,
-               const TsneOptions& options,
-               int threads,
-               Observer& observer) {
+PlaneEmbedding tsne(const FeatureMatrix& features,
+                    const TsneOptions& options,
+                    int threads,
+                    Observer& observer) {
   check_options(features, options);
   FeatureMatrix reduced = features;
   if (options.components > 0 && options.components < features.columns) {
     reduced = principal_components(features, options.components, threads).scores;
   }
-  Embedding e;
+  PlaneEmbedding e;
   e.iterations = options.iterations;
   const auto rows = static_cast<double>(features.rows);
   e.perplexity = std::min(options.perplexity, std::max(1.5, (rows - 1.0) / 3.0));

@@ -21,7 +21,7 @@ struct TsneOptions {
 };
 
 /// A map of pictures in the plane.
-struct Embedding {
+struct PlaneEmbedding {
   FeatureMatrix points;  ///< rows x 2
   double divergence{0};  ///< Kullback-Leibler divergence of q from p at the end, in nats
   double perplexity{0};  ///< the one used
@@ -34,10 +34,10 @@ struct Embedding {
 /// perplexity is met to 1e-5 (in the logarithm, at most 100 steps). O(rows^2) time and memory.
 /// Throws kShape with fewer than 3 rows, kUsage for settings out of range, Cancelled as the
 /// observer says.
-[[nodiscard]] Embedding tsne(const FeatureMatrix& features,
-                             const TsneOptions& options,
-                             int threads,
-                             Observer& observer = silent_observer());
+[[nodiscard]] PlaneEmbedding tsne(const FeatureMatrix& features,
+                                  const TsneOptions& options,
+                                  int threads,
+                                  Observer& observer = silent_observer());
 
 /// The symmetric affinities p_ij of t-SNE, rows x rows: (p_j|i + p_i|j) / (2 rows), at least 1e-12
 /// off the diagonal, 0 on it.

@@ -177,7 +177,8 @@ std::vector<float> EdgeSelector::bandwidths(std::span<const Records> records,
 }
 
 std::vector<std::int32_t> EdgeSelector::select(Stream& stream,
-                                               std::span<const Records> records) const {
+                                               std::span<const Records> records,
+                                               Observer& observer) const {
   const std::int64_t nodes = child_.count();
   const auto candidates = static_cast<std::int64_t>(candidates_.size());
   std::vector<std::int32_t> edges(static_cast<std::size_t>(nodes * parents_));
@@ -208,6 +209,7 @@ std::vector<std::int32_t> EdgeSelector::select(Stream& stream,
   Staging there;
   for (std::int64_t first = 0; first < nodes; first += block) {
     const std::int64_t last = std::min(nodes, first + block);
+    throw_if_cancelled(observer);
     const auto pairs = static_cast<std::size_t>((last - first) * candidates);
     there.begin(stream);
     double* affinity =
@@ -245,6 +247,7 @@ std::vector<std::int32_t> EdgeSelector::select(Stream& stream,
             concordance ? there.read(squares_above_.data(), squares_above_.size()) : nullptr,
             config_.least_likeness});
     there.finish(stream);
+    observer.progress("edges", static_cast<double>(last), static_cast<double>(nodes));
   }
   return edges;
 }

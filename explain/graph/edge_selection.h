@@ -7,6 +7,7 @@
 #include "explain/graph/graph.h"
 #include "explain/graph/records.h"
 #include "explain/graph/reducer.h"
+#include "runtime/observer.h"
 #include "runtime/stream.h"
 
 namespace cutaway::explain::graph {
@@ -33,8 +34,10 @@ class EdgeSelector {
   [[nodiscard]] std::int64_t parents() const noexcept { return parents_; }
   [[nodiscard]] std::span<const std::int32_t> candidates() const noexcept { return candidates_; }
   /// N x parents(), from the records of the child layer's previous pass.
+  /// Reports nodes to the observer as "edges"; throws Cancelled where that has cancelled.
   [[nodiscard]] std::vector<std::int32_t> select(Stream& stream,
-                                                 std::span<const Records> records) const;
+                                                 std::span<const Records> records,
+                                                 Observer& observer = silent_observer()) const;
 
  private:
   struct Shard {

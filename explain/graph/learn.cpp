@@ -157,14 +157,15 @@ void Learner::look_up() {
 
 void Learner::set_parameters() {
   Layer& layer = state_.layers[static_cast<std::size_t>(state_.layer)];
-  layer.parents = 0;
-  layer.edges.clear();
   if (selector_ == nullptr || state_.pass == 1 || selector_->parents() == 0) {
+    layer.parents = 0;
+    layer.edges.clear();
     pass_->without_parents(layer.delta);
     return;
   }
+  // May be cancelled, which must leave the state as it was.
+  layer.edges = selector_->select(stream_, state_.current, *observer_);
   layer.parents = selector_->parents();
-  layer.edges = selector_->select(stream_, state_.current);
   const Layer& above = state_.layers[static_cast<std::size_t>(state_.layer) + 1];
   pass_->with_parents(layer.delta, layer.edges, layer.parents, above.delta, ratio());
 }
@@ -180,18 +181,24 @@ void Learner::choose_orientations() {
 
 PassReport Learner::step() {
   check(!done(), "learning goes on after its end");
+  throw_if_cancelled(*observer_);
   set_parameters();
   if (config_.flips && is_top()) choose_orientations();
+  throw_if_cancelled(*observer_);
   const bool update_after = state_.pass <= config_.iterations;
   Layer& layer = state_.layers[static_cast<std::size_t>(state_.layer)];
   const bool parents = layer.parents > 0;
   PassSums sums;
+  std::int64_t images = 0, all = 0;
+  for (std::size_t s = 0; s < shards_.size(); ++s) all += features(s).images();
   for (std::size_t s = 0; s < shards_.size(); ++s) {
     const std::span<const std::uint8_t> mirror =
         config_.flips ? std::span<const std::uint8_t>(state_.mirror[s])
                       : std::span<const std::uint8_t>();
     pass_->run(stream_, features(s), mirror, parents ? &motion_[s] : nullptr, layer.mu_h,
                layer.mu_w, state_.current[s], update_after ? &sums : nullptr, likelihood_);
+    images += features(s).images();
+    observer_->progress("images", static_cast<double>(images), static_cast<double>(all));
   }
   PassReport report;
   report.layer = state_.layer;

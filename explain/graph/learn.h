@@ -10,6 +10,7 @@
 #include "explain/graph/layer_pass.h"
 #include "explain/graph/records.h"
 #include "explain/graph/reducer.h"
+#include "runtime/observer.h"
 #include "runtime/stream.h"
 
 namespace cutaway::explain::graph {
@@ -72,7 +73,12 @@ class Learner {
   [[nodiscard]] bool done() const noexcept { return state_.layer < 0; }
   /// Passes there are in all, for a progress bar.
   [[nodiscard]] std::int64_t passes() const;
+  /// Throws Cancelled where the observer has cancelled, but only where snapshot() is still good: before
+  /// the pass over the images, and while edges are chosen.
   PassReport step();
+  /// Hears the edges of a layer as "edges" (nodes) and the pass over the images as "images". Must
+  /// outlive the learner.
+  void set_observer(Observer& observer) noexcept { observer_ = &observer; }
 
   [[nodiscard]] const Snapshot& snapshot() const noexcept { return state_; }
   /// Goes on where `snapshot` was taken from a learner of the same arguments; throws kShape when it
@@ -105,6 +111,7 @@ class Learner {
   Reducer alone_;
   Reducer* reducer_;
   bool likelihood_{false};
+  Observer* observer_{&silent_observer()};
   Snapshot state_;
   // Follow from the state; made anew by begin_layer() and resume().
   std::unique_ptr<LayerPass> pass_;

@@ -8,14 +8,16 @@
 namespace cutaway::explain {
 namespace {
 
-/// Class activation map (Zhou et al. 2016, eq. 2): M_c = sum over k of w[c,k] A^k, A the maps the
-/// global pooling reads; no bias, no ReLU, no normalisation. Where the head is average pooling and
-/// a dense layer the mean of the map is S_c - b_c: what it misses is measured as
-/// conservation_residual.
+/// Class activation map (Zhou et al. 2016, eq. 2): M_c = sum over k of w[c,k] A^k,
+/// A the maps the global pooling reads; no bias, no ReLU, no normalisation. Where the head is
+/// average pooling and a dense layer the mean of the map is S_c - b_c: what it misses is measured
+/// as conservation_residual.
 class Cam final : public Method {
  public:
   std::string_view name() const noexcept override { return "cam"; }
 
+  LayerUse layer_use() const noexcept override { return LayerUse::kFixed; }
+  double work(const Graph&) const override { return 0.0; }
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
     const auto head = cam_head(graph);
     if (!head) {
@@ -64,9 +66,9 @@ class Cam final : public Method {
   std::string layer_name_;
 };
 
-/// Grad-CAM (Selvaraju et al. 2017, eqs. 1 and 2): alpha_k = mean of dS_c/dA^k, L = ReLU(sum
-/// alpha_k A^k). All-negative sums give an all-zero map. Options: `counterfactual` (false; true:
-/// the map of what speaks against the class, from -alpha, section 3.3 of the paper), `relu` (true).
+/// Grad-CAM (Selvaraju et al. 2017, eqs. 1 and 2): alpha_k = mean of dS_c/dA^k,
+/// L = ReLU(sum alpha_k A^k). All-negative sums give an all-zero map. The counterfactual map shows
+/// what speaks against the class, from -alpha (section 3.3 of the paper).
 Tensor grad_cam_map(
     Passes& passes, std::size_t pass, NodeId layer, bool counterfactual = false, bool relu = true) {
   Tensor alpha = plane_means(passes.gradient(pass, layer));
@@ -78,9 +80,10 @@ Tensor grad_cam_map(
 
 class GradCam final : public Method {
  public:
-  explicit GradCam(const Attributes& o)
-      : counterfactual_(o.flag("counterfactual", false)), relu_(o.flag("relu", true)) {}
+  explicit GradCam(const Options& o)
+      : counterfactual_(o.flag("counterfactual")), relu_(o.flag("relu")) {}
   std::string_view name() const noexcept override { return "gradcam"; }
+  LayerUse layer_use() const noexcept override { return LayerUse::kRequired; }
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
     layer_ = required_layer(setting);
     layer_name_ = graph.node(layer_).name;
@@ -106,11 +109,11 @@ class GradCam final : public Method {
   std::size_t pass_{0};
 };
 
-/// Guided Grad-CAM (Selvaraju et al. 2017, section 3.2): guided backpropagation times the upsampled
-/// Grad-CAM map.
+/// Guided Grad-CAM (Selvaraju et al. 2017, section 3.2): guided backpropagation times the upsampled Grad-CAM map.
 class GuidedGradCam final : public Method {
  public:
   std::string_view name() const noexcept override { return "guided_gradcam"; }
+  LayerUse layer_use() const noexcept override { return LayerUse::kRequired; }
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
     layer_ = required_layer(setting);
     layer_name_ = graph.node(layer_).name;
@@ -118,6 +121,7 @@ class GuidedGradCam final : public Method {
     gradient_ = needs.backward(gradient_rules(), setting.logits, layer_);
     guided_ = needs.backward(guided_rules(), setting.logits, 0);
   }
+  double work(const Graph&) const override { return 4.0; }
   Explanation explain(Passes& passes) const override {
     const Shape& image = passes.input().shape();
     Explanation e;
@@ -139,8 +143,37 @@ class GuidedGradCam final : public Method {
 
 }  // namespace
 
-MethodPtr make_cam(const Attributes&) { return std::make_unique<Cam>(); }
-MethodPtr make_gradcam(const Attributes& o) { return std::make_unique<GradCam>(o); }
-MethodPtr make_guided_gradcam(const Attributes&) { return std::make_unique<GuidedGradCam>(); }
+MethodEntry cam_method() {
+  MethodFacts facts;
+  facts.name = "cam";
+  facts.summary = "class activation map of a net that ends in global pooling";
+  facts.source = "Zhou et al. 2016, eq. 2";
+  facts.layer = LayerUse::kFixed;
+  facts.map = MapKind::kScore;
+  return {std::move(facts), [](const Options&) -> MethodPtr { return std::make_unique<Cam>(); }};
+}
+
+MethodEntry gradcam_method() {
+  MethodFacts facts;
+  facts.name = "gradcam";
+  facts.summary = "gradient-weighted class activation map of any layer";
+  facts.source = "Selvaraju et al. 2017, eqs. 1 and 2";
+  facts.layer = LayerUse::kRequired;
+  facts.options = {flag_option("counterfactual", false, "the map of what speaks against the class"),
+                   flag_option("relu", true, "drop what is negative")};
+  return {std::move(facts),
+          [](const Options& o) -> MethodPtr { return std::make_unique<GradCam>(o); }};
+}
+
+MethodEntry guided_gradcam_method() {
+  MethodFacts facts;
+  facts.name = "guided_gradcam";
+  facts.summary = "guided backpropagation within the Grad-CAM map";
+  facts.source = "Selvaraju et al. 2017, section 3.2";
+  facts.layer = LayerUse::kRequired;
+  facts.map = MapKind::kReconstruction;
+  return {std::move(facts),
+          [](const Options&) -> MethodPtr { return std::make_unique<GuidedGradCam>(); }};
+}
 
 }  // namespace cutaway::explain

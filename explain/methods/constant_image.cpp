@@ -2,7 +2,6 @@
 
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <string_view>
 
 #include "runtime/error.h"
@@ -34,17 +33,6 @@ std::vector<float> channel_values(const std::string& what,
         .got(text);
   }
   return values;
-}
-
-std::string channel_text(const Attributes& options,
-                         const std::string& name,
-                         const std::string& otherwise) {
-  const auto found = options.values().find(name);
-  if (found == options.values().end() || std::holds_alternative<std::string>(found->second))
-    return options.text(name, otherwise);
-  char text[32];
-  std::snprintf(text, sizeof text, "%.9g", options.number(name, 0.0));
-  return text;
 }
 
 }  // namespace cutaway::explain

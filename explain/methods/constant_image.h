@@ -3,8 +3,6 @@
 #include <string>
 #include <vector>
 
-#include "layers/attributes.h"
-
 namespace cutaway::explain {
 
 /// One value a channel, in the units of the network's input: "zero", one number for all channels,
@@ -13,10 +11,5 @@ namespace cutaway::explain {
 [[nodiscard]] std::vector<float> channel_values(const std::string& what,
                                                 const std::string& text,
                                                 std::size_t channels);
-
-/// The text of an option for channel_values(), which may have come as a number.
-[[nodiscard]] std::string channel_text(const Attributes& options,
-                                       const std::string& name,
-                                       const std::string& otherwise);
 
 }  // namespace cutaway::explain

@@ -9,15 +9,6 @@
 namespace cutaway::explain {
 namespace {
 
-/// One of `words`; the first is the default.
-std::string word(const Attributes& o, const char* name, const std::vector<std::string>& words) {
-  const std::string text = o.text(name, words.front());
-  if (std::ranges::find(words, text) != words.end()) return text;
-  std::string all = words.front();
-  for (std::size_t i = 1; i < words.size(); ++i) all += " or " + words[i];
-  throw Error(ErrorKind::kUsage, "deconvnet option " + std::string(name)).expected(all).got(text);
-}
-
 /// The max pooling that reads `layer`, through layers that keep its extents, or what such a pooling
 /// reads; the layer itself where there is none.
 NodeId anchored(const Graph& graph, NodeId layer, const std::string& anchor) {
@@ -34,27 +25,25 @@ NodeId anchored(const Graph& graph, NodeId layer, const std::string& anchor) {
   return at;
 }
 
-/// The deconvnet projection of one unit (Zeiler & Fergus 2013, section 2.1): the layer is zero but
-/// for one entry, which keeps its activation; unpool, rectify, transposed filter, down to the
-/// signed pixels. Options: `channel` (-1: the map with the strongest response in this image), `row`
-/// and `column` (-1: where the map is strongest), `lrn` = identity | gradient, `overlap` = add |
-/// overwrite (deconvnet_rules()), `anchor` = named | pooled | relu: the layer as it is named, the
-/// max pooling that reads it (the paper's layers 1, 2 and 5), or what that pooling reads.
+/// The deconvnet projection of one unit (Zeiler & Fergus 2013, section 2.1): the layer is zero
+/// but for one entry, which keeps its activation; unpool, rectify, transposed filter, down to the
+/// signed pixels.
 class Deconvnet final : public Method {
  public:
-  explicit Deconvnet(const Attributes& o)
-      : channel_(o.integer("channel", -1, -1, 1 << 20)),
-        row_(o.integer("row", -1, -1, 1 << 20)),
-        column_(o.integer("column", -1, -1, 1 << 20)),
-        lrn_(word(o, "lrn", {"identity", "gradient"})),
-        overlap_(word(o, "overlap", {"add", "overwrite"})),
-        anchor_(word(o, "anchor", {"named", "pooled", "relu"})) {
+  explicit Deconvnet(const Options& o)
+      : channel_(o.integer("channel")),
+        row_(o.integer("row")),
+        column_(o.integer("column")),
+        lrn_(o.text("lrn")),
+        overlap_(o.text("overlap")),
+        anchor_(o.text("anchor")) {
     if ((row_ < 0) != (column_ < 0) || (row_ >= 0 && channel_ < 0)) {
       throw Error(ErrorKind::kUsage, "a unit needs a channel, a row and a column");
     }
   }
   std::string_view name() const noexcept override { return "deconvnet"; }
 
+  LayerUse layer_use() const noexcept override { return LayerUse::kRequired; }
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
     layer_ = anchored(graph, required_layer(setting), anchor_);
     layer_name_ = graph.node(layer_).name;
@@ -69,6 +58,7 @@ class Deconvnet final : public Method {
     e.rules = "deconvnet";
     e.layer = layer_name_;
     e.kind = MapKind::kReconstruction;
+    e.target = TargetKind::kUnit;
     e.options = {{"channel", channel_}, {"row", row_},         {"column", column_},
                  {"lrn", lrn_},         {"overlap", overlap_}, {"anchor", anchor_}};
     std::vector<Executor::Unit> units;
@@ -111,6 +101,26 @@ class Deconvnet final : public Method {
 
 }  // namespace
 
-MethodPtr make_deconvnet(const Attributes& options) { return std::make_unique<Deconvnet>(options); }
+MethodEntry deconvnet_method() {
+  MethodFacts facts;
+  facts.name = "deconvnet";
+  facts.summary = "deconvnet projection of a layer's strongest (or any) unit";
+  facts.source = "Zeiler & Fergus 2013, section 2.1";
+  facts.layer = LayerUse::kRequired;
+  facts.target = TargetKind::kUnit;
+  facts.map = MapKind::kReconstruction;
+  facts.options = {
+      integer_option("channel", -1, -1, 1 << 20, "the map; -1: the strongest in the picture"),
+      integer_option("row", -1, -1, 1 << 20, "of the unit; -1: where the map is strongest"),
+      integer_option("column", -1, -1, 1 << 20, "of the unit; -1: where the map is strongest"),
+      word_option("lrn", {"identity", "gradient"}, "how the signal passes local normalisation"),
+      word_option("overlap", {"add", "overwrite"},
+                  "what unpooling windows that share a switch do there"),
+      word_option("anchor", {"named", "pooled", "relu"},
+                  "the layer as named, the max pooling that reads it (the paper's layers 1, 2 and "
+                  "5), or what that pooling reads")};
+  return {std::move(facts),
+          [](const Options& o) -> MethodPtr { return std::make_unique<Deconvnet>(o); }};
+}
 
 }  // namespace cutaway::explain

@@ -13,13 +13,12 @@ namespace cutaway::explain {
 namespace {
 
 /// Image-specific saliency (Simonyan et al. 2013, section 3): M = max over channels of |dS_c/dx|,
-/// S_c the score before softmax. Option `per`: what x is counted in. "1" (default): the net's own
-/// numbers; other numbers, one a channel or one for all: the net's numbers for one unit, such as a
-/// grey level, by which each channel's gradient is multiplied (1 / (255 sigma_ch) where the
-/// preprocessing divides by sigma).
+/// S_c the score before softmax. With `per` x is counted in other units than the net's own numbers:
+/// each channel's gradient is multiplied by the net's numbers for one unit (for a grey level 1 /
+/// (255 sigma_ch) where the preprocessing divides by sigma).
 class Saliency final : public Method {
  public:
-  explicit Saliency(const Attributes& o) : per_(channel_text(o, "per", "1")) {}
+  explicit Saliency(const Options& o) : per_(o.text("per")) {}
   std::string_view name() const noexcept override { return "saliency"; }
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
     units_ = channel_values("per", per_, static_cast<std::size_t>(graph.node(0).shape.c));
@@ -75,8 +74,8 @@ class GradientTimesInput final : public Method {
   std::size_t pass_{0};
 };
 
-/// Sensitivity analysis (Montavon et al. 2018, section 3): R_i = (dS_c/dx_i)^2, summed over
-/// channels, so that the map sums to the squared norm of the gradient.
+/// Sensitivity analysis (Montavon et al. 2018, section 3): R_i = (dS_c/dx_i)^2,
+/// summed over channels, so that the map sums to the squared norm of the gradient.
 class Sensitivity final : public Method {
  public:
   std::string_view name() const noexcept override { return "sensitivity"; }
@@ -113,11 +112,46 @@ class Guided final : public Method {
 
 }  // namespace
 
-MethodPtr make_saliency(const Attributes& o) { return std::make_unique<Saliency>(o); }
-MethodPtr make_gradient_x_input(const Attributes&) {
-  return std::make_unique<GradientTimesInput>();
+MethodEntry saliency_method() {
+  MethodFacts facts;
+  facts.name = "saliency";
+  facts.summary = "largest absolute gradient of the class score at each pixel";
+  facts.source = "Simonyan et al. 2013, section 3";
+  OptionFact per = channels_option("per", "1", {"grey_level"},
+                                   "the unit of the gradient, in the net's numbers: 1, numbers a "
+                                   "channel, or grey_level of the photograph");
+  per.pixel = PixelFact::kGreyLevel;
+  facts.options = {std::move(per)};
+  return {std::move(facts),
+          [](const Options& o) -> MethodPtr { return std::make_unique<Saliency>(o); }};
 }
-MethodPtr make_sensitivity(const Attributes&) { return std::make_unique<Sensitivity>(); }
-MethodPtr make_guided(const Attributes&) { return std::make_unique<Guided>(); }
+
+MethodEntry gradient_x_input_method() {
+  MethodFacts facts;
+  facts.name = "gradient_x_input";
+  facts.summary = "gradient times input: evidence for and against";
+  facts.source = "Shrikumar et al. 2016";
+  facts.map = MapKind::kSigned;
+  return {std::move(facts),
+          [](const Options&) -> MethodPtr { return std::make_unique<GradientTimesInput>(); }};
+}
+
+MethodEntry sensitivity_method() {
+  MethodFacts facts;
+  facts.name = "sensitivity";
+  facts.summary = "squared gradient: what the score reacts to";
+  facts.source = "Montavon et al. 2018, section 3";
+  return {std::move(facts),
+          [](const Options&) -> MethodPtr { return std::make_unique<Sensitivity>(); }};
+}
+
+MethodEntry guided_method() {
+  MethodFacts facts;
+  facts.name = "guided";
+  facts.summary = "guided backpropagation from the class score, in colour";
+  facts.source = "Springenberg et al. 2014";
+  facts.map = MapKind::kReconstruction;
+  return {std::move(facts), [](const Options&) -> MethodPtr { return std::make_unique<Guided>(); }};
+}
 
 }  // namespace cutaway::explain

@@ -13,22 +13,21 @@ namespace {
 /// Integrated gradients (Sundararajan et al. 2017, eq. 1): (x - x') times the mean of dS_c/dx on
 /// the straight path from the baseline x' to x; summed over channels. Completeness: the map sums to
 /// S_c(x) - S_c(x'); what is missing is measured as completeness_residual, and relative to the
-/// difference. Options: `steps` (50), `rule` (midpoint, gauss_legendre, trapezoid, left, right),
-/// `baseline` (zero: the mean colour; or values in the units of the network's input), `channels`
-/// (false; true: all input channels).
+/// difference.
 class IntegratedGradients final : public Method {
  public:
-  explicit IntegratedGradients(const Attributes& o)
-      : steps_(o.integer("steps", 50, 1, 1 << 20)),
-        rule_(o.text("rule", "midpoint")),
-        baseline_(channel_text(o, "baseline", "zero")),
-        channels_(o.flag("channels", false)),
+  explicit IntegratedGradients(const Options& o)
+      : steps_(o.integer("steps")),
+        rule_(o.text("rule")),
+        baseline_(o.text("baseline")),
+        channels_(o.flag("channels")),
         path_(quadrature(rule_, static_cast<int>(steps_))) {}
   std::string_view name() const noexcept override { return "integrated_gradients"; }
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
     (void)channel_values("baseline", baseline_, static_cast<std::size_t>(graph.node(0).shape.c));
     needs.tap(setting.logits);
   }
+  double work(const Graph&) const override { return 3.0 * static_cast<double>(steps_) + 1.0; }
 
   Explanation explain(Passes& passes) const override {
     Explanation e = of_class(passes, "integrated_gradients", "gradient",
@@ -119,8 +118,21 @@ class IntegratedGradients final : public Method {
 
 }  // namespace
 
-MethodPtr make_integrated_gradients(const Attributes& o) {
-  return std::make_unique<IntegratedGradients>(o);
+MethodEntry integrated_gradients_method() {
+  MethodFacts facts;
+  facts.name = "integrated_gradients";
+  facts.summary = "gradient integrated on the path from a baseline; sums to the score";
+  facts.source = "Sundararajan et al. 2017, eq. 1";
+  facts.map = MapKind::kSigned;
+  facts.options = {
+      integer_option("steps", 50, 1, 1 << 20, "points on the path"),
+      word_option("rule", {"midpoint", "gauss_legendre", "trapezoid", "left", "right"},
+                  "how the integral is summed"),
+      channels_option("baseline", "zero", {"zero"},
+                      "where the path begins: zero, the mean colour, or numbers a channel"),
+      flag_option("channels", false, "a map of every input channel instead of their sum")};
+  return {std::move(facts),
+          [](const Options& o) -> MethodPtr { return std::make_unique<IntegratedGradients>(o); }};
 }
 
 }  // namespace cutaway::explain

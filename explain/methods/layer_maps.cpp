@@ -1,5 +1,5 @@
-// Maps of one layer from its activations A and the gradients g = dS_c/dA; every class names its
-// paper. One forward and one backward pass serve them all.
+// Maps of one layer from its activations A and the gradients g = dS_c/dA. One forward and one
+// backward pass serve them all.
 
 #include <cmath>
 
@@ -106,6 +106,7 @@ class LayerMap final : public Method {
       : name_(std::move(name)), formula_(std::move(formula)), options_(std::move(options)) {}
   std::string_view name() const noexcept override { return name_; }
 
+  LayerUse layer_use() const noexcept override { return LayerUse::kRequired; }
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
     layer_ = required_layer(setting);
     layer_name_ = graph.node(layer_).name;
@@ -140,25 +141,52 @@ class LayerMap final : public Method {
   std::size_t pass_{0};
 };
 
+MethodFacts layer_facts(const char* name, const char* summary, const char* source) {
+  MethodFacts facts;
+  facts.name = name;
+  facts.summary = summary;
+  facts.source = source;
+  facts.layer = LayerUse::kRequired;
+  return facts;
+}
+
 }  // namespace
 
-MethodPtr make_hirescam(const Attributes&) {
-  return std::make_unique<LayerMap>("hirescam", hirescam, Attributes());
+MethodEntry hirescam_method() {
+  return {layer_facts("hirescam", "gradient times activation at each place, summed over channels",
+                      "Draelos & Carin 2020"),
+          [](const Options&) -> MethodPtr {
+            return std::make_unique<LayerMap>("hirescam", hirescam, Attributes());
+          }};
 }
-MethodPtr make_xgradcam(const Attributes&) {
-  return std::make_unique<LayerMap>("xgradcam", xgradcam, Attributes());
+
+MethodEntry xgradcam_method() {
+  return {layer_facts("xgradcam", "Grad-CAM with weights that conserve the score",
+                      "Fu et al. 2020, eq. 7"),
+          [](const Options&) -> MethodPtr {
+            return std::make_unique<LayerMap>("xgradcam", xgradcam, Attributes());
+          }};
 }
-MethodPtr make_single_layercam(const Attributes& options) {
-  return std::make_unique<LayerMap>("layercam", layercam, options);
+
+MethodPtr make_single_layercam(Attributes options) {
+  return std::make_unique<LayerMap>("layercam", layercam, std::move(options));
 }
-MethodPtr make_gradcam_plus_plus(const Attributes& o) {
-  const bool normalized = o.flag("refcode", false);
-  return std::make_unique<LayerMap>(
-      "gradcam++",
-      [normalized](const Layer2D& in, std::span<float> map) {
-        gradcam_plus_plus(in, map, normalized);
-      },
-      Attributes{{"refcode", normalized}});
+
+MethodEntry gradcam_plus_plus_method() {
+  MethodFacts facts =
+      layer_facts("gradcam++", "Grad-CAM with weights for several instances of a class",
+                  "Chattopadhay et al. 2018, eq. 19");
+  facts.options = {
+      flag_option("refcode", false, "weights divided by their sum, as the authors' code does")};
+  return {std::move(facts), [](const Options& o) -> MethodPtr {
+            const bool normalized = o.flag("refcode");
+            return std::make_unique<LayerMap>(
+                "gradcam++",
+                [normalized](const Layer2D& in, std::span<float> map) {
+                  gradcam_plus_plus(in, map, normalized);
+                },
+                o.all());
+          }};
 }
 
 }  // namespace cutaway::explain

@@ -21,8 +21,7 @@ std::vector<std::string> words(const std::string& text) {
 
 /// LayerCAM over several stages (Jiang et al. 2021, section III-C): every layer's map, resampled to
 /// the input's size and divided by its maximum; those finer than the coarsest are boosted by
-/// tanh(gamma L / max L); the maximum over the stages wins. Option `layers`: names separated by
-/// commas; `gamma` (2).
+/// tanh(gamma L / max L); the maximum over the stages wins.
 class LayerCamFusion final : public Method {
  public:
   LayerCamFusion(std::string layers, double gamma) : layers_(std::move(layers)), gamma_(gamma) {}
@@ -74,11 +73,20 @@ class LayerCamFusion final : public Method {
 
 }  // namespace
 
-MethodPtr make_layercam(const Attributes& o) {
-  const std::string layers = o.text("layers", "");
-  const double gamma = o.number("gamma", 2.0);
-  if (layers.empty()) return make_single_layercam({{"layers", layers}, {"gamma", gamma}});
-  return std::make_unique<LayerCamFusion>(layers, gamma);
+MethodEntry layercam_method() {
+  MethodFacts facts;
+  facts.name = "layercam";
+  facts.summary = "positive gradients times activation; works at early layers too";
+  facts.source = "Jiang et al. 2021, eq. 5, section III-C";
+  facts.layer = LayerUse::kRequired;
+  facts.options = {
+      text_option("layers", "", "names of layers with commas, whose maps are fused"),
+      number_option("gamma", 2.0, 0.0, 1e6, "of the fusion: how much finer maps are boosted")};
+  return {std::move(facts), [](const Options& o) -> MethodPtr {
+            const std::string& layers = o.text("layers");
+            if (layers.empty()) return make_single_layercam(o.all());
+            return std::make_unique<LayerCamFusion>(layers, o.number("gamma"));
+          }};
 }
 
 }  // namespace cutaway::explain

@@ -1,41 +1,34 @@
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "explain/methods/methods.h"
 #include "explain/methods/of_class.h"
 #include "explain/methods/ridge.h"
 #include "explain/segmentation/slic.h"
-#include "runtime/error.h"
 #include "runtime/philox.h"
 
 namespace cutaway::explain {
 namespace {
 
 /// LIME for images (Ribeiro et al. 2016, algorithm 1): a linear model of the class's probability in
-/// which superpixels are shown; those that are not get their mean colour. Samples are weighted by
-/// exp(-d^2 / (2 width^2)), d the cosine distance to the whole image; ridge regression with a free
-/// intercept. The map is each segment's coefficient. Options: `samples` (1000; the first is the
-/// whole image), `segments` (100, SLIC), `compactness` (10), `width` (0.25), `alpha` (1), `output`
-/// (probability or logit), `seed`. Measures: segments, r2 of the weighted fit.
+/// which superpixels (SLIC) are shown; those that are not get their mean colour. The first sample
+/// is the whole image. Samples are weighted by exp(-d^2 / (2 width^2)), d the cosine distance to
+/// the whole image; ridge regression with a free intercept. The map is each segment's coefficient.
+/// Measures: segments, r2 of the weighted fit.
 class Lime final : public Method {
  public:
-  explicit Lime(const Attributes& o)
-      : samples_(o.integer("samples", 1000, 2, 1 << 20)),
-        segments_(o.integer("segments", 100, 1, 1000)),
-        compactness_(o.number("compactness", 10.0)),
-        width_(o.number("width", 0.25)),
-        alpha_(o.number("alpha", 1.0)),
-        output_(o.text("output", "probability")),
-        seed_(o.integer("seed", 0, 0, std::int64_t{1} << 62)) {
-    if (!(width_ > 0.0) || !(alpha_ >= 0.0) || !(compactness_ > 0.0)) {
-      throw Error(ErrorKind::kUsage, "width, compactness and alpha")
-          .expected("width and compactness above 0, alpha 0 or more");
-    }
-    if (output_ != "logit" && output_ != "probability") {
-      throw Error(ErrorKind::kUsage, "output").expected("probability or logit").got(output_);
-    }
-  }
+  explicit Lime(const Options& o)
+      : samples_(o.integer("samples")),
+        segments_(o.integer("segments")),
+        compactness_(o.number("compactness")),
+        width_(o.number("width")),
+        alpha_(o.number("alpha")),
+        output_(o.text("output")),
+        seed_(o.integer("seed")) {}
   std::string_view name() const noexcept override { return "lime"; }
   void plan(const Graph&, const Setting&, Needs&) override {}
+  double work(const Graph&) const override { return static_cast<double>(samples_); }
 
   Explanation explain(Passes& passes) const override {
     Explanation e = of_class(passes, "lime", "", MapKind::kSigned);
@@ -48,8 +41,9 @@ class Lime final : public Method {
     e.map = zeros({shape.n, 1, shape.h, shape.w});
     for (std::int64_t n = 0; n < shape.n; ++n) {
       const auto i = static_cast<std::size_t>(n);
+      e.doubts.emplace_back();
       e.measures.push_back(explain_one(passes, n, passes.input().f32().subspan(i * size, size),
-                                       e.map.f32().subspan(i * plane, plane)));
+                                       e.map.f32().subspan(i * plane, plane), e.doubts.back()));
     }
     return e;
   }
@@ -58,7 +52,8 @@ class Lime final : public Method {
   Attributes explain_one(Passes& passes,
                          std::int64_t n,
                          std::span<const float> x,
-                         std::span<float> map) const {
+                         std::span<float> map,
+                         Doubt& doubt) const {
     Evaluator& evaluator = passes.evaluator({0, passes.setting().logits});
     Shape shape = evaluator.input_shape();
     const Segmentation parts = slic(x, shape, std::min(segments_, shape.plane()), compactness_);
@@ -86,6 +81,9 @@ class Lime final : public Method {
                     : probability(b.scores(i), target);
           }
         });
+    if (std::ranges::all_of(answers, [&](double a) { return a == answers.front(); })) {
+      doubt = {DoubtKind::kFlat, "every sample gets the same answer: there is nothing to fit"};
+    }
     const std::vector<double> weights = sample_weights(shown, count);
     const LinearFit fit = ridge(shown, count, answers, weights, alpha_);
     for (std::size_t i = 0; i < map.size(); ++i) {
@@ -157,6 +155,28 @@ class Lime final : public Method {
 
 }  // namespace
 
-MethodPtr make_lime(const Attributes& o) { return std::make_unique<Lime>(o); }
+MethodEntry lime_method() {
+  MethodFacts facts;
+  facts.name = "lime";
+  facts.summary = "linear model of the class probability in superpixels";
+  facts.source = "Ribeiro et al. 2016, algorithm 1";
+  facts.map = MapKind::kSigned;
+  constexpr double kUnbounded = std::numeric_limits<double>::infinity();
+  OptionFact compactness = number_option("compactness", 10.0, 0.0, kUnbounded,
+                                         "of superpixels: greater is squarer (SLIC)");
+  OptionFact width = number_option("width", 0.25, 0.0, kUnbounded,
+                                   "of the kernel that weighs samples by their distance");
+  compactness.above_least = width.above_least = true;
+  facts.options = {
+      integer_option("samples", 1000, 2, 1 << 20, "pictures with some superpixels shown"),
+      integer_option("segments", 100, 1, 1000, "superpixels"),
+      std::move(compactness),
+      std::move(width),
+      number_option("alpha", 1.0, 0.0, kUnbounded, "ridge penalty of the linear model"),
+      word_option("output", {"probability", "logit"}, "what the linear model is fitted to"),
+      integer_option("seed", 0, 0, std::int64_t{1} << 62, "of the random numbers")};
+  return {std::move(facts),
+          [](const Options& o) -> MethodPtr { return std::make_unique<Lime>(o); }};
+}
 
 }  // namespace cutaway::explain

@@ -2,34 +2,39 @@
 
 #include "explain/method.h"
 
-/// The factories behind make_method(), one file a family. Options are documented there.
+/// Every method, one file a family: its facts and how it is made. methods/registry.cpp lists them.
 namespace cutaway::explain {
 
-[[nodiscard]] MethodPtr make_saliency(const Attributes& options);
-[[nodiscard]] MethodPtr make_guided(const Attributes& options);
-[[nodiscard]] MethodPtr make_deconvnet(const Attributes& options);
-[[nodiscard]] MethodPtr make_gradient_x_input(const Attributes& options);
-[[nodiscard]] MethodPtr make_cam(const Attributes& options);
-[[nodiscard]] MethodPtr make_gradcam(const Attributes& options);
-[[nodiscard]] MethodPtr make_guided_gradcam(const Attributes& options);
-[[nodiscard]] MethodPtr make_sensitivity(const Attributes& options);
-[[nodiscard]] MethodPtr make_smoothgrad(const Attributes& options);
-[[nodiscard]] MethodPtr make_vargrad(const Attributes& options);
-[[nodiscard]] MethodPtr make_integrated_gradients(const Attributes& options);
-[[nodiscard]] MethodPtr make_gradcam_plus_plus(const Attributes& options);
-[[nodiscard]] MethodPtr make_hirescam(const Attributes& options);
-[[nodiscard]] MethodPtr make_xgradcam(const Attributes& options);
-[[nodiscard]] MethodPtr make_layercam(const Attributes& options);
-[[nodiscard]] MethodPtr make_scorecam(const Attributes& options);
-[[nodiscard]] MethodPtr make_ablationcam(const Attributes& options);
-[[nodiscard]] MethodPtr make_eigencam(const Attributes& options);
-[[nodiscard]] MethodPtr make_occlusion(const Attributes& options);
-[[nodiscard]] MethodPtr make_rise(const Attributes& options);
-[[nodiscard]] MethodPtr make_lime(const Attributes& options);
+struct MethodEntry {
+  MethodFacts facts;
+  MethodPtr (*make)(const Options& options);
+};
 
-/// LayerCAM of one layer, without fusion.
-[[nodiscard]] MethodPtr make_single_layercam(const Attributes& options);
-[[nodiscard]] MethodPtr make_lrp(const Attributes& options);
-[[nodiscard]] MethodPtr make_excitation(const Attributes& options);
+[[nodiscard]] MethodEntry saliency_method();
+[[nodiscard]] MethodEntry guided_method();
+[[nodiscard]] MethodEntry deconvnet_method();
+[[nodiscard]] MethodEntry gradient_x_input_method();
+[[nodiscard]] MethodEntry sensitivity_method();
+[[nodiscard]] MethodEntry smoothgrad_method();
+[[nodiscard]] MethodEntry vargrad_method();
+[[nodiscard]] MethodEntry integrated_gradients_method();
+[[nodiscard]] MethodEntry cam_method();
+[[nodiscard]] MethodEntry gradcam_method();
+[[nodiscard]] MethodEntry gradcam_plus_plus_method();
+[[nodiscard]] MethodEntry hirescam_method();
+[[nodiscard]] MethodEntry xgradcam_method();
+[[nodiscard]] MethodEntry layercam_method();
+[[nodiscard]] MethodEntry scorecam_method();
+[[nodiscard]] MethodEntry ablationcam_method();
+[[nodiscard]] MethodEntry eigencam_method();
+[[nodiscard]] MethodEntry guided_gradcam_method();
+[[nodiscard]] MethodEntry occlusion_method();
+[[nodiscard]] MethodEntry rise_method();
+[[nodiscard]] MethodEntry lime_method();
+[[nodiscard]] MethodEntry lrp_method();
+[[nodiscard]] MethodEntry excitation_method();
+
+/// LayerCAM of one layer, without fusion; records `options`.
+[[nodiscard]] MethodPtr make_single_layercam(Attributes options);
 
 }  // namespace cutaway::explain

@@ -5,32 +5,21 @@
 #include "explain/methods/constant_image.h"
 #include "explain/methods/methods.h"
 #include "explain/methods/of_class.h"
-#include "runtime/error.h"
 
 namespace cutaway::explain {
 namespace {
 
 /// Occlusion attribution (after Zeiler & Fergus 2013, section 4.2): R(pixel) = mean over the
 /// windows that cover it of S_c(x) - S_c(x with the window painted over). Signed: what is above 0
-/// speaks for the class. Options: `window` (pixels; default a seventh of the image's height, 32 of
-/// 224), `stride` (a quarter of the window), `fill` (zero: the mean colour; or values in the units
-/// of the network's input), `output` (logit or probability), `passes` (automatic, regional, full:
-/// whether only what the window reaches is computed anew).
+/// speaks for the class.
 class Occlusion final : public Method {
  public:
-  explicit Occlusion(const Attributes& o)
-      : window_(o.integer("window", 0, 0, 1 << 15)),
-        stride_(o.integer("stride", 0, 0, 1 << 15)),
-        fill_(channel_text(o, "fill", "zero")),
-        output_(o.text("output", "logit")),
-        passes_(o.text("passes", "automatic")) {
-    if (output_ != "logit" && output_ != "probability") {
-      throw Error(ErrorKind::kUsage, "output").expected("logit or probability").got(output_);
-    }
-    if (passes_ != "automatic" && passes_ != "regional" && passes_ != "full") {
-      throw Error(ErrorKind::kUsage, "passes").expected("automatic, regional or full").got(passes_);
-    }
-  }
+  explicit Occlusion(const Options& o)
+      : window_(o.integer("window")),
+        stride_(o.integer("stride")),
+        fill_(o.text("fill")),
+        output_(o.text("output")),
+        passes_(o.text("passes")) {}
   std::string_view name() const noexcept override { return "occlusion"; }
 
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
@@ -40,6 +29,9 @@ class Occlusion final : public Method {
     regions_ = window_grid(image, window_, stride_);
     values_ = channel_values("fill", fill_, static_cast<std::size_t>(image.c));
     needs.tap(setting.logits);
+  }
+  double work(const Graph&) const override {
+    return static_cast<double>(regions_.size()) * (occluder_ ? occluder_->work() : 1.0);
   }
 
   Explanation explain(Passes& passes) const override {
@@ -106,6 +98,23 @@ class Occlusion final : public Method {
 
 }  // namespace
 
-MethodPtr make_occlusion(const Attributes& o) { return std::make_unique<Occlusion>(o); }
+MethodEntry occlusion_method() {
+  MethodFacts facts;
+  facts.name = "occlusion";
+  facts.summary = "score lost when a sliding window is painted over";
+  facts.source = "after Zeiler & Fergus 2013, section 4.2";
+  facts.map = MapKind::kSigned;
+  facts.options = {
+      integer_option("window", 0, 0, 1 << 15,
+                     "pixels of the window's side; 0: a seventh of the height, 32 of 224"),
+      integer_option("stride", 0, 0, 1 << 15, "pixels it moves; 0: a quarter of the window"),
+      channels_option("fill", "zero", {"zero"},
+                      "its colour: zero, the mean colour, or numbers a channel"),
+      word_option("output", {"logit", "probability"}, "the answer whose loss is measured"),
+      word_option("passes", {"automatic", "regional", "full"},
+                  "regional: compute only what the window reaches; full: everything")};
+  return {std::move(facts),
+          [](const Options& o) -> MethodPtr { return std::make_unique<Occlusion>(o); }};
+}
 
 }  // namespace cutaway::explain

@@ -7,7 +7,6 @@
 #include "explain/methods/methods.h"
 #include "explain/methods/of_class.h"
 #include "explain/tensor_math.h"
-#include "runtime/error.h"
 
 namespace cutaway::explain {
 namespace {
@@ -17,23 +16,22 @@ std::span<const float> image_of(const Tensor& t, std::int64_t n) {
   return t.f32().subspan(static_cast<std::size_t>(n) * size, size);
 }
 
-/// Score-CAM (Wang et al. 2020, eq. 5): every channel, resampled to the image and scaled to [0, 1],
-/// masks the network's input (0 = the mean colour); its weight is what the class gets then.
-/// Constant channels count nothing. Option `form`: code (the authors' code: weight = probability;
-/// default) or paper (eq. 5: softmax over the channels of S_c(x o H) - S_c(0)). One forward pass a
-/// channel.
+/// Score-CAM (Wang et al. 2020): every channel, resampled to the image and scaled to [0, 1], masks
+/// the network's input (0 = the mean colour); its weight is what the class gets then. Constant
+/// channels count nothing. Form `code` is the authors' code: weight = probability; `paper` is eq.
+/// 5: softmax over the channels of S_c(x o H) - S_c(0). One forward pass a channel.
 class ScoreCam final : public Method {
  public:
-  explicit ScoreCam(const Attributes& o) : form_(o.text("form", "code")) {
-    if (form_ != "code" && form_ != "paper") {
-      throw Error(ErrorKind::kUsage, "form").expected("code or paper").got(form_);
-    }
-  }
+  explicit ScoreCam(const Options& o) : form_(o.text("form")) {}
   std::string_view name() const noexcept override { return "scorecam"; }
+  LayerUse layer_use() const noexcept override { return LayerUse::kRequired; }
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
     layer_ = required_layer(setting);
     layer_name_ = graph.node(layer_).name;
     needs.tap(layer_);
+  }
+  double work(const Graph& graph) const override {
+    return static_cast<double>(graph.node(layer_).shape.c) + 1.0;
   }
 
   Explanation explain(Passes& passes) const override {
@@ -123,10 +121,14 @@ class ScoreCam final : public Method {
 class AblationCam final : public Method {
  public:
   std::string_view name() const noexcept override { return "ablationcam"; }
+  LayerUse layer_use() const noexcept override { return LayerUse::kRequired; }
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
     layer_ = required_layer(setting);
     layer_name_ = graph.node(layer_).name;
     needs.tap(layer_);
+  }
+  double work(const Graph& graph) const override {
+    return static_cast<double>(graph.node(layer_).shape.c) * share_above(graph, layer_);
   }
 
   Explanation explain(Passes& passes) const override {
@@ -165,7 +167,27 @@ class AblationCam final : public Method {
 
 }  // namespace
 
-MethodPtr make_scorecam(const Attributes& o) { return std::make_unique<ScoreCam>(o); }
-MethodPtr make_ablationcam(const Attributes&) { return std::make_unique<AblationCam>(); }
+MethodEntry scorecam_method() {
+  MethodFacts facts;
+  facts.name = "scorecam";
+  facts.summary = "maps weighted by the class probability of the image they mask";
+  facts.source = "Wang et al. 2020, eq. 5";
+  facts.layer = LayerUse::kRequired;
+  facts.options = {word_option("form", {"code", "paper"},
+                               "code: the authors', weights are probabilities; paper: softmax over "
+                               "channels of the logits")};
+  return {std::move(facts),
+          [](const Options& o) -> MethodPtr { return std::make_unique<ScoreCam>(o); }};
+}
+
+MethodEntry ablationcam_method() {
+  MethodFacts facts;
+  facts.name = "ablationcam";
+  facts.summary = "maps weighted by the score lost without them";
+  facts.source = "Desai & Ramaswamy 2020, eq. 3";
+  facts.layer = LayerUse::kRequired;
+  return {std::move(facts),
+          [](const Options&) -> MethodPtr { return std::make_unique<AblationCam>(); }};
+}
 
 }  // namespace cutaway::explain

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "explain/methods/conservation.h"
 #include "explain/methods/methods.h"
@@ -15,39 +16,19 @@
 namespace cutaway::explain {
 namespace {
 
-/// "1.5,2,-3", a number, or nothing.
-std::vector<float> numbers(const Attributes& o, const std::string& name) {
-  const auto found = o.values().find(name);
-  if (found == o.values().end()) return {};
-  if (!std::holds_alternative<std::string>(found->second))
-    return {static_cast<float>(o.number(name, 0.0))};
-  const std::string text = o.text(name, "");
+/// "1.5,2,-3", or nothing where the option was not given. Options has checked the text.
+std::vector<float> numbers(const Options& o, const std::string& name) {
   std::vector<float> values;
+  if (!o.given(name)) return values;
+  const std::string& text = o.text(name);
   const char* at = text.data();
-  const char* end = at + text.size();
-  while (at <= end) {
+  const char* const end = at + text.size();
+  while (at < end) {
     float value = 0.0f;
-    const auto r = std::from_chars(at, end, value);
-    if (r.ec != std::errc() || !std::isfinite(value) || (r.ptr != end && *r.ptr != ',')) {
-      throw Error(ErrorKind::kUsage, name)
-          .expected("numbers separated by commas, one a channel")
-          .got(text);
-    }
+    at = std::from_chars(at, end, value).ptr + 1;  // over the comma
     values.push_back(value);
-    if (r.ptr == end) return values;
-    at = r.ptr + 1;
   }
-  throw Error(ErrorKind::kUsage, name)
-      .expected("numbers separated by commas, one a channel")
-      .got(text);
-}
-
-bool one_of(const Attributes& o, const char* name, const char* first, const char* second) {
-  const std::string text = o.text(name, first);
-  if (text != first && text != second) {
-    throw Error(ErrorKind::kUsage, name).expected(std::string(first) + " or " + second).got(text);
-  }
-  return text == second;
+  return values;
 }
 
 std::string joined(const std::vector<float>& values) {
@@ -60,26 +41,22 @@ std::string joined(const std::vector<float>& values) {
   return text;
 }
 
-/// Layer-wise relevance propagation (Bach et al. 2015) of the score S_c, seeded with its value,
-/// summed over the pixels' channels. Options: `composite` (lrp_composites(); default epsilon_plus),
-/// `epsilon` of dense layers (and of the uniform epsilon rule), `gamma`, `alpha`, `beta`, `low` and
-/// `high` (the box of z^B, as the net sees pixels), `bias` = include | exclude, `maxpool` =
-/// switches | average (vgg_tutorial: average unless told otherwise). The note of an image says how
-/// much relevance was lost or made: conservation_residual = (sum R - S) / |S|.
+/// Layer-wise relevance propagation (Bach et al. 2015; Montavon et al. 2019) of the score S_c,
+/// seeded with its value, summed over the pixels' channels. The note of an image says how much
+/// relevance was lost or made: conservation_residual = (sum R - S) / |S|.
 class Lrp final : public Method {
  public:
-  explicit Lrp(const Attributes& o) {
-    rules_.composite = o.text("composite", rules_.composite);
-    rules_.epsilon = o.number("epsilon", rules_.epsilon);
-    rules_.gamma = o.number("gamma", rules_.gamma);
-    rules_.alpha = o.number("alpha", rules_.alpha);
-    rules_.beta = o.number("beta", rules_.beta);
+  explicit Lrp(const Options& o) {
+    rules_.composite = o.text("composite");
+    rules_.epsilon = o.number("epsilon");
+    rules_.gamma = o.number("gamma");
+    rules_.alpha = o.number("alpha");
+    rules_.beta = o.number("beta");
     rules_.low = numbers(o, "low");
     rules_.high = numbers(o, "high");
-    rules_.bias = !one_of(o, "bias", "include", "exclude");
+    rules_.bias = o.text("bias") == "include";
     const bool tutorial = rules_.composite == "vgg_tutorial";
-    rules_.average_max = one_of(o, "maxpool", tutorial ? "average" : "switches",
-                                tutorial ? "switches" : "average") != tutorial;
+    rules_.average_max = o.given("maxpool") ? o.text("maxpool") == "average" : tutorial;
     LrpOptions check =
         rules_;  // refuses what cannot be before there is a net; the box may still come
     if (check.low.empty()) check.low = check.high;
@@ -187,19 +164,22 @@ NodeId middle_layer(const Graph& graph, NodeId from) {
   return best;
 }
 
-/// Excitation backpropagation (Zhang et al. 2016, eq. 10): the probability that a winner-take-all
-/// walk from the class ends at each position; sums to 1 where everything is positive (measure
-/// `sum`). Options: `layer` (a name, "input", or empty: the layer the user chose for the run,
-/// otherwise middle_layer()); `contrastive` = true: minus the walk of the negated classifier. The
-/// difference is taken below the classifier and goes down signed; what is negative is dropped at
-/// the map, as the authors' code and TorchRay do. (Dropped just below the classifier, nothing would
-/// be contrasted: a weight is positive in one of the two walks only, so that the difference is the
-/// plain walk where it is positive.)
+/// Excitation backpropagation (Zhang et al. 2016, eq. 10): the probability that a
+/// winner-take-all walk from the class ends at each position; sums to 1 where everything is
+/// positive (measure `sum`). Contrastive: minus the walk of the negated classifier. The difference
+/// is taken below the classifier and goes down signed; what is negative is dropped at the map, as
+/// the authors' code and TorchRay do. (Dropped below the classifier nothing would be contrasted: a
+/// weight is positive in one of the two walks only, so the difference is the plain walk where it is
+/// positive.)
 class Excitation final : public Method {
  public:
-  explicit Excitation(const Attributes& o)
-      : wanted_(o.text("layer", "")), contrastive_(o.flag("contrastive", false)) {}
+  explicit Excitation(const Options& o)
+      : wanted_(o.text("layer")), contrastive_(o.flag("contrastive")) {}
   std::string_view name() const noexcept override { return "excitation"; }
+  LayerUse layer_use() const noexcept override {
+    return wanted_.empty() ? LayerUse::kOptional : LayerUse::kNone;
+  }
+  double work(const Graph&) const override { return contrastive_ ? 6.0 : 2.0; }
 
   void plan(const Graph& graph, const Setting& setting, Needs& needs) override {
     const NodeId classifier = classifier_of(graph, setting.logits);
@@ -273,9 +253,53 @@ class Excitation final : public Method {
 
 }  // namespace
 
-MethodPtr make_lrp(const Attributes& options) { return std::make_unique<Lrp>(options); }
-MethodPtr make_excitation(const Attributes& options) {
-  return std::make_unique<Excitation>(options);
+MethodEntry lrp_method() {
+  MethodFacts facts;
+  facts.name = "lrp";
+  facts.summary = "layer-wise relevance propagation of the class score: rules and composites";
+  facts.source = "Bach et al. 2015; Montavon et al. 2019";
+  facts.map = MapKind::kSigned;
+  constexpr double kUnbounded = std::numeric_limits<double>::infinity();
+  const LrpOptions defaults;
+  OptionFact composite = word_option("composite", lrp_composites(), "which layer gets which rule");
+  composite.otherwise = defaults.composite;
+  OptionFact low = channels_option("low", std::nullopt, {},
+                                   "least number the net sees for a pixel (the box of z^B)");
+  OptionFact high = channels_option("high", std::nullopt, {},
+                                    "greatest number the net sees for a pixel (the box of z^B)");
+  low.pixel = PixelFact::kLow;
+  high.pixel = PixelFact::kHigh;
+  facts.options = {
+      std::move(composite),
+      number_option("epsilon", defaults.epsilon, 0.0, kUnbounded,
+                    "stabiliser of dense layers and of the uniform epsilon rule"),
+      number_option("gamma", defaults.gamma, 0.0, kUnbounded,
+                    "how much positive weights are favoured"),
+      number_option("alpha", defaults.alpha, 1.0, 1e6 + 1.0,
+                    "share of positive contributions; alpha - beta is 1"),
+      number_option("beta", defaults.beta, 0.0, 1e6, "share of negative contributions"),
+      std::move(low),
+      std::move(high),
+      word_option("bias", {"include", "exclude"}, "whether biases take their share of relevance"),
+      word_option("maxpool", {"switches", "average"},
+                  "how relevance passes max pooling (vgg_tutorial: average unless given)")};
+  return {std::move(facts), [](const Options& o) -> MethodPtr { return std::make_unique<Lrp>(o); }};
+}
+
+MethodEntry excitation_method() {
+  MethodFacts facts;
+  facts.name = "excitation";
+  facts.summary = "excitation backpropagation, contrastive if asked, to a middle layer";
+  facts.source = "Zhang et al. 2016, eq. 10";
+  facts.layer = LayerUse::kOptional;
+  facts.options = {
+      text_option("layer", "",
+                  "where the walk ends: a layer, or input; otherwise the run's layer if one was "
+                  "named, or the deepest that everything passes through of at least an eighth of "
+                  "the picture's size"),
+      flag_option("contrastive", false, "minus the walk of the negated classifier")};
+  return {std::move(facts),
+          [](const Options& o) -> MethodPtr { return std::make_unique<Excitation>(o); }};
 }
 
 }  // namespace cutaway::explain

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "explain/methods/methods.h"
 #include "explain/methods/of_class.h"
-#include "runtime/error.h"
 #include "runtime/parallel.h"
 #include "runtime/philox.h"
 
@@ -35,24 +35,17 @@ Tap tap_at(std::int64_t p, std::int64_t cells, std::int64_t cell) {
 /// the class's probability on the masked input: S = 1 / (N p) sum p_c(x o M) M. A mask is a grid of
 /// cells x cells coins of probability p, resampled smoothly and shifted at random. Not centred:
 /// only differences within a map mean something. A grid as fine as the image is taken as it is.
-/// Options: `masks` (4000), `cells` (7), `keep` (0.5: p), `output` (probability or logit), `seed`.
 class Rise final : public Method {
  public:
-  explicit Rise(const Attributes& o)
-      : masks_(o.integer("masks", 4000, 1, 1 << 24)),
-        cells_(o.integer("cells", 7, 1, 256)),
-        keep_(o.number("keep", 0.5)),
-        output_(o.text("output", "probability")),
-        seed_(o.integer("seed", 0, 0, std::int64_t{1} << 62)) {
-    if (!(keep_ > 0.0 && keep_ < 1.0)) {
-      throw Error(ErrorKind::kUsage, "keep").expected("between 0 and 1").got(std::to_string(keep_));
-    }
-    if (output_ != "logit" && output_ != "probability") {
-      throw Error(ErrorKind::kUsage, "output").expected("probability or logit").got(output_);
-    }
-  }
+  explicit Rise(const Options& o)
+      : masks_(o.integer("masks")),
+        cells_(o.integer("cells")),
+        keep_(o.number("keep")),
+        output_(o.text("output")),
+        seed_(o.integer("seed")) {}
   std::string_view name() const noexcept override { return "rise"; }
   void plan(const Graph&, const Setting&, Needs&) override {}
+  double work(const Graph&) const override { return static_cast<double>(masks_); }
 
   Explanation explain(Passes& passes) const override {
     Explanation e = of_class(passes, "rise", "", MapKind::kScore);
@@ -67,8 +60,8 @@ class Rise final : public Method {
     e.map = zeros({shape.n, 1, shape.h, shape.w});
     for (std::int64_t n = 0; n < shape.n; ++n) {
       const auto i = static_cast<std::size_t>(n);
-      explain_one(passes, n, passes.input().f32().subspan(i * size, size), passes.targets()[i],
-                  e.map.f32().subspan(i * plane, plane));
+      e.doubts.push_back(explain_one(passes, n, passes.input().f32().subspan(i * size, size),
+                                     passes.targets()[i], e.map.f32().subspan(i * plane, plane)));
     }
     return e;
   }
@@ -113,15 +106,16 @@ class Rise final : public Method {
     }
   }
 
-  void explain_one(Passes& passes,
-                   std::int64_t n,
-                   std::span<const float> x,
-                   std::int64_t target,
-                   std::span<float> map) const {
+  Doubt explain_one(Passes& passes,
+                    std::int64_t n,
+                    std::span<const float> x,
+                    std::int64_t target,
+                    std::span<float> map) const {
     Evaluator& evaluator = passes.evaluator({0, passes.setting().logits});
     const Shape shape = evaluator.input_shape();
     const auto image = passes.image_number(n);
     std::vector<double> sum(map.size());
+    double least = std::numeric_limits<double>::infinity(), most = -least;
     evaluator.run(
         masks_,
         [&](std::int64_t number, std::span<float> values) {
@@ -143,12 +137,16 @@ class Rise final : public Method {
                 output_ == "logit"
                     ? static_cast<double>(b.scores(k)[static_cast<std::size_t>(target)])
                     : probability(b.scores(k), target);
+            least = std::min(least, p);
+            most = std::max(most, p);
             const std::vector<float>& mask = drawn[static_cast<std::size_t>(k)];
             for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += p * static_cast<double>(mask[i]);
           }
         });
     const double scale = 1.0 / (static_cast<double>(masks_) * keep_);
     for (std::size_t i = 0; i < map.size(); ++i) map[i] = static_cast<float>(sum[i] * scale);
+    if (!(least == most)) return {};
+    return {DoubtKind::kFlat, "every mask gets the same answer: the map shows the masks alone"};
   }
 
   std::int64_t masks_, cells_;
@@ -159,6 +157,21 @@ class Rise final : public Method {
 
 }  // namespace
 
-MethodPtr make_rise(const Attributes& o) { return std::make_unique<Rise>(o); }
+MethodEntry rise_method() {
+  MethodFacts facts;
+  facts.name = "rise";
+  facts.summary = "random masks weighted by the class probability they leave";
+  facts.source = "Petsiuk et al. 2018, eq. 6";
+  facts.map = MapKind::kScore;
+  OptionFact keep = number_option("keep", 0.5, 0.0, 1.0, "probability that a cell is kept");
+  keep.above_least = keep.below_most = true;
+  facts.options = {
+      integer_option("masks", 4000, 1, 1 << 24, "random masks"),
+      integer_option("cells", 7, 1, 256, "cells of a mask along each side"), std::move(keep),
+      word_option("output", {"probability", "logit"}, "what the net answers a mask with"),
+      integer_option("seed", 0, 0, std::int64_t{1} << 62, "of the random numbers")};
+  return {std::move(facts),
+          [](const Options& o) -> MethodPtr { return std::make_unique<Rise>(o); }};
+}
 
 }  // namespace cutaway::explain

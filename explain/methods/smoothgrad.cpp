@@ -6,7 +6,6 @@
 #include "explain/methods/of_class.h"
 #include "explain/methods/pixel_sums.h"
 #include "explain/tensor_math.h"
-#include "runtime/error.h"
 #include "runtime/philox.h"
 
 namespace cutaway::explain {
@@ -17,26 +16,20 @@ enum class Statistic : std::uint8_t { kMean, kSquared, kVariance };
 /// SmoothGrad (Smilkov et al. 2017, eq. 2): the mean of dS_c/dx at x + e, e ~ N(0, sigma^2); its
 /// squared form, the mean of the squares (Hooker et al. 2019); VarGrad (Adebayo et al. 2018), their
 /// variance. c is fixed by the clean image; the absolute value and the maximum over channels are
-/// taken after averaging. Options: `samples` (50), `noise` (0.15: sigma in units of max x - min x),
-/// `squared` (false; smoothgrad only), `seed`, `channels` (false; true: all input channels, signed,
-/// instead of the maximum of their absolute values).
+/// taken after averaging.
 class SmoothGrad final : public Method {
  public:
-  SmoothGrad(const Attributes& o, Statistic statistic)
+  SmoothGrad(const Options& o, Statistic statistic)
       : statistic_(statistic),
-        samples_(o.integer("samples", 50, 1, 1 << 20)),
-        noise_(o.number("noise", 0.15)),
-        seed_(o.integer("seed", 0, 0, std::int64_t{1} << 62)),
-        channels_(o.flag("channels", false)) {
-    if (statistic == Statistic::kMean && o.flag("squared", false)) statistic_ = Statistic::kSquared;
-    if (!(noise_ >= 0.0 && noise_ <= 100.0)) {
-      throw Error(ErrorKind::kUsage, "noise").expected("0 to 100").got(std::to_string(noise_));
-    }
-  }
+        samples_(o.integer("samples")),
+        noise_(o.number("noise")),
+        seed_(o.integer("seed")),
+        channels_(o.flag("channels")) {}
   std::string_view name() const noexcept override {
     return statistic_ == Statistic::kVariance ? "vargrad" : "smoothgrad";
   }
   void plan(const Graph&, const Setting&, Needs&) override {}
+  double work(const Graph&) const override { return 3.0 * static_cast<double>(samples_); }
 
   Explanation explain(Passes& passes) const override {
     Explanation e = of_class(passes, std::string(name()), "gradient",
@@ -100,13 +93,41 @@ class SmoothGrad final : public Method {
   bool channels_;
 };
 
+constexpr std::int64_t kMostSeed = std::int64_t{1} << 62;
+
+std::vector<OptionFact> common_options() {
+  return {integer_option("samples", 50, 1, 1 << 20, "noisy copies of the image"),
+          number_option("noise", 0.15, 0.0, 100.0, "sigma of the noise over max x - min x"),
+          integer_option("seed", 0, 0, kMostSeed, "of the random numbers"),
+          flag_option("channels", false,
+                      "signed maps of the input channels instead of their largest magnitude")};
+}
+
 }  // namespace
 
-MethodPtr make_smoothgrad(const Attributes& o) {
-  return std::make_unique<SmoothGrad>(o, Statistic::kMean);
+MethodEntry smoothgrad_method() {
+  MethodFacts facts;
+  facts.name = "smoothgrad";
+  facts.summary = "gradient averaged over noisy copies of the image";
+  facts.source = "Smilkov et al. 2017, eq. 2";
+  facts.options = common_options();
+  facts.options.push_back(
+      flag_option("squared", false, "the mean of the squares (Hooker et al. 2019)"));
+  return {std::move(facts), [](const Options& o) -> MethodPtr {
+            return std::make_unique<SmoothGrad>(
+                o, o.flag("squared") ? Statistic::kSquared : Statistic::kMean);
+          }};
 }
-MethodPtr make_vargrad(const Attributes& o) {
-  return std::make_unique<SmoothGrad>(o, Statistic::kVariance);
+
+MethodEntry vargrad_method() {
+  MethodFacts facts;
+  facts.name = "vargrad";
+  facts.summary = "variance of the gradient over noisy copies of the image";
+  facts.source = "Adebayo et al. 2018";
+  facts.options = common_options();
+  return {std::move(facts), [](const Options& o) -> MethodPtr {
+            return std::make_unique<SmoothGrad>(o, Statistic::kVariance);
+          }};
 }
 
 }  // namespace cutaway::explain

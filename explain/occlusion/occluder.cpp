@@ -85,6 +85,7 @@ Occluder::Occluder(const Model& model,
     EvaluatorRequest request;
     request.output = output;
     evaluator_ = std::make_unique<Evaluator>(model, request, resources_);
+    evaluator_->set_task("occlusion");
   }
 }
 
@@ -106,6 +107,8 @@ void Occluder::make_head(const Model& model, NodeId features, NodeId output) {
   request.engines = resources_.engines;
   request.guard = false;
   head_ = std::make_unique<Executor>(*head_model_, request, resources_.stream);
+  cancel_ = std::make_unique<CancelOnly>(*resources_.observer);
+  head_->set_observer(*cancel_);
 }
 
 void Occluder::run(std::span<const float> image, std::span<const float> fill, const Take& take) {

@@ -34,7 +34,9 @@ class Occluder {
            std::vector<Region> regions,
            Passes passes = Passes::kAutomatic);
 
-  /// take(region number, scores), in order. `image` is plain c x h x w; `fill` one value a channel.
+  /// take(region number, scores), in order. Reports regions to the observer of the resources as
+  /// "occlusion" and throws Cancelled where that has cancelled. `image` is plain c x h x w; `fill`
+  /// one value a channel.
   using Take = std::function<void(std::int64_t region, std::span<const float> scores)>;
   void run(std::span<const float> image, std::span<const float> fill, const Take& take);
 
@@ -56,6 +58,7 @@ class Occluder {
   // The fully connected layers at the end run on large batches of their own: they read more weights
   // than anything else.
   std::unique_ptr<Model> head_model_;
+  std::unique_ptr<CancelOnly> cancel_;
   std::unique_ptr<Executor> head_;
   Tensor features_;  // a row a region of the slab in hand
   std::unique_ptr<Evaluator> evaluator_;

@@ -61,7 +61,9 @@ RegionalOccluder::RegionalOccluder(const Model& model,
       output_(output),
       regions_(regions.begin(), regions.end()),
       shape_(model.graph.node(0).shape),
-      engines_(resources.engines) {
+      engines_(resources.engines),
+      observer_(resources.observer),
+      cancel_(*resources.observer) {
   check(!regions_.empty(), "an occluder without regions");
   make_groups();
   make_workers(resources);
@@ -75,6 +77,7 @@ RegionalOccluder::RegionalOccluder(const Model& model,
     }
   }
   full_ = std::make_unique<Executor>(model_, full, resources.stream);
+  full_->set_observer(cancel_);
 }
 
 void RegionalOccluder::make_groups() {
@@ -126,6 +129,7 @@ void RegionalOccluder::make_workers(const Evaluator::Resources& resources) {
       lane.input = zeros(made[g].request().input);
       lane.executor =
           std::make_unique<Executor>(lane.regional->model(), std::move(made[g]), stream, arena);
+      lane.executor->set_observer(cancel_);
     }
   }
 }
@@ -180,15 +184,23 @@ void RegionalOccluder::run(std::size_t first, std::size_t last, const Store& sto
   std::ranges::stable_sort(jobs, std::greater<>{}, [&](const Job& job) {
     return workers_.front().lanes[job.group].regional->model().graph.macs();
   });
-  std::atomic<std::size_t> next{0};
+  report(first);
+  std::atomic<std::size_t> next{0}, done{0};
   const auto count = static_cast<std::int64_t>(workers_.size());
   parallel_for(static_cast<int>(count), count, 1, [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t w = from; w < to; ++w) {
       for (std::size_t j = next++; j < jobs.size(); j = next++) {
         run_job(workers_[static_cast<std::size_t>(w)], jobs[j], store);
+        done += jobs[j].count;
+        if (w == 0) report(first + done);  // the first part runs on the caller's thread
       }
     }
   });
+  report(last);
+}
+
+void RegionalOccluder::report(std::size_t done) const {
+  observer_->progress("occlusion", static_cast<double>(done), static_cast<double>(regions_.size()));
 }
 
 void RegionalOccluder::run_job(Worker& worker, const Job& job, const Store& store) {

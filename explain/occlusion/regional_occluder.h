@@ -30,7 +30,9 @@ class RegionalOccluder {
   /// Passes over the clean image. It is read where it lies until the last run().
   void bind(std::span<const float> image, std::span<const float> fill);
   /// store(region, values of the node, plain) for order()[first] to order()[last - 1]; regions of
-  /// equal groups run together. Called from several threads for different regions.
+  /// equal groups run together. Called from several threads for different regions. Reports regions
+  /// to the observer of the resources as "occlusion", as parts of all regions, and throws Cancelled
+  /// where that has cancelled, between two layers of a pass at the latest.
   using Store = std::function<void(std::size_t region, std::span<const float> values)>;
   void run(std::size_t first, std::size_t last, const Store& store);
 
@@ -60,6 +62,7 @@ class RegionalOccluder {
                                         const Stream& stream,
                                         std::size_t budget) const;
   void run_job(Worker& worker, const Job& job, const Store& store);
+  void report(std::size_t done) const;
 
   const Model& model_;
   NodeId output_;
@@ -69,6 +72,8 @@ class RegionalOccluder {
   std::vector<std::size_t> order_;
   std::int64_t most_{1};  ///< patches a batch
   kernels::EngineOptions engines_;
+  Observer* observer_;
+  CancelOnly cancel_;
   std::unique_ptr<Executor> full_;
   std::vector<Worker> workers_;
   std::span<const float> image_, fill_;

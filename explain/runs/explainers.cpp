@@ -72,13 +72,6 @@ NodeId layer_node(const Graph& graph, const std::string& layer) {
   }
 }
 
-/// A method that plans with a layer and refuses without one takes it.
-bool takes_layer(const MethodChoice& choice, const Graph& graph, NodeId layer) {
-  const auto without = objection(choice, graph, -1, true);
-  return without && without->kind() == ErrorKind::kUnsupported &&
-         !objection(choice, graph, layer, true);
-}
-
 Attributes options_for(const std::string& name,
                        const std::vector<std::pair<std::string, Attributes>>& options) {
   for (const auto& [method, values] : options) {
@@ -154,54 +147,51 @@ Explainers::Explainers(const Model& model,
   if (crops) rows.n *= kTenCrops;
   std::vector<std::string> names = layers;
   if (names.empty()) names.emplace_back();
+  std::vector<MethodAt> made;
+  std::vector<std::size_t> first_of;  // method of each layer that any depends on
   for (std::size_t k = 0; k < names.size(); ++k) {
-    Session::Options options;
-    options.layer = names[k];
-    options.engines = context.settings.engines();
-    const NodeId node = layer_node(model.graph, names[k]);
-    std::vector<MethodPtr> made;
+    const std::size_t before = made.size();
     for (const MethodChoice& choice : methods) {
-      if (k > 0 && !takes_layer(choice, model.graph, node)) continue;
-      made.push_back(make_method(choice.name, choice.options));
+      MethodPtr method = make_method(choice.name, choice.options);
+      // One map is enough of a method whose layer is not for choosing.
+      const LayerUse use = method->layer_use();
+      if (k > 0 && (use == LayerUse::kNone || use == LayerUse::kFixed)) continue;
+      made.push_back({std::move(method), names[k]});
     }
-    if (made.empty()) continue;  // nothing depends on this layer
-    auto session =
-        std::make_unique<Session>(model, std::move(made), rows, context.settings.stream(), options);
-    const NodeId layer = session->setting().layer;
+    if (made.size() > before) first_of.push_back(before);
+  }
+  Session::Options options;
+  options.engines = context.settings.engines();
+  options.observer = &context.observer;
+  session_ =
+      std::make_unique<Session>(model, std::move(made), rows, context.settings.stream(), options);
+  for (const std::size_t k : first_of) {
+    const Setting& setting = session_->setting(k);
     layers_.push_back(
-        {layer >= 0 ? model.graph.node(layer).name : "none", session->setting().layer_why});
-    sessions_.push_back(std::move(session));
+        {setting.layer >= 0 ? model.graph.node(setting.layer).name : "none", setting.layer_why});
   }
 }
 
 const Tensor& Explainers::forward(const Tensor& input) {
-  for (const auto& session : sessions_) {
-    const Tensor& logits = session->forward(input.clone());
-    if (session == sessions_.front()) logits_ = &logits;
-  }
-  if (!crops_) return *logits_;
-  merged_ = merge_scores(*logits_);
+  const Tensor& logits = session_->forward(input.clone());
+  if (!crops_) return logits;
+  merged_ = merge_scores(logits);
   return merged_;
 }
 
 std::vector<Explanation> Explainers::explain(const std::vector<std::int64_t>& targets) {
-  std::vector<Explanation> all;
   std::vector<std::int64_t> rows;
   for (const std::int64_t target : targets) {
     rows.insert(rows.end(), crops_ ? kTenCrops : 1, target);
   }
-  for (const auto& session : sessions_) {
-    for (Explanation& e : session->explain(rows)) {
-      all.push_back(crops_ ? merge_crops(std::move(e), *crops_) : std::move(e));
-    }
-  }
+  std::vector<Explanation> all = session_->explain(rows);
+  if (!crops_) return all;
+  for (Explanation& e : all) e = merge_crops(std::move(e), *crops_);
   return all;
 }
 
 std::string Explainers::report(const Graph& graph) {
-  std::string text;
-  for (const auto& session : sessions_) text += session->executor().plan().report(graph);
-  return text;
+  return session_->executor().plan().report(graph);
 }
 
 }  // namespace cutaway::explain

@@ -31,7 +31,7 @@ struct MethodChoice {
 /// Names of the groups with what is in them, for --help.
 [[nodiscard]] std::string group_help();
 
-/// All methods at all chosen layers: a session a layer. Methods that take no layer run once.
+/// All methods at all chosen layers in one session. Methods that take no layer run once.
 class Explainers {
  public:
   /// `layers` empty: the default one. With `crops`, forward() takes ten rows a picture and
@@ -43,7 +43,7 @@ class Explainers {
              const RunContext& context,
              const std::optional<CropPlan>& crops = {});
 
-  /// One forward pass a layer; the logits. A later forward() replaces them.
+  /// One forward pass; the logits. A later forward() replaces them.
   const Tensor& forward(const Tensor& input);
   [[nodiscard]] std::vector<Explanation> explain(const std::vector<std::int64_t>& targets);
 
@@ -56,9 +56,8 @@ class Explainers {
   [[nodiscard]] std::string report(const Graph& graph);
 
  private:
-  std::vector<std::unique_ptr<Session>> sessions_;
+  std::unique_ptr<Session> session_;
   std::vector<Layer> layers_;
-  const Tensor* logits_{};
   std::optional<CropPlan> crops_;
   Tensor merged_;  // scores of pictures
 };

@@ -30,6 +30,7 @@ Features::Features(const Model& model,
   request.taps = layers_;
   request.engines = resources.engines;
   executor_ = std::make_unique<Executor>(model, request, resources.stream);
+  executor_->set_observer(*resources.observer);
 }
 
 std::vector<Tensor> Features::of(const Tensor& image) {

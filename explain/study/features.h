@@ -11,7 +11,8 @@ namespace cutaway::explain {
 /// What a network computes at several layers, an image at a time.
 class Features {
  public:
-  /// The model must outlive this. Throws kUsage without layers.
+  /// The model must outlive this. Throws kUsage without layers. The observer of the resources hears
+  /// the layers of every pass as "forward" and may cancel it.
   Features(const Model& model, std::vector<NodeId> layers, const Evaluator::Resources& resources);
 
   [[nodiscard]] const std::vector<NodeId>& layers() const noexcept { return layers_; }

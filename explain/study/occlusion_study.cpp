@@ -103,6 +103,7 @@ OcclusionStudy::OcclusionStudy(const Model& model,
   request.taps = {maps};
   request.engines = resources.engines;
   clear_ = std::make_unique<Executor>(*model_, request, resources.stream);
+  clear_->set_observer(*resources.observer);
   occluder_ = std::make_unique<Occluder>(*model_, output, resources, grid_.squares, passes);
 }
 

@@ -41,6 +41,12 @@ UnitProjector::UnitProjector(const Model& model,
   executor_ = std::make_unique<Executor>(model, request, std::move(stream));
 }
 
+void UnitProjector::set_observer(Observer& observer) {
+  observer_ = &observer;
+  cancel_ = std::make_unique<CancelOnly>(observer);
+  executor_->set_observer(*cancel_);
+}
+
 void UnitProjector::set_image(const Tensor& image) {
   executor_->set_input(image);
   executor_->forward();
@@ -56,6 +62,8 @@ std::vector<std::vector<float>> UnitProjector::project_units(
     const Tensor pixels = executor_->read(executor_->gradient(layer, 0));
     projections.push_back(cut_frame(pixels.f32(), pixels.shape().c, frame,
                                     frame_origin(frame, unit.row, unit.column)));
+    observer_->progress("projections", static_cast<double>(projections.size()),
+                        static_cast<double>(units.size()));
   }
   return projections;
 }

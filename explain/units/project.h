@@ -29,6 +29,9 @@ class UnitProjector {
                 kernels::EngineOptions engines = {});
 
   [[nodiscard]] const UnitFrame& frame(std::size_t layer) const { return frames_.at(layer); }
+  /// Hears projections and may cancel them, between two layers of a pass at the latest. Must outlive
+  /// the projector.
+  void set_observer(Observer& observer);
   void set_image(const Tensor& image);
   /// Of the image set last, seeded with `value` at each unit of layers[layer]: C x height x width
   /// of its frame.
@@ -37,6 +40,8 @@ class UnitProjector {
 
  private:
   std::vector<UnitFrame> frames_;
+  Observer* observer_{&silent_observer()};
+  std::unique_ptr<CancelOnly> cancel_;
   std::unique_ptr<Executor> executor_;
 };
 

@@ -62,7 +62,9 @@ RegionalProjector::RegionalProjector(const Model& model,
     : model_(model),
       layer_(layer),
       image_(model.graph.node(0).shape),
-      plane_(model.graph.node(layer).shape) {
+      plane_(model.graph.node(layer).shape),
+      observer_(resources.observer),
+      cancel_(*resources.observer) {
   regional_ =
       std::make_unique<RegionalModel>(RegionalModel::needed(model, every_unit(plane_), layer));
   work_ = static_cast<double>(regional_->model().graph.macs()) /
@@ -74,6 +76,7 @@ RegionalProjector::RegionalProjector(const Model& model,
   request.guard = false;
   request.backward = {{rules, -1, {0}, false}};
   executor_ = std::make_unique<Executor>(regional_->model(), request, resources.stream);
+  executor_->set_observer(cancel_);
   input_ = zeros(request.input);
 }
 
@@ -94,6 +97,8 @@ std::vector<RegionalProjector::Projection> RegionalProjector::project(std::span<
   const auto batch = static_cast<std::size_t>(input_.shape().n);
   for (std::size_t first = 0; first < jobs.size(); first += batch) {
     project_batch(jobs.subspan(first, std::min(batch, jobs.size() - first)), results);
+    observer_->progress("projections", static_cast<double>(results.size()),
+                        static_cast<double>(jobs.size()));
   }
   return results;
 }

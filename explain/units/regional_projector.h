@@ -32,6 +32,8 @@ class RegionalProjector {
     std::vector<float> pixels;  ///< c x rows x columns of it
     float activation;           ///< of the unit, which is what was seeded
   };
+  /// Reports jobs to the observer of the resources as "projections" and throws Cancelled where that
+  /// has cancelled.
   [[nodiscard]] std::vector<Projection> project(std::span<const Job> jobs);
 
   /// Multiply-adds of one unit's forward pass, as a share of the forward pass up to the layer.
@@ -44,6 +46,8 @@ class RegionalProjector {
   NodeId layer_;
   Shape image_, plane_;
   std::unique_ptr<RegionalModel> regional_;
+  Observer* observer_;
+  CancelOnly cancel_;
   std::unique_ptr<Executor> executor_;
   Tensor input_;
   double work_{1.0};

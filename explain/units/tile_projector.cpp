@@ -41,9 +41,11 @@ TileProjector::TileProjector(const Model& model,
     }
     if (!regional_.back()) whole.push_back(layer);
   }
-  if (!whole.empty())
+  if (!whole.empty()) {
     whole_ = std::make_unique<UnitProjector>(model, std::move(whole), rules, input,
                                              resources.stream, resources.engines);
+    whole_->set_observer(*resources.observer);
+  }
 }
 
 std::size_t TileProjector::batch(std::size_t layer) const {

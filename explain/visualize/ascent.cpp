@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "explain/visualize/climb.h"
 #include "explain/visualize/image_ops.h"
 #include "explain/visualize/penalty.h"
 #include "runtime/error.h"
@@ -110,15 +111,18 @@ Ascended ascend_simonyan(LayerScore& score,
                          const SimonyanOptions& o,
                          const Watch& watch) {
   Ascended result;
+  Climber climber(score, objective, o.steps);
   Tensor x = zeros(score.input()), g;
   for (std::int64_t step = 0; step < o.steps; ++step) {
-    double value = score.ascend(x, objective, g);
-    if (step == 0 && mean_magnitude(g) == 0.0) {
-      add_noise(x, 1e-3 * pixels.unit(), {o.seed, 1});
-      result.notes.emplace_back(
-          "the mean picture has no gradient: noise of 0.001 grey levels was added");
-      value = score.ascend(x, objective, g);
+    if (step == 0) {
+      (void)score.ascend(x, objective, g);
+      if (mean_magnitude(g) == 0.0) {
+        add_noise(x, 1e-3 * pixels.unit(), {o.seed, 1});
+        result.notes.emplace_back(
+            "the mean picture has no gradient: noise of 0.001 grey levels was added");
+      }
     }
+    const double value = climber.step(x, g);
     result.values.push_back(value);
     if (!go_on(watch, step, value, x)) break;
     const double size = mean_magnitude(g);
@@ -129,7 +133,7 @@ Ascended ascend_simonyan(LayerScore& score,
       x.f32()[i] = static_cast<float>(v + eta * double{g.f32()[i]} - shrink * v);
     }
   }
-  result.values.push_back(score.ascend(x, objective, g));
+  result.values.push_back(climber.finish(x, result));
   (void)go_on(watch, static_cast<std::int64_t>(result.values.size()) - 1, result.values.back(), x);
   result.picture = std::move(x);
   return result;
@@ -141,13 +145,14 @@ Ascended ascend_yosinski(LayerScore& score,
                          const YosinskiOptions& o,
                          const Watch& watch) {
   Ascended result;
+  Climber climber(score, objective, o.steps);
   const double unit = pixels.unit();
   Tensor x = zeros(score.input()), g, best;
   add_noise(x, o.start_deviation * unit, {o.seed, 1});
   double most = 0.0;
   for (std::int64_t step = 0; step < o.steps; ++step) {
     clip(x, pixels);
-    const double value = score.ascend(x, objective, g);
+    const double value = climber.step(x, g);
     result.values.push_back(value);
     if (o.keep_best && (step == 0 || value > most)) {
       most = value;
@@ -160,7 +165,7 @@ Ascended ascend_yosinski(LayerScore& score,
     if (step + 1 < o.steps) regularize(x, g, step + 1, o);
   }
   clip(x, pixels);
-  result.values.push_back(score.ascend(x, objective, g));
+  result.values.push_back(climber.finish(x, result));
   (void)go_on(watch, static_cast<std::int64_t>(result.values.size()) - 1, result.values.back(), x);
   result.picture =
       o.keep_best && !best.empty() && most > result.values.back() ? std::move(best) : std::move(x);
@@ -173,6 +178,7 @@ Ascended ascend_penalized(LayerScore& score,
                           const PenaltyOptions& o,
                           const Watch& watch) {
   Ascended result;
+  Climber climber(score, objective, o.steps);
   const double unit = pixels.unit(), size = 80.0 * unit;
   Tensor x = zeros(score.input()), g;
   const Shape& s = x.shape();
@@ -195,7 +201,7 @@ Ascended ascend_penalized(LayerScore& score,
       x = roll(x, down, right);
       velocity = roll(velocity, down, right);
     }
-    const double value = score.ascend(x, objective, g);
+    const double value = climber.step(x, g);
     result.values.push_back(value);
     if (!go_on(watch, step, value, x)) break;
     for (float& v : g.f32()) v *= static_cast<float>(o.objective_weight);
@@ -212,7 +218,7 @@ Ascended ascend_penalized(LayerScore& score,
       x.f32()[i] += static_cast<float>(v);
     }
   }
-  result.values.push_back(score.ascend(x, objective, g));
+  result.values.push_back(climber.finish(x, result));
   (void)go_on(watch, static_cast<std::int64_t>(result.values.size()) - 1, result.values.back(), x);
   result.picture = std::move(x);
   return result;

@@ -5,13 +5,16 @@
 #include <string>
 #include <vector>
 
+#include "explain/doubt.h"
 #include "explain/visualize/layer_score.h"
 #include "explain/visualize/pixel_space.h"
 
 /// Gradient ascent on pictures (Simonyan et al. 2013, section 2; Yosinski et al. 2015). Pictures
 /// are inputs of the net, n x C x h x w; every number a paper leaves open is an option, and its
 /// default says where it comes from. Random numbers depend on the seed alone. With the same
-/// arguments the result has the same bytes.
+/// arguments the result has the same bytes. Where an image's gradient is 0 everywhere, its step is
+/// that of explain/visualize/rescue.h, which helps ReLUs through which nothing passes. The observer
+/// of the score hears the steps as "ascent".
 namespace cutaway::explain {
 
 /// Called before every step (and once at the end) with the number of steps done, the objective's
@@ -22,6 +25,7 @@ struct Ascended {
   Tensor picture;                  ///< n x C x h x w, as the net takes it
   std::vector<double> values;      ///< the objective before every step, and at the end
   std::vector<std::string> notes;  ///< what had to be done: "added noise: ..."
+  std::vector<Doubt> doubts;       ///< an image: kStuck, kNotFinite, or nothing
 };
 
 /// Class model visualisation (Simonyan et al. 2013, section 2): x <- x + eta (grad S - 2 lambda x),

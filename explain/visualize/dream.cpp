@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "explain/visualize/climb.h"
 #include "explain/visualize/image_ops.h"
 #include "runtime/error.h"
 #include "runtime/philox.h"
@@ -56,7 +57,8 @@ Ascended dream(const Model& model,
                const DreamOptions& o,
                Stream stream,
                const kernels::EngineOptions& engines,
-               const Watch& watch) {
+               const Watch& watch,
+               Observer& observer) {
   std::vector<Tensor> bases;
   bases.push_back(start.clone());
   for (std::int64_t k = 1; k < o.octaves; ++k) {
@@ -82,14 +84,20 @@ Ascended dream(const Model& model,
     Tensor x = base.clone();
     if (!detail.empty()) add(x, zoom(detail, s.h, s.w), 1.0f);
     LayerScore score(model, node, s, stream, engines);
+    CancelOnly cancel(observer);
+    score.set_observer(cancel);
     for (std::int64_t step = 0; step < o.steps && !stopped; ++step) {
       const std::int64_t down = shift(), right = shift();
       result.values.push_back(dream_step(score, objective, x, o.rate * pixels.unit(), down, right));
+      observer.progress("ascent", static_cast<double>(result.values.size()),
+                        static_cast<double>(o.octaves * o.steps));
       if (o.clip) clip(x, pixels);
       stopped =
           watch && !watch(static_cast<std::int64_t>(result.values.size()), result.values.back(), x);
     }
     if (k == 0 || stopped) {
+      Climber last(score, objective, 0);
+      (void)last.finish(x, result);
       result.picture = std::move(x);
     } else {
       detail = std::move(x);

@@ -17,7 +17,7 @@ struct DreamOptions {
 };
 
 /// `start` 1 x C x h x w, as the net takes it; `node` is dreamt about. Octaves smaller than the
-/// layer allows throw kShape.
+/// layer allows throw kShape. The observer hears all octaves' steps as "ascent".
 [[nodiscard]] Ascended dream(const Model& model,
                              NodeId node,
                              const Tensor& start,
@@ -26,7 +26,8 @@ struct DreamOptions {
                              const DreamOptions& options,
                              Stream stream,
                              const kernels::EngineOptions& engines = {},
-                             const Watch& watch = {});
+                             const Watch& watch = {},
+                             Observer& observer = silent_observer());
 
 /// One step: x + rate * unit / mean|g| * g after the roll (down, right), rolled back; unclipped.
 /// Returns the objective before it; 0 gradient leaves x as it is.

@@ -62,6 +62,12 @@ LayerScore::LayerScore(const Model& model,
   executor_ = std::make_unique<Executor>(other_size ? *part_ : model, request, std::move(stream));
 }
 
+void LayerScore::set_observer(Observer& observer) {
+  observer_ = &observer;
+  cancel_ = std::make_unique<CancelOnly>(observer);
+  executor_->set_observer(*cancel_);
+}
+
 Tensor LayerScore::activations(const Tensor& x) {
   executor_->set_input(x);
   executor_->forward();

@@ -34,10 +34,17 @@ class LayerScore {
                               bool rescue = false);
   [[nodiscard]] const Shape& input() const noexcept { return input_; }
 
+  /// Hears the steps of ascents that climb this score and may cancel them: they then throw
+  /// Cancelled, between two layers of a pass at the latest. Must outlive the score.
+  void set_observer(Observer& observer);
+  [[nodiscard]] Observer& observer() const noexcept { return *observer_; }
+
  private:
   Shape input_;
   std::optional<Model> part_;
   std::unique_ptr<Executor> executor_;
+  Observer* observer_{&silent_observer()};
+  std::unique_ptr<CancelOnly> cancel_;
 };
 
 }  // namespace cutaway::explain

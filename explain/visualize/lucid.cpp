@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "explain/visualize/climb.h"
 #include "explain/visualize/fourier_image.h"
 #include "explain/visualize/image_ops.h"
 #include "explain/visualize/penalty.h"
@@ -97,6 +98,7 @@ Ascended ascend_lucid(LayerScore& score,
   if (picture.n != net.n || picture.c != net.c) {
     throw Error(ErrorKind::kShape, "picture").expected(to_string(net)).got(to_string(picture));
   }
+  Climber climber(score, objective, o.steps);
   Parameterization parameters(picture, o, pixels.bgr);
   Adam adam(parameters.weights.shape(), o.rate);
   for (std::int64_t step = 0; step < o.steps; ++step) {
@@ -111,7 +113,7 @@ Ascended ascend_lucid(LayerScore& score,
     const std::int64_t top = offset(seen.shape().h, net.h), left = offset(seen.shape().w, net.w);
     const Tensor x = to_net(crop(seen, top, left, net.h, net.w, 0.5f), pixels);
     Tensor dx;
-    const double value = score.ascend(x, objective, dx, step < o.rescue_steps);
+    const double value = climber.step(x, dx, step < o.rescue_steps);
     result.values.push_back(value);
     if (watch && !watch(step, value, to_net(image, pixels))) break;
     const Tensor dseen =
@@ -127,12 +129,11 @@ Ascended ascend_lucid(LayerScore& score,
   }
   result.picture = to_net(parameters.image(), pixels);
   const std::int64_t top = (picture.h - net.h) / 2, left = (picture.w - net.w) / 2;
-  Tensor dx;
   const bool same = picture.h == net.h && picture.w == net.w;
   const Tensor last = same
                           ? result.picture.clone()
                           : to_net(crop(parameters.image(), top, left, net.h, net.w, 0.5f), pixels);
-  result.values.push_back(score.ascend(last, objective, dx));
+  result.values.push_back(climber.finish(last, result));
   if (watch)
     (void)watch(static_cast<std::int64_t>(result.values.size()) - 1, result.values.back(),
                 result.picture);

@@ -1,51 +1,42 @@
 #include "layers/training/filter_norm.h"
 
-#include <cmath>
+#include <algorithm>
+#include <string>
+#include <vector>
 
+#include "kernels/update.h"
 #include "runtime/error.h"
 
 namespace cutaway {
 
-namespace {
-
-/// Of one O x I x kh x kw weight on the CPU.
-std::int64_t renormalize(Tensor& weight, double radius) {
-  const Shape& s = weight.shape();
-  const auto size = static_cast<std::size_t>(s.c * s.plane());
-  std::int64_t scaled = 0;
-  for (std::int64_t o = 0; o < s.n; ++o) {
-    const std::span<float> w = weight.f32().subspan(static_cast<std::size_t>(o) * size, size);
-    double sum = 0.0;
-    for (const float v : w) sum += double{v} * double{v};
-    const double rms = std::sqrt(sum / static_cast<double>(size));
-    // A filter brought to the radius may be above it by rounding.
-    if (!(rms > radius * (1.0 + 1e-6))) continue;
-    for (float& v : w) v = static_cast<float>(double{v} * radius / rms);
-    ++scaled;
-  }
-  return scaled;
-}
-
-}  // namespace
-
-std::int64_t renormalize_filters(const Graph& graph, Parameters& parameters, double radius) {
+std::int64_t renormalize_filters(Stream& stream,
+                                 const Graph& graph,
+                                 Parameters& parameters,
+                                 double radius,
+                                 std::span<const NodeId> frozen) {
   if (!(radius > 0.0))
     throw Error(ErrorKind::kUsage, "radius of filters")
         .expected("above 0")
         .got(std::to_string(radius));
-  std::int64_t scaled = 0;
+  const Device device = device_of(stream);
+  std::vector<Tensor> marks;  // by filter: 1 where it was scaled
   for (NodeId id = 1; id < graph.size(); ++id) {
     if (graph.node(id).layer->kind() != LayerKind::kConv) continue;
+    if (std::ranges::find(frozen, id) != frozen.end()) continue;
     Tensor& weight = parameters.of(id)[0];
-    if (weight.device() == kCpuDevice) {
-      scaled += renormalize(weight, radius);
-      continue;
-    }
-    Tensor here = to_device(weight, kCpuDevice);
-    const std::int64_t changed = renormalize(here, radius);
-    if (changed > 0)
-      copy_bytes(weight.ref().data(), weight.device(), here.ref().data(), kCpuDevice, here.bytes());
-    scaled += changed;
+    check(weight.device() == device, "parameters on the stream's device");
+    const Shape& s = weight.shape();
+    Tensor& mark = marks.emplace_back(device, DType::kI32, Shape{1, s.n, 1, 1});
+    kernels::run(stream,
+                 kernels::RenormalizeFilters{weight.ref().out().data, s.n, s.c * s.plane(), radius,
+                                             static_cast<std::int32_t*>(mark.ref().data())});
+  }
+  synchronize(stream);
+  std::int64_t scaled = 0;
+  for (const Tensor& mark : marks) {
+    const Tensor here = to_device(mark, kCpuDevice);
+    const auto* values = static_cast<const std::int32_t*>(here.ref().data());
+    scaled += std::count(values, values + here.shape().c, 1);
   }
   if (scaled > 0) parameters.touch();
   return scaled;

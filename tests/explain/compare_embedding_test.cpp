@@ -99,7 +99,7 @@ TEST_CASE("compare: t-SNE of digits ends as low as scikit-learn's and keeps neig
   const CompareBundle bundle;
   const FeatureMatrix digits = bundle.matrix("/tsne/features");
   const auto golden = bundle.values("/tsne/values");
-  const Embedding e = tsne(digits, {}, 2);
+  const PlaneEmbedding e = tsne(digits, {}, 2);
   MESSAGE("divergence " << e.divergence << ", scikit-learn " << golden[0]);
   CHECK(e.divergence <= 1.05 * static_cast<double>(golden[0]));
   CHECK(e.divergence >= 0.9 * static_cast<double>(golden[0]));

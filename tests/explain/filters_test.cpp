@@ -80,6 +80,7 @@ TEST_CASE("correspondence of sign changes") {
 }
 
 TEST_CASE("filters beyond the radius come back to it") {
+  Stream stream = CpuStream(2);
   Graph g({1, 2, 5, 5});
   g.add("conv", std::make_shared<Conv>(3, kernels::ConvGeometry{3, 3, 1, 1, 0, 0, 1, 1, 1}));
   g.add("flat", std::make_shared<Flatten>());
@@ -91,14 +92,14 @@ TEST_CASE("filters beyond the radius come back to it") {
   std::fill_n(p.of(1)[1].f32().begin(), 3, 9.0f);
   std::ranges::fill(p.of(3)[0].f32(), 5.0f);
   const std::uint64_t version = p.version();
-  CHECK(renormalize_filters(g, p) == 2);
+  CHECK(renormalize_filters(stream, g, p) == 2);
   CHECK(p.version() > version);
   CHECK(w[3] == doctest::Approx(0.1f));
   CHECK(w[20] == 0.05f);
   CHECK(p.of(1)[1].f32()[0] == 9.0f);
   CHECK(p.of(3)[0].f32()[0] == 5.0f);
   const Tensor once = p.of(1)[0].clone();
-  CHECK(renormalize_filters(g, p) == 0);
+  CHECK(renormalize_filters(stream, g, p) == 0);
   CHECK(std::ranges::equal(once.f32(), w));
-  CHECK_THROWS_AS((void)renormalize_filters(g, p, 0.0), Error);
+  CHECK_THROWS_AS((void)renormalize_filters(stream, g, p, 0.0), Error);
 }

@@ -2,15 +2,15 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <cmath>
 #include <string>
 #include <vector>
 
 #include "explain/pictures/preprocess.h"
 #include "explain/pictures/read_image.h"
 #include "explain/session.h"
+#include "tests/support/agreement.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/warped_pictures.h"
 #include "weights/hdf5_file.h"
 #include "weights/import/caffe/caffe_hdf5.h"
 #include "weights/zoo/zoo.h"
@@ -24,27 +24,6 @@ struct Net {
   const char* folder;
   const char* bundle;
 };
-
-struct Agreement {
-  double cosine, largest;  // largest difference over the largest value of the reference
-};
-
-/// NaN anywhere gives NaN, which fails every comparison below.
-Agreement compare(std::span<const float> got, std::span<const float> want, double scale) {
-  REQUIRE(got.size() == want.size());
-  double gg = 0, ww = 0, gw = 0, worst = 0, most = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const double g = static_cast<double>(got[i]);
-    const double w = static_cast<double>(want[i]) * scale;
-    gg += g * g;
-    ww += w * w;
-    gw += g * w;
-    const double d = std::abs(g - w);
-    worst = !(d <= worst) ? d : worst;
-    most = std::max(most, std::abs(w));
-  }
-  return {gw / std::sqrt(gg * ww), worst / most};
-}
 
 double scale_of(const weights::Hdf5File& file, const std::string& dataset) {
   if (!file.has_attribute(dataset, "scale")) return 1.0;
@@ -80,18 +59,20 @@ void check_net(const Net& net, const std::string& engine) {
     const std::int64_t target = bundle.read_attribute_integer(group, "class");
     CAPTURE(file);
     const explain::Image image = explain::read_image(data + "/images/imagenet_val/images/" + file);
-    const Tensor logits = session.forward(explain::preprocess(image, zoo.preprocess)).clone();
+    const Tensor logits =
+        session.forward(explain::preprocess(image, tests::for_warped_pictures(zoo.preprocess)))
+            .clone();
     const auto want_logits = bundle.read_f32(group + "/logits", 100000);
-    const Agreement scores =
-        compare(logits.f32(), want_logits, scale_of(bundle, group + "/logits"));
+    const tests::Agreement scores =
+        tests::agreement(logits.f32(), want_logits, scale_of(bundle, group + "/logits"));
     CHECK(scores.cosine >= 0.999999);
     CHECK(scores.largest <= 1e-4);
     const auto maps = session.explain({target});
     for (std::size_t m = 0; m < maps.size(); ++m) {
       CAPTURE(names[m]);
       const std::string dataset = group + "/" + datasets[m];
-      const Agreement a =
-          compare(maps[m].map.f32(), bundle.read_f32(dataset, 10000000), scale_of(bundle, dataset));
+      const tests::Agreement a = tests::agreement(
+          maps[m].map.f32(), bundle.read_f32(dataset, 10000000), scale_of(bundle, dataset));
       MESSAGE(std::string(net.architecture)
               << " " << names[m] << " " << file << ": cosine " << a.cosine
               << ", largest difference " << a.largest << " of the range");

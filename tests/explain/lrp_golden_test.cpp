@@ -18,7 +18,9 @@
 #include "layers/global_pool.h"
 #include "layers/max_pool.h"
 #include "layers/relu.h"
+#include "tests/support/agreement.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/warped_pictures.h"
 #include "weights/hdf5_file.h"
 #include "weights/import/formats.h"
 #include "weights/import/importer.h"
@@ -32,27 +34,11 @@ weights::Hdf5File bundle() {
   return weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/lrp.h5");
 }
 
-struct Agreement {
-  double cosine, largest;  // largest difference over the largest value of the reference
-};
-
-Agreement compare(std::span<const float> got, std::span<const float> stored, double scale) {
-  REQUIRE(got.size() == stored.size());
-  double gg = 0, ww = 0, gw = 0, worst = 0, most = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const double g = double{got[i]}, w = double{stored[i]} * scale;
-    gg += g * g;
-    ww += w * w;
-    gw += g * w;
-    worst = !(std::abs(g - w) <= worst) ? std::abs(g - w) : worst;
-    most = std::max(most, std::abs(w));
-  }
-  return {gw / std::sqrt(gg * ww), worst / most};
-}
+using tests::Agreement;
 
 Agreement agreement(const weights::Hdf5File& file, const std::string& dataset, const Tensor& map) {
-  return compare(map.f32(), file.read_f32(dataset, 1000000),
-                 file.read_attribute_number(dataset, "scale"));
+  return tests::agreement(map.f32(), file.read_f32(dataset, 1000000),
+                          file.read_attribute_number(dataset, "scale"));
 }
 
 /// `name` of a dataset: a composite, or "captum", whose default is LRP-0 with a smaller stabiliser.
@@ -168,7 +154,8 @@ void check_small(const std::string& name, Graph graph, const std::vector<std::st
   for (const std::string& composite : composites) methods.push_back(lrp(composite, low, high));
   explain::Session session(m, std::move(methods), x.shape(), CpuStream(1));
   const Tensor& logits = session.forward(x.clone());
-  CHECK(compare(logits.f32(), file.read_f32("/" + name + "/logits", 10), 1.0).largest <= 1e-5);
+  CHECK(tests::agreement(logits.f32(), file.read_f32("/" + name + "/logits", 10), 1.0).largest <=
+        1e-5);
   const auto maps = session.explain({file.read_attribute_integer("/" + name, "class")});
   for (std::size_t i = 0; i < maps.size(); ++i) {
     const Agreement a = agreement(file, "/" + name + "/" + composites[i], maps[i].map);
@@ -211,14 +198,15 @@ void check_photographs(const char* name, const char* architecture, const char* w
   for (int i = 0; i < 3; ++i) {
     const std::string group = root + "/image" + std::to_string(i);
     const std::string picture = file.read_attribute_text(group, "file", 256);
-    (void)session.forward(explain::preprocess(
-        explain::read_image(data + "/images/imagenet_val/images/" + picture), zoo.preprocess));
+    (void)session.forward(
+        explain::preprocess(explain::read_image(data + "/images/imagenet_val/images/" + picture),
+                            tests::for_warped_pictures(zoo.preprocess)));
     const auto maps = session.explain({file.read_attribute_integer(group, "class")});
     for (std::size_t k = 0; k < (i == 0 ? composites.size() : 2); ++k) {
       const std::string dataset = group + "/" + composites[k];
-      const Agreement a =
-          compare(thinned(maps[k].map, file.read_attribute_integer(dataset, "step")),
-                  file.read_f32(dataset, 1000000), file.read_attribute_number(dataset, "scale"));
+      const Agreement a = tests::agreement(
+          thinned(maps[k].map, file.read_attribute_integer(dataset, "step")),
+          file.read_f32(dataset, 1000000), file.read_attribute_number(dataset, "scale"));
       MESSAGE(std::string(name) << " " << picture << " " << composites[k] << ": cosine " << a.cosine
                                 << ", largest difference " << a.largest << "; "
                                 << maps[k].notes[0]);

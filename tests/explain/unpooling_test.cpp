@@ -78,3 +78,32 @@ TEST_CASE("deconvnet: anchors, and the overlap rule, by option") {
   CHECK_FALSE(std::ranges::equal(added.map.f32(), overwritten.map.f32()));
   CHECK_THROWS_AS((void)make_method("deconvnet", {{"overlap", std::string("mean")}}), Error);
 }
+
+TEST_CASE("deconvnet: unpooling windows that share a switch add, or overwrite") {
+  // The middle pixel wins all four windows; the unit above sums the windows.
+  Graph g({1, 1, 5, 5});
+  g.add("pool", std::make_shared<MaxPool>(kernels::PoolGeometry{3, 3, 2, 2, 0, 0}, false));
+  g.add("sum", std::make_shared<Conv>(1, kernels::ConvGeometry{2, 2, 1, 1, 0, 0, 1, 1, 1}, false));
+  g.add("relu", std::make_shared<Relu>());
+  Model m(std::move(g));
+  m.parameters = Parameters::zeroed(m.graph);
+  for (float& w : m.parameters.of(m.graph.find("sum"))[0].f32()) w = 1.0f;
+  Tensor x = zeros({1, 1, 5, 5});
+  x.f32()[12] = 3.0f;
+  for (const bool overwrite : {false, true}) {
+    CAPTURE(overwrite);
+    std::vector<explain::MethodPtr> one;
+    one.push_back(explain::make_method(
+        "deconvnet", {{"overlap", std::string(overwrite ? "overwrite" : "add")}}));
+    explain::Session::Options options;
+    options.layer = "relu";
+    explain::Session s(m, std::move(one), x.shape(), CpuStream(1), options);
+    (void)s.forward(x.clone());
+    const explain::Explanation e = std::move(s.explain({0}).at(0));
+    for (std::size_t i = 0; i < 25; ++i) {
+      CAPTURE(i);
+      // The unit's activation is 12, and every window brings it down to its switch.
+      CHECK(e.map.f32()[i] == (i != 12 ? 0.0f : overwrite ? 12.0f : 48.0f));
+    }
+  }
+}

@@ -24,7 +24,7 @@ def weights(*shape):
 
 
 def case(name, kind, *constants, opset=13, shape=MAPS, refused=False, before=(), inputs=None, as_nodes=False, batch="N",
-         after=(), **attributes):
+         after=(), swapped=False, **attributes):
     """One node `name` of `kind` on the input, behind `before` nodes and in front of `after`, (kind, constants, attributes)
     each. Constants are arrays; None leaves an input out."""
     nodes, tensors, at = [], [], "input"
@@ -48,6 +48,8 @@ def case(name, kind, *constants, opset=13, shape=MAPS, refused=False, before=(),
     for i, (k, c, a) in enumerate(before):
         add(k, c, a, f"before{i}")
     add(kind, constants, attributes, name, inputs)
+    if swapped:
+        nodes[-1].input[:] = list(nodes[-1].input)[::-1]
     for i, (k, c, a) in enumerate(after):
         add(k, c, a, f"after{i}")
     graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("input", TensorProto.FLOAT, [batch, *shape])],
@@ -91,6 +93,12 @@ def windows():
                      count_include_pad=counted)
                 case(f"mean2{tag}_counted{counted}", "AveragePool", kernel_shape=[2, 3], strides=[2, 3], ceil_mode=ceil,
                      pads=pads, count_include_pad=counted)
+    for pads in ([0, 1, 1, 0], [0, 0, 1, 1], [1, 1, 0, 0], [1, 0, 0, 2]):
+        for kernel in ([3, 3], [2, 3]):
+            for counted in (0, 1):
+                tag = "".join(map(str, pads + kernel))
+                case(f"mean_uneven_{tag}_counted{counted}", "AveragePool", kernel_shape=kernel, strides=[2, 2], ceil_mode=1, pads=pads,
+                     count_include_pad=counted)
     case("mean_one_sided_counted", "AveragePool", kernel_shape=[3, 3], strides=[2, 2], pads=[0, 1, 1, 0], count_include_pad=1)
     case("max_one_sided", "MaxPool", kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 1, 1])
     case("max_both_sides", "MaxPool", kernel_shape=[3, 4], strides=[1, 2], pads=[2, 1, 0, 3])
@@ -159,7 +167,7 @@ def others():
     case("concat_rows", "Concat", inputs=["input", "at"], before=[("Relu", [], {})], axis=2, refused=True)
     case("add", "Add", inputs=["input", "at"], before=[("Relu", [], {})])
     case("sum", "Sum", inputs=["input", "at", "input"], before=[("Relu", [], {})])
-    case("add_constant", "Add", weights(1, 4, 1, 1), before=[("Relu", [], {})], refused=True)
+    case("add_constant", "Add", weights(1, 4, 1, 1), before=[("Relu", [], {})])
     case("add_broadcast", "Add", inputs=["input", "at"], before=GLOBAL, refused=True)
     case("conv_bias", "Conv", weights(5, 4, 1, 1), after=[("Add", [weights(1, 5, 1, 1)], {})])
     case("clip", "Clip", np.float32(-0.5), np.float32(0.75))
@@ -184,16 +192,76 @@ def others():
     case("pad_ones", "Pad", pads, np.float32(1), refused=True)
     case("pad_negative", "Pad", -pads, refused=True)
     case("pad_channels", "Pad", np.array([0, 1, 0, 0, 0, 1, 0, 0], np.int64), refused=True)
-    case("pad_axes", "Pad", np.array([1, 1], np.int64), None, np.array([2], np.int64), opset=18, refused=True)
+    case("pad_axes", "Pad", np.array([1, 2], np.int64), None, np.array([2], np.int64), opset=18)
     case("upsample", "Resize", None, np.array([1, 1, 2, 2], np.float32), refused=True)
     case("elu", "Elu", refused=True)
     case("conv_transpose", "ConvTranspose", weights(4, 3, 2, 2), refused=True)
+
+
+def constants():
+    """Constants beside a value: only what ONNX's broadcasting makes one number, or one a channel, is a scale, a shift or a bias.
+
+    The maps are 6 x 7 x 6: a constant of 6 may be meant for channels or for columns."""
+    square = (6, 7, 6)
+    conv = [("Conv", [weights(6, 6, 1, 1)], {})]
+    shapes = {"c11": (6, 1, 1), "1c11": (1, 6, 1, 1), "one": (1,), "scalar": (), "1111": (1, 1, 1, 1)}
+    for tag, shape in shapes.items():
+        for kind in ("Add", "Sub", "Mul", "Div"):
+            case(f"{kind.lower()}_{tag}", kind, np.abs(weights(*shape)) + 0.5, shape=square)
+            if kind != "Div":
+                case(f"{kind.lower()}_{tag}_first", kind, weights(*shape), inputs=None, swapped=True, shape=square)
+        case(f"conv_add_{tag}", "Add", weights(*shape), before=conv, shape=square)
+        case(f"conv_add_{tag}_first", "Add", weights(*shape), before=conv, swapped=True, shape=square)
+    for tag, shape in {"w": (6,), "1w": (1, 6), "11w": (1, 1, 6), "111w": (1, 1, 1, 6), "h1": (7, 1), "chw": (6, 7, 6), "11111": (1,) * 5}.items():
+        case(f"conv_add_{tag}", "Add", weights(*shape), before=conv, shape=square, refused=True)
+        case(f"mul_{tag}", "Mul", weights(*shape), shape=square, refused=True)
+    case("div_first", "Div", weights(6, 1, 1), swapped=True, shape=square, refused=True)
+    vector = GLOBAL + FLAT
+    case("vector_add", "Add", weights(6), before=vector, shape=square)
+    case("vector_mul", "Mul", weights(1, 6), before=vector, shape=square)
+    case("vector_add_column", "Add", weights(6, 1), before=vector, shape=square, refused=True)
+    case("matmul_add_row", "Add", weights(1, 5), before=vector + [("MatMul", [weights(6, 5)], {})], shape=square)
+    case("matmul_add_one", "Add", weights(1), before=vector + [("MatMul", [weights(6, 5)], {})], shape=square)
+    case("normalised", "Div", np.float32([[[0.2]], [[0.3]], [[0.5]]]), before=[("Sub", [weights(3, 1, 1)], {})], shape=(3, 5, 4),
+         after=[("Conv", [weights(2, 3, 3, 3)], {})])
+
+
+def extents():
+    """Squeezing, unsqueezing, means along axes, extents computed by the model."""
+    i = lambda *values: np.array(values, np.int64)  # noqa: E731
+    dense = [("Gemm", [weights(4, 3)], {})]
+    case("squeeze_last", "Squeeze", i(-1), before=GLOBAL, after=[("Squeeze", [i(-1)], {})] + dense)
+    case("squeeze_last_first", "Squeeze", i(3), before=GLOBAL, after=[("Squeeze", [i(2)], {})] + dense)
+    case("squeeze_turned", "Squeeze", i(-1, -2), before=GLOBAL, after=dense)
+    case("squeeze_all", "Squeeze", before=GLOBAL, batch=1, after=[("Relu", [], {})])
+    case("squeeze_rows", "Squeeze", i(2), refused=True)
+    case("squeeze_channels", "Squeeze", i(1), before=[("Conv", [weights(1, 4, 1, 1)], {})], refused=True)
+    case("unsqueeze", "Unsqueeze", i(2, 3), before=GLOBAL + FLAT, after=[("Conv", [weights(3, 4, 1, 1)], {})])
+    case("unsqueeze_front", "Unsqueeze", i(0), before=GLOBAL + FLAT, refused=True)
+    for keeps in (0, 1):
+        case(f"mean_columns_rows{keeps}", "ReduceMean", before=[("ReduceMean", [], {"axes": [3], "keepdims": keeps})], axes=[2], keepdims=keeps)
+        case(f"mean_rows_columns{keeps}", "ReduceMean", before=[("ReduceMean", [], {"axes": [2], "keepdims": keeps})], axes=[-1], keepdims=keeps)
+    case("mean_of_lines", "ReduceMean", before=[("Reshape", [i(0, 4, -1)], {})], axes=[2], keepdims=0)
+    case("mean_of_everything", "ReduceMean", refused=True)
+    case("softmax_of_lines", "Softmax", before=[("Reshape", [i(0, 4, -1)], {})], axis=1)
+    case("softmax_along_lines", "Softmax", before=[("Reshape", [i(0, 4, -1)], {})], axis=2, refused=True)
+    case("softmax_rows", "Softmax", axis=2, refused=True)
+    case("add_of_ranks", "Add", inputs=["at", "input"], before=GLOBAL + FLAT, shape=(4, 1, 1), refused=True)
+    case("max_of_everything", "MaxPool", kernel_shape=[20, 19], shape=(3, 20, 19))
+    case("cast_double", "Cast", to=TensorProto.DOUBLE, after=[("Cast", [], {"to": TensorProto.FLOAT}), ("Relu", [], {})])
+    case("cast_integers", "Cast", to=TensorProto.INT32, after=[("Cast", [], {"to": TensorProto.FLOAT})], refused=True)
+    case("dropout_training", "Dropout", np.float32(0.3), np.bool_(True), refused=True)
+    case("dropout_evaluation", "Dropout", np.float32(0.3), np.bool_(False), after=[("Relu", [], {})])
+    case("relu_attribute", "Relu", refused=True, upper=3.0)
+    case("reshape_zero_is_zero", "Reshape", i(0, -1), opset=14, allowzero=1, refused=True)
 
 
 def main(out):
     windows()
     vectors()
     others()
+    constants()
+    extents()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1

@@ -17,6 +17,7 @@
 #include "layers/max_pool.h"
 #include "layers/pad.h"
 #include "layers/softmax.h"
+#include "layers/template_mask.h"
 #include "tests/layers/layer_cases.h"
 
 using namespace cutaway;
@@ -63,7 +64,8 @@ TEST_CASE("layers: every registered type has a reference and a check") {
                                       "relu",
                                       "resize",
                                       "slice",
-                                      "softmax"};
+                                      "softmax",
+                                      "template_mask"};
   const auto types = layer_types();
   CHECK(std::set<std::string>(types.begin(), types.end()) == checked);
   CHECK(std::ranges::is_sorted(types));
@@ -96,6 +98,16 @@ TEST_CASE("layers: dense") {
   for (const std::int64_t channels : kChannels) {
     expect_good({std::make_shared<Dense>(7), {{1, channels, 1, 1}}, true});
     expect_good({std::make_shared<Dense>(channels, false), {{1, 20, 1, 1}}, true});
+  }
+}
+
+TEST_CASE("layers: template masks") {
+  for (const double beta : {4.0, 1.3}) {
+    expect_good_at_all_channels(
+        [&](auto) {
+          return LayerCase{std::make_shared<TemplateMask>(beta), {}};
+        },
+        4, 5);
   }
 }
 

@@ -88,6 +88,8 @@ TEST_CASE("registry: values out of range, of another type, missing or unknown ar
       {"leaky_relu", {{"slope", 0.0}}},
       {"leaky_relu", {{"slope", 1.5}}},
       {"leaky_relu", {{"slope", std::nan("")}}},
+      {"template_mask", {{"beta", 0.0}}},
+      {"template_mask", {{"beta", HUGE_VAL}}},
       {"clip", {{"low", 0.5}}},
       {"clip", {{"high", -0.5}}},
       {"clip", {{"low", 0.0}, {"high", 0.0}}},

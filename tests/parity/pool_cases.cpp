@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kernels/pool.h"
+#include "kernels/template_mask.h"
 #include "tests/parity/case.h"
 
 namespace parity {
@@ -87,6 +88,20 @@ Launch global_max(Fixture& f, Values values) {
   };
 }
 
+Launch template_mask(Fixture& f) {
+  const Shape s = f.shape();
+  const Shape v{s.n, s.c, 1, 1};
+  const Layout l = f.layout(s.c);
+  const GlobalMaxPool peaks{f.input(s, l), f.output(v, l), f.int_output(v, l)};
+  const TemplateMask down{peaks.x, peaks.pick, f.output(s, l), 4.0f};
+  const TemplateMaskBackward up{down.y, f.input(s, l), peaks.pick, f.output(s, l), 4.0f};
+  return [peaks, down, up](Stream& stream) {
+    run(stream, peaks);
+    run(stream, down);
+    run(stream, up);
+  };
+}
+
 }  // namespace
 
 void add_pool(Cases& cases) {
@@ -103,6 +118,7 @@ void add_pool(Cases& cases) {
   sparse("average, padding counts", [](Fixture& f) { return average_pool(f, true); });
   add(cases, "pool", "global average", kExact, global_average);
   sparse("global max", [](Fixture& f) { return global_max(f, Values::kSigned); });
+  sparse("template mask", template_mask);
   sparse("global max of NaN and infinities",
          [](Fixture& f) { return global_max(f, Values::kSpecial); });
 }

@@ -119,6 +119,25 @@ inline void ref_global(const RefCall& r, bool maximum) {
   });
 }
 
+inline void ref_template_mask(const RefCall& r) {
+  const RefTensor& x = r.in[0];
+  const Shape& s = x.shape;
+  const double beta = r.a.number("beta", 0), n = static_cast<double>(std::max(s.h, s.w));
+  for (std::int64_t image = 0; image < s.n; ++image) {
+    for (std::int64_t c = 0; c < s.c; ++c) {
+      std::int64_t row = 0, column = 0;
+      for_each({1, 1, s.h, s.w}, [&](auto, auto, std::int64_t h, std::int64_t w) {
+        if (x.at(image, c, h, w) > x.at(image, c, row, column)) row = h, column = w;
+      });
+      for_each({1, 1, s.h, s.w}, [&](auto, auto, std::int64_t h, std::int64_t w) {
+        const auto steps = static_cast<double>(std::abs(h - row) + std::abs(w - column));
+        const double t = std::max(1.0 - beta * steps / n, -1.0);
+        r.y.at(image, c, h, w) = std::max(0.0, x.at(image, c, h, w) * t);
+      });
+    }
+  }
+}
+
 inline void ref_lrn(const RefCall& r) {
   const std::int64_t half = (r.get("size") - 1) / 2;
   const double scale = r.a.number("alpha", 0) / static_cast<double>(r.get("size"));
@@ -224,6 +243,7 @@ inline const std::map<std::string, std::function<void(const RefCall&)>, std::les
       {"group_norm", ref_group_norm},
       {"input", [](const RefCall&) {}},
       {"layer_norm", ref_layer_norm},
+      {"template_mask", ref_template_mask},
       {"leaky_relu",
        [](const RefCall& r) {
          for (std::size_t i = 0; i < r.y.v.size(); ++i) {

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <doctest/doctest.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+
+#include "tests/support/skip.h"
 
 namespace cutaway::tests {
 
@@ -16,7 +16,7 @@ inline std::string shared_data() {
   const std::string folder =
       given != nullptr ? given : std::string(CUTAWAY_SOURCE_DIR) + "/../shared/data";
   if (std::filesystem::is_directory(folder + "/models")) return folder;
-  MESSAGE("SKIPPED: no shared data at " << folder);
+  skip_case("no shared data at " + folder);
   return {};
 }
 

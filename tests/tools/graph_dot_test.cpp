@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "explain/graph/show/show_graph.h"
+#include "tests/support/skip.h"
 
 using namespace cutaway;
 using namespace cutaway::explain;
@@ -108,7 +109,7 @@ TEST_CASE("graph DOT: every node and edge, and labels that stay labels") {
 
 TEST_CASE("graph DOT: Graphviz reads the same") {
   if (std::system("dot -V > /dev/null 2>&1") != 0) {  // NOLINT(cert-env33-c): looks for a program
-    MESSAGE("SKIPPED: no dot on this machine");
+    tests::skip_case("no dot on this machine");
     return;
   }
   const fs::path file = fs::temp_directory_path() / ("cutaway-dot-" + std::to_string(::getpid()));

@@ -9,6 +9,7 @@
 
 #include "explain/pictures/image.h"
 #include "runtime/error.h"
+#include "tests/support/skip.h"
 
 // What the tests of tools/images share.
 namespace cutaway::explain::test {
@@ -78,7 +79,7 @@ inline std::string data_folder() {
 
 inline bool data_missing(const std::string& path) {
   if (fs::exists(path)) return false;
-  MESSAGE("skipped: " << path << " is absent (set CUTAWAY_DATA)");
+  cutaway::tests::skip_case(path + " is absent (set CUTAWAY_DATA)");
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include "explain/pictures/preprocess.h"
 #include "layers/executor.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/skip.h"
 #include "weights/import/formats.h"
 #include "weights/import/importer.h"
 #include "weights/zoo/zoo.h"
@@ -23,7 +24,7 @@ TEST_CASE("LeNet reads 99.09 % of MNIST's test digits") {
     if (std::filesystem::exists(name)) digits = name;
   }
   if (digits.empty()) {
-    MESSAGE("SKIPPED: no MNIST in " << data);
+    tests::skip_case("no MNIST in " + data);
     return;
   }
   std::string classes = digits;

@@ -11,6 +11,7 @@
 #include "explain/pictures/read_image.h"
 #include "layers/executor.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/skip.h"
 #include "weights/import/formats.h"
 #include "weights/import/importer.h"
 #include "weights/zoo/zoo.h"
@@ -34,7 +35,7 @@ TEST_CASE("the CIFAR ResNet-20 knows its pictures") {
   const std::string weights_file = data + "/models/cifar10_resnet20/weights.h5";
   std::ifstream file(folder + "labels_train_batch0-3.npy", std::ios::binary);
   if (!file || !std::filesystem::exists(weights_file)) {
-    MESSAGE("SKIPPED: no CIFAR pictures or no ResNet-20 in " << data);
+    tests::skip_case("no CIFAR pictures or no ResNet-20 in " + data);
     return;
   }
   const std::string all{std::istreambuf_iterator<char>(file), {}};
@@ -79,7 +80,7 @@ TEST_CASE("torchvision's ResNet-18 knows ImageNet's pictures") {
   const std::string weights_file = data + "/models/resnet18/model.safetensors";
   std::ifstream list(folder + "labels.csv");
   if (!list || !std::filesystem::exists(weights_file)) {
-    MESSAGE("SKIPPED: no ImageNet pictures or no ResNet-18 in " << data);
+    tests::skip_case("no ImageNet pictures or no ResNet-18 in " + data);
     return;
   }
   const Model net = imported(weights_file, "resnet18");
@@ -127,7 +128,7 @@ TEST_CASE("the quarter VGG-19 is imported whole, and its first layer makes BGR o
   if (data.empty()) return;
   const std::string file = data + "/models/vgg19_quarter/weights.h5";
   if (!std::filesystem::exists(file)) {
-    MESSAGE("SKIPPED: no " << file);
+    tests::skip_case("no " + file);
     return;
   }
   const Model net = imported(file, "vgg19-quarter");

@@ -21,6 +21,8 @@ BEGIN {
   room("explain/units/run", 5)
   room("explain/study/run", 6)
   room("explain/visualize/run", 5)
+  room("explain/evaluate/run", 7)
+  room("explain/compare/run", 8)
   room("explain/graph/features", 5)
   room("explain/graph/files", 5)
   room("explain/graph/run", 6)
@@ -192,8 +194,6 @@ FNR == 1 {
 /^[ \t]*#[ \t]*include/ { if (!in_raw && !in_comment) check_include($0) }
 
 {
-  # clang-format leaves comments as they are written (a reflowed table is no table).
-  if (length($0) > 100 && $0 ~ /^[ \t]*\/\//) found(FNR, "width", "a comment of " length($0) " columns, more than 100")
   if ($0 ~ /(^|[^A-Za-z_])(TODO|FIXME|XXX|HACK)([^A-Za-z_]|$)/) found(FNR, "unfinished", "finish it, or say why not")
   line = code_of($0)
   if (line ~ /^[ \t]*#[ \t]*pragma[ \t]+once/) has_once = 1

@@ -92,7 +92,6 @@ breaks prints-or-ends layers/new.cpp '  abort();\n'
 breaks environment layers/new.cpp 'auto* x = std::getenv("X");\n'
 breaks ascii layers/new.cpp '// caf\xc3\xa9\n'
 breaks tab layers/new.cpp '\tint x;\n'
-breaks width layers/new.cpp "$(printf '// %0.sx' {1..98})\n"
 breaks unfinished tools/new.cpp '// TODO\n'
 breaks document-path README.md 'and `layers/gone.h`\n'
 breaks document-path docs/new.md '`tools/gone.sh`\n'

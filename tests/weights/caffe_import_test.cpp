@@ -170,7 +170,7 @@ TEST_CASE("a prototxt and its .caffemodel, in either order") {
   for (const bool swapped : {false, true}) {
     std::vector<std::string> files{scratch.path("net.prototxt"), scratch.path("net.caffemodel")};
     if (swapped) std::swap(files[0], files[1]);
-    const Imported imported = import_files(files);
+    const Imported imported = imported_from(files);
     const Graph& g = imported.model.graph;
     CHECK(imported.report.rows.size() == 4);
     CHECK(imported.model.parameters.of(g.find("conv"))[0].f32()[5] == 6.0f);
@@ -189,9 +189,51 @@ TEST_CASE(".caffemodel: V1 blobs, onto an architecture by its names") {
                          .message(2, v1_layer("ip2", {{1, 1, 10, 500}, {1, 1, 1, 10}}, 0));
   write_file(scratch.path("lenet.caffemodel"), model.text());
   const Graph lenet = build_zoo("lenet").graph;
-  const Imported imported = import_files({scratch.path("lenet.caffemodel")}, &lenet, "lenet");
+  const Imported imported = imported_from({scratch.path("lenet.caffemodel")}, &lenet, "lenet");
   CHECK(imported.report.rows.size() == 8);
   CHECK(imported.model.parameters.of(lenet.find("ip1"))[0].f32()[801] == 801.0f);
+}
+
+TEST_CASE("Scale is merged into the BatchNorm before it only when nobody else sees that") {
+  const auto kinds = [](const std::string& text) {
+    const CaffeGraph net = graph_of(text);
+    std::size_t norms = 0;
+    for (const Node& node : net.graph.nodes()) {
+      if (node.layer && node.layer->kind() == LayerKind::kBatchNorm) ++norms;
+    }
+    return norms;
+  };
+  const std::string conv = kInput + layer("c", "Convolution", "data", "c", kConv);
+  const std::string bias = "scale_param { bias_term: true }";
+  // In place, and into a blob of its own.
+  CHECK(kinds(conv + layer("b", "BatchNorm", "c", "c") + layer("s", "Scale", "c", "c", bias)) == 1);
+  CHECK(kinds(conv + layer("b", "BatchNorm", "c", "b") + layer("s", "Scale", "b", "s", bias)) == 1);
+  // Two Scales on one BatchNorm.
+  const std::string sum = "layer { name: 'e' type: 'Eltwise' bottom: 's' bottom: 't' top: 'e' }\n";
+  CHECK(kinds(conv + layer("b", "BatchNorm", "c", "b") + layer("s", "Scale", "b", "s", bias) +
+              layer("t", "Scale", "b", "t", bias) + sum) == 3);
+  // A later reader that is no Scale.
+  CHECK(kinds(conv + layer("b", "BatchNorm", "c", "b") + layer("s", "Scale", "b", "s", bias) +
+              layer("t", "ReLU", "b", "t") + sum) == 2);
+  // In place behind a reader: what comes later reads the scaled blob.
+  CHECK(kinds(conv + layer("b", "BatchNorm", "c", "b") + layer("t", "ReLU", "b", "t") +
+              layer("s", "Scale", "b", "s", bias) + sum) == 2);
+}
+
+TEST_CASE("prototxt: one mean_value is the mean of every channel") {
+  const std::string text =
+      "layer { name: 'd' type: 'Data' top: 'data' transform_param { crop_size: 8 mean_value: 127.5 "
+      "scale: 0.0078125 } }\n" +
+      layer("c", "Convolution", "data", "c", kConv);
+  const TextMessage message = TextMessage::parse(text, "net");
+  const CaffeGraph colour = caffe_graph(message, "net", 3);
+  CHECK(colour.graph.node(0).shape == Shape{1, 3, 8, 8});
+  REQUIRE(colour.preprocess.has_value());
+  CHECK(colour.preprocess->order == ColorOrder::kBgr);
+  for (const float mean : colour.preprocess->mean) CHECK(mean == 127.5F * 0.0078125F);
+  const CaffeGraph grey = caffe_graph(TextMessage::parse(text, "net"), "net", 1);
+  CHECK(grey.graph.node(0).shape == Shape{1, 1, 8, 8});
+  CHECK(grey.preprocess->order == ColorOrder::kGray);
 }
 
 TEST_CASE("BatchNorm with Scale is one node; sums of estimates are divided; a lone Scale works") {
@@ -219,7 +261,7 @@ TEST_CASE("BatchNorm with Scale is one node; sums of estimates are divided; a lo
   model.message(100, scale).message(100, v2_layer("lone", {{2}}, 3));
   write_file(scratch.path("net.caffemodel"), model.text());
   const Imported imported =
-      import_files({scratch.path("net.prototxt"), scratch.path("net.caffemodel")});
+      imported_from({scratch.path("net.prototxt"), scratch.path("net.caffemodel")});
   const Graph& g = imported.model.graph;
   CHECK(g.find("scale") == g.find("bn"));
   const auto p = imported.model.parameters.of(g.find("bn"));
@@ -249,7 +291,7 @@ TEST_CASE("InnerProduct with transpose") {
   write_file(scratch.path("net.caffemodel"),
              Wire().bytes(1, "n").message(100, v2_layer("fc", {{3, 2}, {2}}, 0)).text());
   const Imported imported =
-      import_files({scratch.path("net.prototxt"), scratch.path("net.caffemodel")});
+      imported_from({scratch.path("net.prototxt"), scratch.path("net.caffemodel")});
   const auto w = imported.model.parameters.of(imported.model.graph.find("fc"))[0].f32();
   CHECK(std::vector<float>(w.begin(), w.end()) == std::vector<float>{0, 2, 4, 1, 3, 5});
 }
@@ -260,7 +302,7 @@ TEST_CASE("mutations of a .caffemodel are refused") {
   const auto import = [&](const Wire& model) {
     write_file(scratch.path("net.caffemodel"), model.text());
     return message_of([&] {
-      (void)import_files({scratch.path("net.prototxt"), scratch.path("net.caffemodel")});
+      (void)imported_from({scratch.path("net.prototxt"), scratch.path("net.caffemodel")});
     });
   };
   CHECK(has(import(Wire()
@@ -338,8 +380,8 @@ TEST_CASE("the real prototxt files give the zoo's nets, and their weights fit") 
     const std::string base = (data_directory() / folder).string();
     ImportOptions options;
     if (!c.complete) options.allow_missing = {"fc6", "fc7", "fc8"};
-    const Imported own =
-        import_files({base + "/deploy.prototxt", base + "/weights.caffe.h5"}, nullptr, "", options);
+    const Imported own = imported_from({base + "/deploy.prototxt", base + "/weights.caffe.h5"},
+                                       nullptr, "", options);
     const ZooNet net = build_zoo(c.architecture);
     const Graph& a = own.model.graph;
     const Graph& b = net.graph;

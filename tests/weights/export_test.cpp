@@ -47,7 +47,7 @@ TEST_CASE("safetensors: out and in again") {
     const Graph graph = build_zoo(name).graph;
     const Package package = initialized(graph);
     export_safetensors(package, scratch.path("w.safetensors"));
-    const Imported back = import_files({scratch.path("w.safetensors")}, &graph, name);
+    const Imported back = imported_from({scratch.path("w.safetensors")}, &graph, name);
     CHECK(same_parameters(package.model, back.model));
     CHECK(back.report.format == "safetensors");
     const std::string once = read_file(scratch.path("w.safetensors"));
@@ -64,7 +64,7 @@ TEST_CASE("Keras' HDF5: out and in again, with flattened maps and normalisation"
     const Graph graph = build_zoo(name).graph;
     const Package package = initialized(graph);
     export_keras_hdf5(package, scratch.path("w.h5"));
-    const Imported back = import_files({scratch.path("w.h5")}, &graph, name);
+    const Imported back = imported_from({scratch.path("w.h5")}, &graph, name);
     CHECK(back.report.format == "keras-hdf5");
     CHECK(same_parameters(package.model, back.model));
   }

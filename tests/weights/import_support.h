@@ -55,10 +55,10 @@ inline std::vector<float> counting(std::int64_t count, float first = 0.0f) {
 }
 
 /// Imports onto the source's own graph, or onto `graph` of the architecture of that name.
-inline Imported import_files(const std::vector<std::string>& files,
-                             const Graph* graph = nullptr,
-                             const std::string& architecture = {},
-                             const ImportOptions& options = {}) {
+inline Imported imported_from(const std::vector<std::string>& files,
+                              const Graph* graph = nullptr,
+                              const std::string& architecture = {},
+                              const ImportOptions& options = {}) {
   const Source source = open_source(files);
   const Graph target = graph != nullptr ? *graph : source.graph.value();
   return import_weights(source, target, source.bind(target, graph != nullptr ? architecture : ""),

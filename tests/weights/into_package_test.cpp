@@ -95,7 +95,7 @@ TEST_CASE("into a package comes what comes into a model, transposed, whole, cons
     check_alike(memory, {}, scratch);
   }
   readable(memory);
-  memory.bindings.list[5].constant = 0.5F;
+  memory.bindings.list[5].values = {0.5F};
   memory.bindings.list[6].sources = {"nothing"};
   check_alike(memory, {{"ip2 weight"}, {"t5", "t6"}}, scratch);
 }

@@ -114,7 +114,7 @@ TEST_CASE(
     const std::string path = scratch.path(std::to_string(static_cast<int>(style)));
     write_lenet(path, style);
     INFO(path);
-    const Imported imported = import_files({path}, &lenet, "lenet");
+    const Imported imported = imported_from({path}, &lenet, "lenet");
     CHECK(imported.report.rows.size() == 8);
     // H x W x I x O: element (o, i, h, w) stands at ((5 h + w) I + i) O + o.
     CHECK(weight_of(imported.model, "conv2", {7, 3, 2, 4}) == ((5 * 2 + 4) * 20 + 3) * 50 + 7);
@@ -124,7 +124,7 @@ TEST_CASE(
     CHECK(weight_of(imported.model, "ip2", {3, 77, 0, 0}) == 77 * 10 + 3);
   }
   write_lenet(scratch.path("oldest"), Style::kOldest);
-  const Imported imported = import_files({scratch.path("oldest")}, &lenet, "lenet");
+  const Imported imported = imported_from({scratch.path("oldest")}, &lenet, "lenet");
   // O x I x H x W, rotated by 180 degrees.
   CHECK(weight_of(imported.model, "conv2", {7, 3, 2, 4}) ==
         ((7 * 20 + 3) * 5 + (4 - 2)) * 5 + (4 - 4));
@@ -135,8 +135,8 @@ TEST_CASE(
 TEST_CASE("small models that Keras wrote, in every format, have the same weights") {
   for (const char* name : {"net", "sequential", "nested", "transfer"}) {
     INFO(name);
-    const Imported whole = import_files({kFixtures + name + ".h5"});
-    const Imported archive = import_files({kFixtures + name + ".keras"});
+    const Imported whole = imported_from({kFixtures + name + ".h5"});
+    const Imported archive = imported_from({kFixtures + name + ".keras"});
     CHECK(whole.report.format == "keras-hdf5");
     CHECK(archive.report.format == "keras");
     CHECK(same_parameters(whole.model, archive.model));
@@ -144,14 +144,14 @@ TEST_CASE("small models that Keras wrote, in every format, have the same weights
     // The weights alone, onto the same graph: Keras 3's names are only counted.
     if (std::string(name) == "sequential") {
       const Imported alone =
-          import_files({kFixtures + name + ".weights.h5"}, &whole.model.graph, "sequential");
+          imported_from({kFixtures + name + ".weights.h5"}, &whole.model.graph, "sequential");
       CHECK(same_parameters(whole.model, alone.model));
     }
   }
 }
 
 TEST_CASE("models in models: names, containers, weights-only files") {
-  const Imported nested = import_files({kFixtures + "nested.h5"});
+  const Imported nested = imported_from({kFixtures + "nested.h5"});
   const Graph& g = nested.model.graph;
   // Two layers are called conv_a; the others keep their names.
   for (const char* name : {"trunk/conv_a", "conv_a", "norm", "conv_b", "conv_b_relu", "pool",
@@ -364,7 +364,7 @@ TEST_CASE("damaged configurations, archives and files end in an error or a net")
     if (i % 6 == 5) bad.resize(random() % bad.size());
     write_file(scratch.path("bad.keras"), bad);
     try {
-      (void)import_files({scratch.path("bad.keras")});
+      (void)imported_from({scratch.path("bad.keras")});
     } catch (const Error&) {
       continue;  // nearly always: the archive has checksums
     }

@@ -135,8 +135,8 @@ TEST_CASE("a SimpleNN net, plain and compressed") {
   const Scratch scratch;
   write_file(scratch.path("plain.mat"), header() + layers() + meta());
   write_file(scratch.path("packed.mat"), header() + compressed(layers()) + compressed(meta()));
-  const Imported plain = import_files({scratch.path("plain.mat")});
-  const Imported packed = import_files({scratch.path("packed.mat")});
+  const Imported plain = imported_from({scratch.path("plain.mat")});
+  const Imported packed = imported_from({scratch.path("packed.mat")});
   CHECK(same_parameters(plain.model, packed.model));
   CHECK(plain.report.format == "matconvnet");
   const Graph& g = plain.model.graph;
@@ -151,6 +151,22 @@ TEST_CASE("a SimpleNN net, plain and compressed") {
   const auto w = plain.model.parameters.of(g.find("conv1"))[0].f32();
   CHECK(w[static_cast<std::size_t>(((2 * 3 + 1) * 3 + 2) * 2 + 1)] == 2 + 3 * 1 + 6 * 1 + 18 * 2);
   CHECK(plain.model.parameters.of(g.find("fc2"))[1].f32()[1] == 1.0f);
+}
+
+TEST_CASE("a mean image that becomes one mean a channel is said; one of equal pixels is not") {
+  const auto notes_of = [](const std::vector<float>& image) {
+    const std::string meta_of_image =
+        structure({{"normalization", structure({{"imageSize", doubles({6, 5, 3})},
+                                                {"averageImage", numbers({1, 2, 3}, image)}})}},
+                  "meta");
+    return source_of(header() + layers() + meta_of_image);
+  };
+  CHECK(notes_of({10, 10, 20, 20, 30, 30}).notes.empty());
+  const Source uneven = notes_of({10, 14, 20, 20, 30, 30});
+  CHECK(uneven.preprocess->mean[0] == 12.0F);
+  REQUIRE(uneven.notes.size() == 1);
+  CHECK(has(uneven.notes[0], "mean"));
+  CHECK(has(uneven.notes[0], "by up to 2 of 255"));
 }
 
 TEST_CASE("what surrounds the net travels along") {
@@ -241,8 +257,8 @@ std::vector<float> at_zero(const Model& model, const char* node) {
 }  // namespace
 
 TEST_CASE("MAT-files of SciPy and in the layout of -v7.3 hold the same SimpleNN") {
-  const Imported five = import_files({golden("simple5.mat")});
-  const Imported seven = import_files({golden("simple73.mat")});
+  const Imported five = imported_from({golden("simple5.mat")});
+  const Imported seven = imported_from({golden("simple73.mat")});
   CHECK(same_parameters(five.model, seven.model));
   CHECK(seven.report.format == "matconvnet");
   const Graph& g = five.model.graph;
@@ -266,8 +282,8 @@ TEST_CASE("MAT-files of SciPy and in the layout of -v7.3 hold the same SimpleNN"
 
 TEST_CASE(
     "SimpleNN of older releases: filters and biases, normalization and classes of their own") {
-  const Imported old = import_files({golden("old5.mat")});
-  const Imported now = import_files({golden("simple5.mat")});
+  const Imported old = imported_from({golden("old5.mat")});
+  const Imported now = imported_from({golden("simple5.mat")});
   const Graph& graph = old.model.graph;
   CHECK(graph.size() + 1 == now.model.graph.size());  // it had no batch normalisation
   for (const char* layer : {"conv1", "fc"}) {
@@ -286,8 +302,8 @@ TEST_CASE(
 }
 
 TEST_CASE("DagNN nets: sums, concatenations, the head that is asked for, losses left out") {
-  const Imported five = import_files({golden("dag5.mat")});
-  const Imported seven = import_files({golden("dag73.mat")});
+  const Imported five = imported_from({golden("dag5.mat")});
+  const Imported seven = imported_from({golden("dag73.mat")});
   CHECK(same_parameters(five.model, seven.model));
   const Graph& g = five.model.graph;
   CHECK(g.size() == 10);
@@ -331,7 +347,7 @@ TEST_CASE("damaged MAT-files of version 7.3 end in an error or a net; circles en
     if (i % 5 == 4) bad.resize(random() % bad.size());
     write_file(scratch.path("bad.mat"), bad);
     try {
-      (void)import_files({scratch.path("bad.mat")});
+      (void)imported_from({scratch.path("bad.mat")});
     } catch (const Error&) {
       ++refused;
     }

@@ -10,6 +10,7 @@
 
 #include "layers/model.h"
 #include "runtime/error.h"
+#include "tests/support/skip.h"
 
 /// What the tests of weights/ share.
 namespace cutaway::weights::testing {
@@ -97,7 +98,7 @@ inline std::filesystem::path data_directory() {
 /// False, with a visible message, when a file of the shared data is not there.
 inline bool have_data(const std::string& file) {
   const bool there = std::filesystem::exists(data_directory() / file);
-  if (!there) MESSAGE("SKIPPED: no " << (data_directory() / file).string());
+  if (!there) cutaway::tests::skip_case("no " + (data_directory() / file).string());
   return there;
 }
 

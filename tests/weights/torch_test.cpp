@@ -4,6 +4,7 @@
 
 #include "tests/weights/torch_support.h"
 #include "weights/import/torch/pickle.h"
+#include "weights/import/torch/torch_names.h"
 #include "weights/import/zip_directory.h"
 
 using namespace cutaway;
@@ -59,6 +60,84 @@ TEST_CASE("what a state dict holds beside weights is reported") {
   CHECK(checkpoint.report.rows[0].source == "state_dict.module.conv1.weight");
   CHECK(has(to_text(checkpoint.report), "optimizer.state.0.exp_avg"));
   CHECK(has(to_text(checkpoint.report), "outside of 'state_dict'"));
+}
+
+TEST_CASE("names of PyTorch's wrappers are passed over wherever they stand") {
+  const Graph graph = tiny_graph();
+  const std::vector<std::string> plain{"conv1.weight", "conv1.bias",       "bn1.weight",
+                                       "bn1.bias",     "bn1.running_mean", "bn1.running_var",
+                                       "fc.weight",    "fc.bias"};
+  const auto bound = [&](const auto& rename, const std::vector<std::string>& more = {}) {
+    Source source;
+    for (const std::string& name : plain) source.tensors.push_back({rename(name), {1}});
+    for (const std::string& name : more) source.tensors.push_back({name, {1}});
+    bind_torch_names(source);
+    const Bindings bindings = source.bind(graph, "");
+    std::size_t right = 0;
+    for (std::size_t i = 0; i < bindings.list.size(); ++i) {
+      if (!bindings.list[i].sources.empty() && bindings.list[i].sources[0] == rename(plain[i]))
+        ++right;
+    }
+    return right;
+  };
+  const auto before = [](const std::string& prefix) {
+    return [prefix](const std::string& name) { return prefix + name; };
+  };
+  const auto inside = [](const std::string& wrapper) {
+    return [wrapper](std::string name) { return name.insert(name.find('.') + 1, wrapper + "."); };
+  };
+  for (const char* prefix :
+       {"", "module.", "_orig_mod.", "model.", "module.model.", "net.", "backbone.", "encoder.",
+        "module.encoder_q.", "_forward_module.model.", "model._orig_mod.", "ema.shadow."}) {
+    CAPTURE(prefix);
+    CHECK(bound(before(prefix)) == 8);
+    // One tensor beside them changes nothing.
+    CHECK(bound(before(prefix), {"criterion.weight"}) == 8);
+  }
+  for (const char* wrapper : {"module", "_orig_mod", "_fsdp_wrapped_module"}) {
+    CAPTURE(wrapper);
+    CHECK(bound(inside(wrapper)) == 8);
+  }
+}
+
+TEST_CASE(
+    "objects of Python beside the state dict are left out, not run; among it they are refused") {
+  const BinaryFile file = BinaryFile::open(golden("checkpoint.pth"));
+  std::vector<std::pair<std::string, std::string>> members;
+  std::string* data = nullptr;
+  for (const auto& [name, member] : zip_directory(file))
+    members.emplace_back(name, file.text_at(member.offset, member.bytes));
+  for (auto& [name, bytes] : members) {
+    if (name.ends_with("data.pkl")) data = &bytes;
+  }
+  REQUIRE(data != nullptr);
+  const std::string before = data->substr(0, data->size() - 1);  // without STOP
+  const std::string object = "cargparse\nNamespace\n)R}" + text("lr") + "K\x01sb";
+  const std::string counter = "ccollections\nCounter\n}" + text("epoch") + "K\x05s\x85R";
+  const std::string scalar = "cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\n" + text("f8") +
+                             "\x85R" + std::string("C\x08\0\0\0\0\0\0\0\0", 10) + "\x86R";
+  const std::string sets = "\x8f(K\x01K\x02\x90";
+  const std::string made = std::string("cpathlib\nPosixPath\n") + text("a") + "\x85\x81";
+  const std::string pair_key = "}K\x01K\x02\x86K\x03s";
+  const Scratch scratch;
+  *data = before;
+  int number = 0;
+  for (const std::string& value : {object, counter, scalar, sets, made, pair_key})
+    *data += text("extra" + std::to_string(number++)) + value + "s";
+  *data += ".";
+  write_file(scratch.path("objects.pth"), zip_of(members));
+  const Imported imported = import_tiny(scratch.path("objects.pth"));
+  CHECK(difference_from_expected(imported.model) == 0);
+  // The same object where weights are expected: in a file that is a state dict itself.
+  const BinaryFile tiny = BinaryFile::open(golden("tiny.pth"));
+  members.clear();
+  for (const auto& [name, member] : zip_directory(tiny))
+    members.emplace_back(name, tiny.text_at(member.offset, member.bytes));
+  for (auto& [name, bytes] : members) {
+    if (name.ends_with("data.pkl"))
+      bytes = bytes.substr(0, bytes.size() - 1) + text("args") + object + "s.";
+  }
+  CHECK(has(refusal(zip_of(members)), "'argparse Namespace', which is not run"));
 }
 
 TEST_CASE("nothing in a pickle is run") {

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "tests/weights/scratch.h"
+#include "weights/import/caffe/caffe_graph.h"
+#include "weights/preprocess_presets.h"
 #include "weights/zoo/zoo.h"
 
 using namespace cutaway;
@@ -93,10 +95,17 @@ TEST_CASE("preprocessing and label order of the architectures") {
     CHECK(p.crop == CropRule::kCenter);
     CHECK(p.crop_width == wanted.side);
     CHECK(p.crop_height == wanted.side);
-    // The shorter side, as the data that these nets were measured on have it: 227, and
-    // torchvision's 256.
-    CHECK(p.resize == ResizeRule::kShortSide);
-    CHECK(p.short_side == (p.order == ColorOrder::kBgr ? 227 : 256));
+    // BVLC warps to 256 x 256 (examples/imagenet/create_imagenet.sh); VGG's authors and torchvision
+    // keep the aspect ratio. All cut their crop out of 256 pixels.
+    const bool keeps_aspect = p.order != ColorOrder::kBgr || std::string(wanted.name) == "vgg16" ||
+                              std::string(wanted.name) == "vgg19";
+    CHECK(p.resize == (keeps_aspect ? ResizeRule::kShortSide : ResizeRule::kWarp));
+    CHECK(p.short_side == (keeps_aspect ? 256 : 0));
+    CHECK(p.width == (keeps_aspect ? 0 : 256));
+    CHECK(p.height == (keeps_aspect ? 0 : 256));
+    if (p.order == ColorOrder::kBgr && !keeps_aspect) {
+      CHECK(p.interpolation == Interpolation::kBilinear);
+    }
     CHECK(p.crop_offset ==
           (p.order == ColorOrder::kBgr ? CropOffset::kFloor : CropOffset::kHalfEven));
   }
@@ -113,6 +122,26 @@ TEST_CASE("preprocessing and label order of the architectures") {
     CHECK(net.graph.node(0).shape == Shape{1, 3, 32, 32});
   }
   CHECK(build_zoo("lenet").label_set == "mnist");
+}
+
+TEST_CASE("a net has the same preprocessing by every road of import") {
+  // The zoo's, the preset's and that of a data layer in a training prototxt.
+  const Preprocess zoo_rule = build_zoo("googlenet-caffe").preprocess;
+  CHECK(preprocess_preset("caffe", Shape{1, 3, 224, 224}) == zoo_rule);
+  CHECK(preprocess_preset("caffe", Shape{1, 3, 227, 227}) ==
+        build_zoo("squeezenet1.1-caffe").preprocess);
+  CHECK(preprocess_preset("caffe-vgg", Shape{1, 3, 224, 224}) == build_zoo("vgg16").preprocess);
+  CHECK(preprocess_preset("torchvision", Shape{1, 3, 224, 224}) ==
+        build_zoo("resnet18").preprocess);
+  const std::string text =
+      "layer { name: 'data' type: 'Data' top: 'data' top: 'label' transform_param { crop_size: 224 "
+      "mean_value: 104 mean_value: 117 mean_value: 123 } }\n"
+      "layer { name: 'c' type: 'Convolution' bottom: 'data' top: 'c' convolution_param { "
+      "num_output: "
+      "4 kernel_size: 3 } }";
+  const CaffeGraph net = caffe_graph(TextMessage::parse(text, "net"), "net");
+  REQUIRE(net.preprocess.has_value());
+  CHECK(*net.preprocess == zoo_rule);
 }
 
 TEST_CASE("no architecture is without a test of its preprocessing") {

@@ -2,7 +2,9 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "explain/evaluate/run/evaluate_run.h"
 #include "explain/runs/load_network.h"
+#include "runtime/error.h"
 #include "tools/training/creature_training.h"
 #include "tools/verbs/verbs.h"
 
@@ -11,45 +13,134 @@ namespace cutaway::tools {
 using namespace explain;
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 struct Options {
-  std::string model;
+  std::vector<std::string> methods{"saliency", "guided", "gradcam"};
+  std::string deletion_fill{"zero"}, insertion_fill{"blur"}, weights{"truncated_normal"};
   std::int64_t count{1000};
+  EvaluateJob job;
 };
 
-int evaluate(const Options& o, const Context& context) {
-  const weights::Package package = load_network(o.model);
+int score_creatures(const Options& o, const Context& context) {
+  const weights::Package package = load_network(o.job.model_path);
   const CreatureScore score = score_on_creatures(package, context.common.seed,
                                                  CreatureTraining::kHeldOutFirst, o.count, context);
   if (context.common.json) {
-    const nlohmann::ordered_json result{{"model", o.model},
-                                        {"images", o.count},
-                                        {"seed", context.common.seed},
-                                        {"accuracy", 100.0 * score.accuracy},
-                                        {"localization", 100.0 * score.localization}};
+    const Json result{{"model", o.job.model_path},
+                      {"images", o.count},
+                      {"seed", context.common.seed},
+                      {"accuracy", 100.0 * score.accuracy},
+                      {"localization", 100.0 * score.localization}};
     std::printf("%s\n", result.dump(2).c_str());
   } else {
     std::printf(
         "%lld held-out creatures: %.2f %% classified right; CAM boxes of the true class reach IoU "
-        "0.5 "
-        "on %.2f %%\n",
+        "0.5 on %.2f %%\n",
         static_cast<long long>(o.count), 100.0 * score.accuracy, 100.0 * score.localization);
   }
   return kExitOk;
+}
+
+void print(const EvaluateSummary& s, const Context& context) {
+  if (context.common.json) {
+    Json rows = Json::array();
+    for (std::size_t m = 0; m < s.methods.size(); ++m) {
+      for (std::size_t k = 0; k < s.metrics.size(); ++k) {
+        const MeanInterval& i = s.intervals[m][k];
+        rows.push_back({{"method", s.methods[m]},
+                        {"metric", s.metrics[k]},
+                        {"mean", i.mean},
+                        {"low", i.low},
+                        {"high", i.high},
+                        {"rank", s.ranks[k][m]}});
+      }
+    }
+    const Json result{{"images", s.images},
+                      {"failed", s.failed},
+                      {"results", rows},
+                      {"report", s.report},
+                      {"manifest", s.manifest}};
+    std::printf("%s\n", result.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+    return;
+  }
+  std::printf("%lld images\n", static_cast<long long>(s.images));
+  if (s.failed > 0) std::printf("%lld images failed\n", static_cast<long long>(s.failed));
+  for (std::size_t k = 0; k < s.metrics.size(); ++k) {
+    std::printf("%s\n", s.metrics[k].c_str());
+    for (std::size_t m = 0; m < s.methods.size(); ++m) {
+      const MeanInterval& i = s.intervals[m][k];
+      std::printf("  %-24s %9.4f  (%.4f to %.4f)  rank %g\n", s.methods[m].c_str(), i.mean, i.low,
+                  i.high, s.ranks[k][m]);
+    }
+  }
+  std::printf("%s\n", s.report.c_str());
+}
+
+int evaluate(Options& o, const Context& context) {
+  if (o.job.inputs.empty()) return score_creatures(o, context);
+  if (o.job.out.empty()) throw Error(ErrorKind::kUsage, "--out is missing");
+  const weights::Package package = load_network(o.job.model_path);
+  std::vector<std::string> left_out;
+  o.job.methods = choose_methods(o.methods, {}, package.model.graph, o.job.layer, left_out);
+  for (const std::string& why : left_out) context.info("left out: " + why);
+  o.job.deletion_fill = find_fill(o.deletion_fill);
+  o.job.insertion_fill = find_fill(o.insertion_fill);
+  o.job.kind = find_reinitialization(o.weights);
+  const EvaluateSummary s = run_evaluate(o.job, package, context.run());
+  print(s, context);
+  return s.failed == 0 ? kExitOk : kExitPartial;
+}
+
+void add_settings(CLI::App& verb, Options& o) {
+  verb.add_option("--step", o.job.step, "pixels a step of the curves; 0: eight rows");
+  verb.add_option("--deletion-fill", o.deletion_fill, "zero, blur, mean, shuffle")
+      ->capture_default_str();
+  verb.add_option("--insertion-fill", o.insertion_fill, "zero, blur, mean, shuffle")
+      ->capture_default_str();
+  verb.add_option("--sanity", o.job.sanity, "pictures of the sanity check; 0: none")
+      ->check(CLI::Range(0, 1000));
+  verb.add_option("--sanity-steps", o.job.sanity_steps, "groups of layers that get new weights")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  verb.add_option("--weights", o.weights, "new weights: truncated_normal, he, permutation")
+      ->capture_default_str();
+  verb.add_flag("--independent", o.job.independent, "one group at a time instead of cascading");
 }
 
 }  // namespace
 
 void add_evaluate(CLI::App& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb =
-      program.add_subcommand("evaluate", "Accuracy and CAM localisation on held-out creatures");
+  CLI::App* verb = program.add_subcommand(
+      "evaluate", "Explanations measured on pictures; without pictures: accuracy on creatures");
   verb->footer(
-      "Boxes: largest component above 20 % of the map's maximum, against the true box (GT-known).\n"
-      "example: cutaway evaluate weights/shipped/creatures.h5 --seed 1");
-  verb->add_option("model", o->model, "a package trained on creatures")->required();
-  verb->add_option("--count", o->count, "pictures to render")
+      "Without pictures, on held-out creatures: accuracy, and CAM boxes (largest component above "
+      "20 % of the maximum) against true ones.\n"
+      "example: cutaway evaluate googlenet.h5 photos/ --method gradcam,saliency --out out");
+  verb->add_option("model", o->job.model_path, "a Cutaway package")->required();
+  verb->add_option("inputs", o->job.inputs,
+                   "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5");
+  verb->add_option("--method", o->methods, "methods and groups, with commas")
+      ->delimiter(',')
+      ->capture_default_str();
+  verb->add_option("--metric", o->job.metrics,
+                   "with commas: deletion, insertion, average_drop, increase, selectivity, "
+                   "infidelity, max_sensitivity, pointing, energy")
+      ->delimiter(',')
+      ->capture_default_str();
+  verb->add_option("--out", o->job.out, "folder for the results");
+  verb->add_option("--layer", o->job.layer, "layer of methods that take one");
+  verb->add_option("--truth", o->job.truth, "boxes, for pointing and energy: JSON or CSV");
+  verb->add_flag("--label", o->job.label_target, "explain the label, not the first class");
+  verb->add_option("--most", o->job.most, "pictures; 0: all");
+  add_settings(*verb, *o);
+  verb->add_flag("--recursive", o->job.source.recursive, "look into sub-folders");
+  verb->add_option("--count", o->count, "creatures to render")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
+  verb->add_flag("--resume", o->job.resume, "go on where the same run was stopped");
+  verb->add_flag("--overwrite", o->job.overwrite, "write into the folder of a finished run");
   verb->callback(
       [o, &context] { context.action = [o, &context] { return evaluate(*o, context); }; });
 }

@@ -16,6 +16,7 @@ void add_verbs(CLI::App& program, Context& context) {
   add_train(program, context);
   add_dataset(program, context);
   add_evaluate(program, context);
+  add_compare(program, context);
   add_verify(program, context);
   add_bench(program, context);
   add_graph(program, context);

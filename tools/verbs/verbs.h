@@ -18,6 +18,7 @@ void add_export(CLI::App& program, Context& context);
 void add_train(CLI::App& program, Context& context);
 void add_dataset(CLI::App& program, Context& context);
 void add_evaluate(CLI::App& program, Context& context);
+void add_compare(CLI::App& program, Context& context);
 void add_verify(CLI::App& program, Context& context);
 void add_bench(CLI::App& program, Context& context);
 void add_graph(CLI::App& program, Context& context);

@@ -105,8 +105,14 @@ class Matcher {
 
   void match(ImportPlan::Entry entry) {
     const Binding* binding = binding_of(entry);
-    if (binding != nullptr && binding->constant) {
-      entry.constant = *binding->constant;
+    if (binding != nullptr && !binding->values.empty()) {
+      entry.values = binding->values;
+      const auto count = static_cast<std::size_t>(entry.spec.shape.count());
+      if (entry.values.size() != 1 && entry.values.size() != count) {
+        problems_.add("values of " + entry.target + ": expected " + std::to_string(count) +
+                      ", got " + std::to_string(entry.values.size()));
+        entry.values.resize(1);
+      }
       plan_.entries_.push_back(std::move(entry));
       return;
     }
@@ -286,6 +292,7 @@ ImportPlan::ImportPlan(const Source& source,
     : source_(&source) {
   report_.format = source.format;
   report_.producer = source.producer;
+  report_.notes = source.notes;
   for (const std::string& file : source.files) {
     report_.source_file += (report_.source_file.empty() ? "" : " + ") +
                            std::filesystem::path(file).filename().string();
@@ -293,11 +300,24 @@ ImportPlan::ImportPlan(const Source& source,
   Matcher(source, graph, bindings, options, problems, *this).run();
 }
 
+namespace {
+
+void fill_with(const std::vector<float>& values, std::span<float> to) {
+  if (values.size() == to.size()) {
+    std::copy(values.begin(), values.end(), to.begin());
+  } else {
+    std::fill(to.begin(), to.end(), values.at(0));
+  }
+}
+
+}  // namespace
+
 ImportRow ImportPlan::row_of(const Entry& entry) const {
   ImportRow row{"", "", "", "", entry.target, to_string(entry.spec.shape), 0, 0, ""};
   if (entry.source == kNone) {
     row.source = "(constant)";
-    row.rule = "all " + std::to_string(entry.constant);
+    row.rule = entry.values.size() == 1 ? "all " + std::to_string(entry.values[0])
+                                        : "numbers of the architecture";
     return row;
   }
   const SourceTensor& tensor = source_->tensors[entry.source];
@@ -318,7 +338,7 @@ void ImportPlan::read(std::size_t i,
     return;
   }
   if (entry.source == kNone) {
-    std::fill(to.begin(), to.end(), entry.constant);
+    fill_with(entry.values, to);
   } else if (entry.transform.identity()) {
     source_->read(entry.source, to);
   } else {
@@ -342,8 +362,11 @@ void ImportPlan::stream(std::size_t i,
     put(piece);
   };
   if (entry.missing || entry.source == kNone) {
-    const std::vector<float> piece(std::min(count, kPiece), entry.missing ? 0.0F : entry.constant);
-    in_pieces(count, [&](std::size_t, std::size_t size) { pass(std::span(piece).first(size)); });
+    std::vector<float> values(entry.values.size() > 1 ? count : std::min(count, kPiece));
+    if (!entry.missing) fill_with(entry.values, values);
+    in_pieces(count, [&](std::size_t at, std::size_t size) {
+      pass(std::span<const float>(values).subspan(entry.values.size() > 1 ? at : 0, size));
+    });
   } else if (const std::optional<RowBands> rows = bands_of(entry)) {
     for (std::size_t band = 0; band < rows->count(); ++band) {
       rows->put(band, bands.next(), pass);

@@ -88,7 +88,7 @@ class ImportPlan {
     ParameterSpec spec;
     std::size_t source{kNone};
     Transform transform;
-    float constant{0};
+    std::vector<float> values{};  // instead of a source: one for all, or one an element
     bool missing{false};
   };
   friend class Matcher;

@@ -172,16 +172,57 @@ void apply_map(const std::string& path,
   }
 }
 
-std::vector<Fit> fitting_architectures(const Source& source, const ImportOptions& options) {
+namespace {
+
+/// Outputs of the last layer with weights as the source has it; 0 where it has none.
+std::int64_t classes_of(const Source& source, const Graph& graph, const Bindings& bindings) {
+  NodeId last = -1;
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    const LayerKind kind = graph.node(id).layer->kind();
+    if (kind == LayerKind::kConv || kind == LayerKind::kDense) last = id;
+  }
+  for (const Binding& binding : bindings.list) {
+    if (binding.node != last || binding.parameter != 0) continue;
+    for (const std::string& name : binding.sources) {
+      for (const SourceTensor& t : source.tensors) {
+        if (t.name != name || t.extents.size() < 2) continue;
+        const std::vector<std::size_t>& axes = binding.transform.axes;
+        const std::size_t axis = axes.empty() ? 0 : axes[0];
+        return axis < t.extents.size() ? t.extents[axis] : 0;
+      }
+    }
+  }
+  return 0;
+}
+
+Fit fit_of(const Source& source,
+           const ImportOptions& options,
+           const ZooEntry& entry,
+           std::int64_t classes) {
+  const Graph graph = entry.build({classes}).graph;
+  Problems problems;
+  const ImportPlan plan(source, graph, source.bind(graph, entry.name), options, problems);
+  return {entry.name, problems.count(), problems.count() == 0 ? "" : problems.lines()[0], classes};
+}
+
+}  // namespace
+
+std::vector<Fit> fitting_architectures(const Source& source,
+                                       const ImportOptions& options,
+                                       std::int64_t classes) {
+  constexpr std::int64_t kMostClasses = 100'000;
   std::vector<Fit> fits;
   ImportOptions tolerant = options;
   tolerant.allow_missing.clear();  // its patterns are about one architecture
   for (const ZooEntry& entry : zoo()) {
-    const Graph graph = entry.build({}).graph;
-    Problems problems;
-    const ImportPlan plan(source, graph, source.bind(graph, entry.name), tolerant, problems);
-    fits.push_back(
-        {entry.name, problems.count(), problems.count() == 0 ? "" : problems.lines()[0]});
+    if (classes == 0) {
+      const Graph graph = entry.build({}).graph;
+      const std::int64_t has = classes_of(source, graph, source.bind(graph, entry.name));
+      const bool own = has < 1 || has > kMostClasses || has == graph.node(graph.last()).shape.c;
+      fits.push_back(fit_of(source, tolerant, entry, own ? 0 : has));
+    } else {
+      fits.push_back(fit_of(source, tolerant, entry, classes));
+    }
   }
   std::stable_sort(fits.begin(), fits.end(),
                    [](const Fit& a, const Fit& b) { return a.problems < b.problems; });

@@ -44,14 +44,18 @@ void apply_map(const std::string& path,
                const Graph& graph,
                Bindings& bindings);
 
-/// How well the zoo's architectures fit a source without one: number of problems by name, fewest
-/// first.
+/// How well an architecture of the zoo fits a source without one.
 struct Fit {
   std::string architecture;
   std::size_t problems{0};
-  std::string first;  ///< the first problem
+  std::string first;        ///< the first problem
+  std::int64_t classes{0};  ///< with as many classes; 0: its own
 };
+/// All of the zoo, fewest problems first. `classes`: how many each is built with; 0: as many as the
+/// tensor of its last layer with weights has, or its own where there is none. `options` count but
+/// for allow_missing, whose patterns are about one architecture.
 [[nodiscard]] std::vector<Fit> fitting_architectures(const Source& source,
-                                                     const ImportOptions& options);
+                                                     const ImportOptions& options,
+                                                     std::int64_t classes = 0);
 
 }  // namespace cutaway::weights

@@ -46,6 +46,7 @@ std::string to_text(const ImportReport& report) {
     }
     text += line.back() + "\n";
   }
+  text += list("note: ", report.notes);
   text += list("missing, left at zero: ", report.missing);
   for (const UnusedRow& r : report.unused) {
     text += "left out: " + r.source + " (" + r.extents + " " + r.dtype + "): " + r.reason + "\n";
@@ -76,6 +77,7 @@ std::string to_json(const ImportReport& report) {
                     {"source_file", report.source_file},
                     {"source_sha256", report.source_sha256},
                     {"parameters", std::move(rows)},
+                    {"notes", report.notes},
                     {"missing", report.missing},
                     {"left_out", std::move(unused)}});
 }

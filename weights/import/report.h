@@ -31,6 +31,8 @@ struct ImportReport {
   std::string source_sha256;
   std::vector<ImportRow> rows;
   std::vector<std::string> missing;  ///< targets left at zero because the caller allowed it
+  /// What the import changed or guessed, a sentence each: for warnings.
+  std::vector<std::string> notes;
   std::vector<UnusedRow> unused;  ///< sources left out because the caller, or the format, allows it
 };
 

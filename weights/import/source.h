@@ -50,8 +50,9 @@ struct Binding {
   std::vector<std::string> sources;  ///< names, best first: the first that the file has is taken
   Transform transform{};
   std::vector<Extents> also{};  ///< further extents that mean the same after the axes' permutation
-  std::optional<float> constant{};  ///< instead of a source: every element has this value
-  bool may_share{false};            ///< the source may serve other parameters too
+  /// Instead of a source: the value of every element, or one value an element.
+  std::vector<float> values{};
+  bool may_share{false};  ///< the source may serve other parameters too
 };
 
 /// Source tensors that may stay unused, and why, for the report.
@@ -76,6 +77,8 @@ struct Source {
   std::optional<Graph> graph;            ///< the architecture, if the file has one
   std::optional<Preprocess> preprocess;  ///< likewise
   std::vector<std::string> labels;       ///< likewise
+  /// What reading it changed or had to guess, a sentence each; for the report.
+  std::vector<std::string> notes{};
   bool rgb{false};  ///< the framework's nets take RGB: an architecture's BGR default would be wrong
   /// Reads tensor i as float32 in C order; `to` has count_of(extents) elements.
   std::function<void(std::size_t i, std::span<float> to)> read;

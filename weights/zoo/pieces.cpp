@@ -9,6 +9,7 @@
 #include "layers/max_pool.h"
 #include "layers/relu.h"
 #include "layers/softmax.h"
+#include "weights/preprocess_presets.h"
 
 namespace cutaway::weights::zoo_pieces {
 namespace {
@@ -78,15 +79,7 @@ NodeId softmax(Graph& g, const std::string& name, NodeId from) {
 }
 
 Preprocess caffe_imagenet(std::int32_t side, float blue, float green, float red) {
-  Preprocess p;
-  p.order = ColorOrder::kBgr;
-  p.mean = {blue, green, red};
-  p.resize = ResizeRule::kShortSide;
-  p.short_side = 227;
-  p.interpolation = Interpolation::kBilinearPil;
-  p.crop = CropRule::kCenter;
-  p.crop_width = p.crop_height = side;
-  return p;
+  return caffe_preprocess(side, {blue, green, red});
 }
 
 Preprocess torchvision_imagenet(std::int32_t side) {

@@ -48,8 +48,11 @@ NodeId softmax(Graph& g, const std::string& name, NodeId from);
   return wanted == 0 ? own : wanted;
 }
 
-/// Caffe's way: warp to 256 x 256, centre crop of `side`, BGR minus `mean` (blue, green, red), no
-/// scaling.
+/// What BVLC's nets and those trained on its data base expect (caffe_preprocess): AlexNet,
+/// CaffeNet, GoogLeNet (caffe/models/*/train_val.prototxt), NIN
+/// (gist.github.com/mavenlin/d802a5849de39225bcc6), SqueezeNet (github.com/forresti/SqueezeNet),
+/// the CAM nets (github.com/zhoubolei/CAM, demo.m: imresize to 256 x 256, then a crop). Where they
+/// subtract a mean image, this is its mean a channel.
 [[nodiscard]] Preprocess caffe_imagenet(std::int32_t side, float blue, float green, float red);
 /// torchvision's way: short side to 256 with antialiasing, centre crop of `side`, RGB / 255 minus
 /// (.485, .456, .406), divided by (.229, .224, .225).

@@ -1,4 +1,5 @@
 #include "layers/batch_norm.h"
+#include "weights/preprocess_presets.h"
 #include "weights/zoo/families.h"
 #include "weights/zoo/pieces.h"
 #include "weights/zoo/trunks.h"
@@ -76,9 +77,7 @@ Graph vgg(const Depths& depths, bool norms, const ZooOptions& options) {
 }
 
 // The weights of the paper's authors, from Caffe; Keras ships the same.
-ZooNet published_by_the_authors(Graph g) {
-  return {std::move(g), caffe_imagenet(224, 103.939f, 116.779f, 123.68f), "imagenet"};
-}
+ZooNet published_by_the_authors(Graph g) { return {std::move(g), vgg_preprocess(224), "imagenet"}; }
 
 }  // namespace
 

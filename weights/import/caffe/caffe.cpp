@@ -45,6 +45,20 @@ Source weights_source(const Candidate& c) {
   return source;
 }
 
+/// Channels that the first convolution's kernels have; 0 where there are none.
+std::int64_t input_channels(const TextMessage& net, const Source& weights, bool hdf5) {
+  for (const char* field : {"layer", "layers"}) {
+    for (const TextMessage* layer : net.messages(field)) {
+      const std::string name = tensor_name(hdf5, layer->text("name", ""), 0);
+      for (const SourceTensor& t : weights.tensors) {
+        if (t.name != name || t.extents.size() != 4 || t.extents[0] == 1) continue;
+        return t.extents[1] * layer->message("convolution_param").integer("group", 1, 1, 1 << 20);
+      }
+    }
+  }
+  return 0;
+}
+
 /// Caffe keeps sums of estimates and how many they are; the number is read to divide by it.
 float estimate_factor(const Source& source, const std::string& tensor) {
   for (std::size_t i = 0; i < source.tensors.size(); ++i) {
@@ -76,7 +90,7 @@ Bindings bind_caffe_graph(const Source& source,
     binding.node = blob.node;
     binding.parameter = static_cast<std::size_t>(at - specs.begin());
     if (blob.layer.empty()) {
-      binding.constant = blob.constant;
+      binding.values = {blob.constant};
     } else {
       binding.sources = {tensor_name(hdf5, blob.layer, blob.blob)};
       if (blob.transposed) binding.transform.axes = {1, 0};
@@ -152,9 +166,10 @@ Source read_caffe(std::span<const Candidate> files) {
     throw Error(ErrorKind::kInput, "the prototxt is too long").at(text->path);
   }
   const TextMessage net = TextMessage::parse(file.text_at(0, file.size()), name);
-  auto described = std::make_shared<CaffeGraph>(caffe_graph(net, name));
   const Candidate& weights = text == &files[0] ? files[1] : files[0];
   Source source = weights_source(weights);
+  auto described = std::make_shared<CaffeGraph>(
+      caffe_graph(net, name, input_channels(net, source, weights.hdf5)));
   source.files.insert(source.files.begin(), text->path);
   source.graph = described->graph;
   source.preprocess = described->preprocess;

@@ -29,6 +29,7 @@ class Builder {
     graph_ = &result.graph;
     blobs_of_ = &result.blobs;
     for (const std::string& blob : net_.input_blobs) nodes_[blob] = 0;
+    find_readers();
     for (const CaffeDescription& d : net_.layers) build(d);
     stop_on(complaints_, file_);
     for (const std::string& blob : net_.input_blobs) {
@@ -42,6 +43,25 @@ class Builder {
   void complain(const CaffeDescription& d) {
     complaints_.layer =
         d.name + " (" + d.type + ", line " + std::to_string(d.message->line()) + ")";
+  }
+
+  /// Who reads what a layer makes, on the whole net: layers in place write a blob anew, and what
+  /// comes behind them reads theirs.
+  void find_readers() {
+    std::map<std::string, const CaffeDescription*> makers;
+    for (const CaffeDescription& d : net_.layers) {
+      for (const std::string& bottom : d.bottoms) {
+        const auto maker = makers.find(bottom);
+        if (maker != makers.end()) readers_[maker->second].push_back(&d);
+      }
+      for (const std::string& top : d.tops) makers[top] = &d;
+    }
+  }
+
+  /// True when `reader` is the only layer that sees what `d` makes.
+  bool is_only_reader(const CaffeDescription* d, const CaffeDescription& reader) const {
+    const auto all = readers_.find(d);
+    return all != readers_.end() && all->second.size() == 1 && all->second[0] == &reader;
   }
 
   // --- building ----------------------------------------------------------------------------------
@@ -95,6 +115,7 @@ class Builder {
       return;
     }
     made = build_one(d, in);
+    makers_[made] = &d;
     complain_unread(*d.message, "layer", complaints_);
     for (const std::string& top : d.tops) nodes_[top] = made;
   }
@@ -210,8 +231,9 @@ class Builder {
     const bool bias = p.flag("bias_term", false);
     complain_unread(p, "scale_param", complaints_);
     NodeId node = in[0];
-    const bool behind_norm = graph_->node(node).layer->kind() == LayerKind::kBatchNorm &&
-                             graph_->node(node).consumers.empty() && !scaled_.contains(node);
+    const auto maker = makers_.find(node);
+    const bool behind_norm = maker != makers_.end() && maker->second->type == "BatchNorm" &&
+                             is_only_reader(maker->second, d) && !scaled_.contains(node);
     if (behind_norm) {
       graph_->alias(d.name, node);
       std::erase_if(*blobs_of_, [&](const CaffeBlob& b) {
@@ -268,6 +290,8 @@ class Builder {
   const std::string& file_;
   std::map<std::string, NodeId> nodes_;
   std::set<NodeId> scaled_;
+  std::map<const CaffeDescription*, std::vector<const CaffeDescription*>> readers_;
+  std::map<NodeId, const CaffeDescription*> makers_;
   CaffeComplaints complaints_{net_.complaints};
   Graph* graph_{};
   std::vector<CaffeBlob>* blobs_of_{};
@@ -275,8 +299,8 @@ class Builder {
 
 }  // namespace
 
-CaffeGraph caffe_graph(const TextMessage& net, const std::string& file) {
-  return Builder(caffe_net(net, file), file).run();
+CaffeGraph caffe_graph(const TextMessage& net, const std::string& file, std::int64_t channels) {
+  return Builder(caffe_net(net, file, channels), file).run();
 }
 
 }  // namespace cutaway::weights

@@ -35,7 +35,11 @@ struct CaffeGraph {
 /// older `layers` (V1). Layers that work in place, Split, Dropout and losses disappear into what
 /// they mean: a ReLU in place is a node behind its layer, SoftmaxWithLoss a softmax, BatchNorm with
 /// the Scale behind it one node. Throws kUnsupported with ALL layers and fields that this library
-/// does not do, each with name, type and line, and kInput for nets that make no sense.
-[[nodiscard]] CaffeGraph caffe_graph(const TextMessage& net, const std::string& file);
+/// does not do, each with name, type and line, and kInput for nets that make no sense. `channels`:
+/// of the input, where only a data layer describes it, and that with one mean for all channels; 0:
+/// not known, and such a net is grey.
+[[nodiscard]] CaffeGraph caffe_graph(const TextMessage& net,
+                                     const std::string& file,
+                                     std::int64_t channels = 0);
 
 }  // namespace cutaway::weights

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "runtime/error.h"
+#include "weights/preprocess_presets.h"
 
 namespace cutaway::weights {
 namespace {
@@ -48,7 +49,8 @@ std::string modern_type(const std::string& type) {
 
 class NetReader {
  public:
-  NetReader(const TextMessage& text, const std::string& file) : text_(text), file_(file) {}
+  NetReader(const TextMessage& text, const std::string& file, std::int64_t channels)
+      : text_(text), file_(file), channels_(channels) {}
 
   CaffeNet run() {
     list_layers();
@@ -167,26 +169,25 @@ class NetReader {
     const TextMessage& p = d.message->message("transform_param");
     const std::int64_t crop = p.integer("crop_size", 0, 0, kMostExtent);
     const std::vector<double> mean = p.numbers("mean_value");
-    if (crop > 0) set_input({1, mean.size() == 1 ? 1 : 3, crop, crop}, d.tops[0]);
-    if (crop > 0 && p.text("mean_file", "").empty()) net_.preprocess = preprocess(p, mean, crop);
+    // One mean is that of all channels, so it does not say how many there are.
+    const bool grey = channels_ == 1 || (channels_ == 0 && mean.size() == 1);
+    if (crop > 0) set_input({1, grey ? 1 : 3, crop, crop}, d.tops[0]);
+    if (crop > 0 && p.text("mean_file", "").empty())
+      net_.preprocess = preprocess(p, mean, crop, grey);
     if (crop == 0) net_.input_blobs.insert(d.tops[0]);
   }
 
   static Preprocess preprocess(const TextMessage& p,
                                const std::vector<double>& mean,
-                               std::int64_t crop) {
-    Preprocess rule;
-    rule.order = mean.size() == 1 ? ColorOrder::kGray : ColorOrder::kBgr;
-    // Caffe scales after the mean is subtracted.
+                               std::int64_t crop,
+                               bool grey) {
+    Preprocess rule = caffe_preprocess(static_cast<std::int32_t>(crop), {0.0F, 0.0F, 0.0F});
+    if (grey) rule.order = ColorOrder::kGray;
+    // Caffe scales after the mean is subtracted (data_transformer.cpp).
     rule.scale = static_cast<float>(p.number("scale", 1.0));
-    for (std::size_t c = 0; c < std::min<std::size_t>(mean.size(), 3); ++c) {
-      rule.mean[c] = static_cast<float>(mean[c]) * rule.scale;
+    for (std::size_t c = 0; c < (grey ? 1U : 3U) && !mean.empty(); ++c) {
+      rule.mean[c] = static_cast<float>(mean[c < mean.size() ? c : 0]) * rule.scale;
     }
-    rule.resize = ResizeRule::kWarp;
-    rule.width = rule.height = static_cast<std::int32_t>(std::max<std::int64_t>(crop, 256));
-    rule.interpolation = Interpolation::kBilinear;
-    rule.crop = CropRule::kCenter;
-    rule.crop_width = rule.crop_height = static_cast<std::int32_t>(crop);
     return rule;
   }
 
@@ -239,14 +240,15 @@ class NetReader {
 
   const TextMessage& text_;
   const std::string& file_;
+  std::int64_t channels_;
   CaffeNet net_;
   bool has_input_{false};
 };
 
 }  // namespace
 
-CaffeNet caffe_net(const TextMessage& net, const std::string& file) {
-  return NetReader(net, file).run();
+CaffeNet caffe_net(const TextMessage& net, const std::string& file, std::int64_t channels) {
+  return NetReader(net, file, channels).run();
 }
 
 void stop_on(const CaffeComplaints& complaints, const std::string& file) {

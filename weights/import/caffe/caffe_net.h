@@ -32,8 +32,11 @@ struct CaffeNet {
 };
 
 /// Reads the list of layers, finds the input and leaves out what the output (the last layer but for
-/// Accuracy and Silence) does not depend on. Throws kInput and kUnsupported as caffe_graph does.
-[[nodiscard]] CaffeNet caffe_net(const TextMessage& net, const std::string& file);
+/// Accuracy and Silence) does not depend on. `channels`: of the input, where the file leaves that
+/// open; 0: not known. Throws kInput and kUnsupported as caffe_graph does.
+[[nodiscard]] CaffeNet caffe_net(const TextMessage& net,
+                                 const std::string& file,
+                                 std::int64_t channels = 0);
 
 /// Throws kUnsupported with all complaints, if there are any.
 void stop_on(const CaffeComplaints& complaints, const std::string& file);

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "runtime/error.h"
@@ -144,6 +145,7 @@ class Reader {
     std::string prefix, outer;            // "vgg16/", "vgg16"
     std::vector<std::string> containers;  // of Keras 3
     bool shared{false};                   // one of several uses of a model
+    std::optional<bool> training{};       // how that model is called
   };
   struct Listed {
     KerasLayer layer;
@@ -177,6 +179,7 @@ class Reader {
       layer.id = level.prefix + layer.name;
       layer.outer = level.outer.empty() ? layer.name : level.outer;
       layer.shared = level.shared;
+      layer.training = level.training;
       claim(layer.id);
       classes.push_back(snake_case(layer.type));
       all.push_back(std::move(next));
@@ -218,7 +221,11 @@ class Reader {
     }
     if (layer.inputs.size() > 1) refuse_several_inputs(layer.id);
     const Level inner{layer.id + "/", level.outer.empty() ? layer.name : level.outer,
-                      layer.containers, layer.shared};
+                      layer.containers, layer.shared, layer.training};
+    if (!layer.argument.empty()) {
+      refuse("the model " + in_quotes(layer.id) + " is called with " + in_quotes(layer.argument),
+             "call it with its input alone");
+    }
     const std::string given = layer.inputs.empty() ? "" : layer.inputs[0];
     const std::vector<std::string> outputs = expand(layer.type, *layer.config, inner, given);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -319,6 +326,7 @@ class Reader {
         next.layer.shared = layer.shared || uses[layer.name] > 1;
         if (use > 0) claim(next.layer.id);
         next.layer.inputs = ids(inputs_of(*next.json, static_cast<std::size_t>(use)));
+        read_call(*next.json, static_cast<std::size_t>(use), next.layer);
         add(next, level);
       }
     }
@@ -342,6 +350,34 @@ class Reader {
     if (nodes != layer.end() && nodes->is_array() && use < nodes->size())
       collect_inputs((*nodes)[use], 0, found);
     return found;
+  }
+
+  /// What a layer is called with apart from its inputs: {"training": true}, in Keras 1 and 2 behind
+  /// every input, in Keras 3 under "kwargs". What says nothing (null, no mask) is passed over.
+  static void read_call(const Json& layer, std::size_t use, KerasLayer& to) {
+    const auto nodes = layer.find("inbound_nodes");
+    if (nodes == layer.end() || !nodes->is_array() || use >= nodes->size()) return;
+    const auto take = [&](const Json& arguments) {
+      if (!arguments.is_object()) return;
+      for (const auto& [name, value] : arguments.items()) {
+        if (value.is_null()) continue;
+        if (name == "training" && value.is_boolean()) {
+          to.training = value.get<bool>();
+        } else {
+          to.argument = name.substr(0, 64);
+        }
+      }
+    };
+    const Json& node = (*nodes)[use];
+    if (node.is_object()) {
+      const auto arguments = node.find("kwargs");
+      if (arguments != node.end()) take(*arguments);
+      return;
+    }
+    if (!node.is_array()) return;
+    for (const Json& input : node) {
+      if (input.is_array() && input.size() >= 4) take(input[3]);
+    }
   }
 
   /// The layer behind an id that may be a model's.
@@ -412,7 +448,7 @@ KerasGraph keras_graph(std::string_view json, const std::string& file, const std
   const KerasLayers layers = keras_layers(model, file, output);
   KerasGraph net = KerasBuilder(layers, file).run();
   for (const KerasLayer& layer : layers.left_out)
-    net.left_out.push_back({layer.outer, layer.name, layer.containers});
+    net.left_out.push_back({layer.outer, layer.name, layer.containers, KerasLeftOut{}.reason});
   return net;
 }
 

@@ -22,15 +22,23 @@ struct KerasWeight {
   std::size_t place{0};  ///< index among the layer's variables
   Transform transform{};
   std::vector<Extents> also{};
-  std::optional<float> constant{};  ///< there is no such variable: this value instead
-  bool shared{false};               ///< other uses of the layer have it too
+  std::vector<float> values{};  ///< there is no such variable: this for all, or one an element
+  bool shared{false};           ///< other uses of the layer have it too
 };
 
 /// A layer that the graph does not need.
 struct KerasLeftOut {
   std::string outer, layer;  ///< as in KerasWeight
   std::vector<std::string> containers;
+  std::string reason{"of a layer that only other outputs need"};
 };
+
+/// What a layer does to the order of a vector's features. Keras flattens maps in H, W, C order, so
+/// that order matters until a layer mixes the features.
+enum class FeatureOrder : std::uint8_t { kKept, kMixed, kUnknown };
+/// A kind of layer that this does not know is kUnknown: forgetting one is an error where it
+/// matters, not a wrong number.
+[[nodiscard]] FeatureOrder feature_order_behind(LayerKind kind);
 
 /// What a Keras model's configuration says.
 struct KerasGraph {
@@ -47,9 +55,11 @@ struct KerasGraph {
 /// x W; the features of a fully connected layer behind a Flatten are put into C, H, W order where
 /// Keras flattened H, W, C; an activation named inside a layer is a node
 /// "<layer>_<activation>"; "same" padding that differs between the sides becomes a padding layer.
-/// Throws kUnsupported with ALL layers and settings that this library does not do, and for several
-/// outputs with none named, with their names; kUsage for an output that is none; kInput for
-/// configurations that make no sense, are longer than 64 MiB or nested too deeply.
+/// Settings that nobody reads are refused unless they matter in training only; so are layers that
+/// are called as in training, and layers on flattened maps that are not known to keep or to mix
+/// features. Throws kUnsupported with ALL layers and settings that this library does not do, and
+/// for several outputs with none named, with their names; kUsage for an output that is none; kInput
+/// for configurations that make no sense, are longer than 64 MiB or nested too deeply.
 [[nodiscard]] KerasGraph keras_graph(std::string_view json,
                                      const std::string& file,
                                      const std::string& output = {});

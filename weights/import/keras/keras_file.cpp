@@ -100,18 +100,17 @@ std::vector<std::string> sources_of(const KerasWeight& w, Layout layout, const N
 /// A layer that only other outputs need. A further use of a layer that is needed has its tensors
 /// taken.
 void exempt(const KerasLeftOut& layer, Layout layout, const Names& names, Bindings& bindings) {
-  const char* reason = "of a layer that only other outputs need";
   if (layout == Layout::kNamed) {
     for (const auto& [key, tensor] : names.inner) {
       if (key[0] == layer.outer && key[1] == layer.layer)
-        bindings.unused.push_back({tensor, reason});
+        bindings.unused.push_back({tensor, layer.reason});
     }
     return;
   }
   for (const char* group : {"/layers/", "/_layer_checkpoint_dependencies/"}) {
     std::string path;
     for (const std::string& container : layer.containers) path += group + container;
-    bindings.unused.push_back({path, reason});
+    bindings.unused.push_back({path, layer.reason});
   }
 }
 
@@ -124,8 +123,8 @@ Bindings bind_own(const KerasGraph& net, Layout layout, const Names& names) {
     binding.transform = w.transform;
     binding.also = w.also;
     binding.may_share = w.shared;
-    if (w.constant) {
-      binding.constant = w.constant;
+    if (!w.values.empty()) {
+      binding.values = w.values;
     } else {
       binding.sources = sources_of(w, layout, names);
     }
@@ -138,24 +137,26 @@ Bindings bind_own(const KerasGraph& net, Layout layout, const Names& names) {
 // --- onto an architecture
 // --------------------------------------------------------------------------
 
-/// The plane that a fully connected layer's flattened input had; zeros when it had none.
+/// The maps whose flattened features, in Keras' order, a layer gets; zeros when it gets none.
 std::array<std::int64_t, 3> flattened(const Graph& graph, NodeId node) {
   for (NodeId at = graph.node(node).inputs[0]; at != 0; at = graph.node(at).inputs[0]) {
     const Node& n = graph.node(at);
-    if (n.layer->kind() == LayerKind::kFlatten) {
-      const Shape& s = graph.node(n.inputs[0]).shape;
-      if (s.plane() > 1 && s.c > 1) return {s.h, s.w, s.c};
-      return {};
+    const Shape& s = graph.node(n.inputs[0]).shape;
+    if (n.layer->kind() == LayerKind::kFlatten && s.plane() > 1) {
+      return s.c > 1 ? std::array{s.h, s.w, s.c} : std::array<std::int64_t, 3>{};
     }
-    if (n.layer->kind() != LayerKind::kDropout && n.layer->kind() != LayerKind::kRelu) break;
+    if (feature_order_behind(n.layer->kind()) != FeatureOrder::kKept) break;
   }
   return {};
 }
 
 Transform keras_transform(const Graph& graph, NodeId node, const ParameterSpec& spec) {
   Transform t;
+  const LayerKind kind = graph.node(node).layer->kind();
+  // One number a feature, in the features' order.
+  if (kind == LayerKind::kBatchNorm) t.hwc = flattened(graph, node);
   if (spec.name != "weight") return t;
-  if (graph.node(node).layer->kind() == LayerKind::kDense) {
+  if (kind == LayerKind::kDense) {
     t.axes = {1, 0};
     t.hwc = flattened(graph, node);
   } else {
@@ -264,6 +265,22 @@ Bindings bind_oldest(const Graph& graph, const Source& source) {
 // --- sources
 // ---------------------------------------------------------------------------------------
 
+/// What model.to_json() writes.
+bool is_model_json(const Candidate& c) {
+  const std::size_t first = c.head.find_first_not_of(" \t\r\n");
+  return !c.hdf5 && first != std::string::npos && c.head[first] == '{' &&
+         c.head.find("\"class_name\"") != std::string::npos;
+}
+
+/// The HDF5 file of one alone, or of one with a model's JSON, in either order; null for others.
+const Candidate* weights_of(std::span<const Candidate> files) {
+  if (files.size() == 1) return files[0].hdf5 ? &files[0] : nullptr;
+  if (files.size() != 2) return nullptr;
+  if (files[0].hdf5 && is_model_json(files[1])) return &files[0];
+  if (files[1].hdf5 && is_model_json(files[0])) return &files[1];
+  return nullptr;
+}
+
 std::string producer_of(const Hdf5File& file) {
   for (const char* group : {"/", "/model_weights"}) {
     if (!file.contains(group) && std::string(group) != "/") continue;
@@ -293,7 +310,8 @@ void set_bind(Source& source, Layout layout, std::shared_ptr<const KerasGraph> n
 }  // namespace
 
 bool detect_keras_hdf5(std::span<const Candidate> files) {
-  return files.size() == 1 && files[0].hdf5 && layout_of(Hdf5File::open(files[0].path)).has_value();
+  const Candidate* weights = weights_of(files);
+  return weights != nullptr && layout_of(Hdf5File::open(weights->path)).has_value();
 }
 
 Source read_keras_hdf5(std::span<const Candidate> files) {
@@ -301,22 +319,34 @@ Source read_keras_hdf5(std::span<const Candidate> files) {
 }
 
 Source read_keras_hdf5_output(std::span<const Candidate> files, const std::string& output) {
-  if (files.size() != 1) throw Error(ErrorKind::kUsage, "Keras' files").expected("one file");
-  auto file = std::make_shared<const Hdf5File>(Hdf5File::open(files[0].path));
+  const Candidate* weights = weights_of(files);
+  if (weights == nullptr) {
+    throw Error(ErrorKind::kUsage, "Keras' files")
+        .expected("one HDF5 file, and, where it has weights only, the model's JSON beside it");
+  }
+  const std::string& path = weights->path;
+  auto file = std::make_shared<const Hdf5File>(Hdf5File::open(path));
   const std::optional<Layout> layout = layout_of(*file);
   if (!layout) {
-    throw Error(ErrorKind::kInput, "not in a layout of Keras").at(files[0].path);
+    throw Error(ErrorKind::kInput, "not in a layout of Keras").at(path);
   }
   std::shared_ptr<const KerasGraph> net;
-  if (file->has_attribute("/", "model_config")) {
-    net = std::make_shared<const KerasGraph>(keras_graph(
-        file->read_attribute_text("/", "model_config", kMostConfig), files[0].path, output));
+  if (files.size() == 2) {
+    const Candidate& json = weights == &files[0] ? files[1] : files[0];
+    if (json.bytes > kMostConfig)
+      throw Error(ErrorKind::kInput, "the configuration is too long").at(json.path);
+    net = std::make_shared<const KerasGraph>(
+        keras_graph(BinaryFile::open(json.path).text_at(0, json.bytes), json.path, output));
+  } else if (file->has_attribute("/", "model_config")) {
+    net = std::make_shared<const KerasGraph>(
+        keras_graph(file->read_attribute_text("/", "model_config", kMostConfig), path, output));
   } else if (!output.empty()) {
-    throw Error(ErrorKind::kUsage, "--output, but the file has no architecture").at(files[0].path);
+    throw Error(ErrorKind::kUsage, "--output, but the file has no architecture").at(path);
   }
   const std::string producer = producer_of(*file);
   Source source = hdf5_source(std::move(file), "keras-hdf5");
   source.producer = producer;
+  if (files.size() == 2) source.files = {files[0].path, files[1].path};
   set_bind(source, *layout, std::move(net));
   return source;
 }

@@ -27,6 +27,7 @@ std::optional<KerasVariable> keras_variable(const std::string& dataset) {
   // The longer ends first: "_b" would also end what "_beta" does not.
   static constexpr std::pair<const char*, const char*> kRoles[] = {
       {"depthwise_kernel", "depthwise_kernel"},
+      {"pointwise_kernel", "pointwise_kernel"},
       {"kernel", "kernel"},
       {"bias", "bias"},
       {"gamma", "gamma"},
@@ -36,7 +37,10 @@ std::optional<KerasVariable> keras_variable(const std::string& dataset) {
       {"moving_variance", "moving_variance"},
       {"running_std", "moving_variance"},
       {"W", "kernel"},
-      {"b", "bias"}};
+      {"b", "bias"},
+      {"mean", "mean"},
+      {"variance", "variance"},
+      {"count", "count"}};
   std::string path = dataset;
   for (const char* prefix : {"/model_weights/", "/"}) {
     const std::string p = prefix;

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <map>
 #include <set>
 
@@ -23,6 +25,12 @@ const MatValue* normalization(const MatValue& meta) {
   return n != nullptr ? n : (meta.field("imageSize") != nullptr ? &meta : nullptr);
 }
 
+std::string brief(float value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", double{value});
+  return text;
+}
+
 Shape input_shape(const MatValue& meta, const std::string& file) {
   const MatValue* n = normalization(meta);
   const MatValue* size = n == nullptr ? nullptr : n->field("imageSize");
@@ -39,7 +47,10 @@ Shape input_shape(const MatValue& meta, const std::string& file) {
           static_cast<std::int64_t>(v[1])};
 }
 
-std::optional<Preprocess> preprocess(const MatValue& meta, const Graph& graph) {
+/// Adds a note when the mean differs from pixel to pixel.
+std::optional<Preprocess> preprocess(const MatValue& meta,
+                                     const Graph& graph,
+                                     std::vector<std::string>& notes) {
   const MatValue* n = normalization(meta);
   const MatValue* mean = n == nullptr ? nullptr : n->field("averageImage");
   const Shape s = graph.node(0).shape;
@@ -51,10 +62,22 @@ std::optional<Preprocess> preprocess(const MatValue& meta, const Graph& graph) {
   const auto channels = static_cast<std::size_t>(s.c);
   if (values.empty() || values.size() % channels != 0) return std::nullopt;
   const std::size_t plane = values.size() / channels;
+  float most = 0;  // how far a pixel is from its channel's mean
   for (std::size_t c = 0; c < channels; ++c) {
     double sum = 0;
     for (std::size_t i = 0; i < plane; ++i) sum += double{values[c * plane + i]};
     p.mean[c] = static_cast<float>(sum / static_cast<double>(plane));
+    for (std::size_t i = 0; i < plane; ++i)
+      most = std::max(most, std::abs(values[c * plane + i] - p.mean[c]));
+  }
+  constexpr float kRounding = 1e-3F;  // of a mean over 224 x 224 pixels that are all the same
+  if (most > kRounding) {
+    notes.push_back(
+        "averageImage, a mean a pixel, became one mean a channel, from which pixels differ by "
+        "up to " +
+        brief(most) +
+        " of 255: scores differ from MatConvNet's, and close classes "
+        "may change places");
   }
   p.resize = ResizeRule::kWarp;
   p.width = static_cast<std::int32_t>(s.w);
@@ -315,7 +338,7 @@ Source source_of(const std::vector<MatValue>& variables, const std::string& path
     builder.stop();
     builder.finish(source, {});
   }
-  source.preprocess = preprocess(*meta, *source.graph);
+  source.preprocess = preprocess(*meta, *source.graph, source.notes);
   source.labels = labels(*meta, *source.graph);
   return source;
 }

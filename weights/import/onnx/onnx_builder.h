@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -8,8 +9,9 @@
 
 #include "runtime/error.h"
 #include "weights/import/onnx/onnx_graph.h"
+#include "weights/import/onnx/onnx_integers.h"
 
-/// What the operators of ONNX need while a graph is built; private to weights/import/onnx_*.cpp.
+/// What the operators of ONNX need while a graph is built; private to weights/import/onnx.
 namespace cutaway::weights::onnx {
 
 /// Thrown by an operator that cannot be had; becomes one line of the final error.
@@ -18,11 +20,21 @@ struct Unsupported {
 };
 
 /// A value of the ONNX graph that is computed. Vectors are maps of 1 x 1 here; ONNX tells them
-/// apart by rank.
+/// apart by rank: N x C x H x W, N x C x L with L = H W, N x C, or C where the batch of 1 is left
+/// out.
 struct Computed {
   NodeId node{0};
   std::size_t rank{4};
 };
+
+/// y = gamma x + beta: each one number, or one a channel.
+struct Affine {
+  std::vector<float> gamma{1.0F}, beta{0.0F};
+};
+
+/// True when a constant of extents `e` is, for values of that rank, one number or one a channel:
+/// its axes are counted from the last, and the missing ones are 1.
+[[nodiscard]] bool broadcasts_by_channel(const Extents& e, std::int64_t channels, std::size_t rank);
 
 class Builder {
  public:
@@ -35,6 +47,8 @@ class Builder {
   [[nodiscard]] std::int64_t opset() const { return model_.opset; }
   /// The batch that the file's input has; 1 where it is free.
   [[nodiscard]] std::int64_t batch() const { return batch_; }
+  /// True when the file says that there is one picture a batch.
+  [[nodiscard]] bool batch_is_one() const { return batch_given_ && batch_ == 1; }
   [[nodiscard]] const Shape& shape_of(NodeId id) const { return graph_->node(id).shape; }
   /// Input i as a computed value; throws Unsupported when it is a constant or absent.
   [[nodiscard]] Computed computed(const Node& node, std::size_t i) const;
@@ -42,9 +56,21 @@ class Builder {
   /// computed.
   [[nodiscard]] const Tensor* constant(const Node& node, std::size_t i) const;
   [[nodiscard]] bool is_constant(const Node& node, std::size_t i) const;
+  /// Input i as a list of integers that is known while importing, be it stored or computed from
+  /// extents; nothing when it is absent. Throws Unsupported when it depends on the picture.
+  [[nodiscard]] std::optional<std::vector<std::int64_t>> integers(const Node& node, std::size_t i);
+  /// The same of an input where there is one, otherwise of the attribute `name`.
+  [[nodiscard]] std::vector<std::int64_t> integers_or(const Node& node,
+                                                      std::size_t i,
+                                                      const char* name,
+                                                      std::vector<std::int64_t> otherwise);
   /// A constant that is read for its structure and is no weight.
-  [[nodiscard]] std::vector<std::int64_t> integers(const Tensor& t);
   [[nodiscard]] double number(const Tensor& t);
+  /// All numbers of a small constant.
+  [[nodiscard]] std::vector<float> numbers(const Tensor& t);
+  /// Input i as one number, or one a channel of `x`, where ONNX's broadcasting (from the last axis
+  /// on) makes it that and leaves x its extents. Throws Unsupported otherwise.
+  [[nodiscard]] std::vector<float> per_channel(const Node& node, std::size_t i, const Computed& x);
 
   /// Adds a layer for `node`. `suffix` names helpers ("pad").
   NodeId add(const Node& node,
@@ -57,17 +83,35 @@ class Builder {
             const Tensor& t,
             const Transform& transform = {},
             std::vector<Extents> also = {});
+  /// Binds parameter `index` of a layer to numbers: one for all, or one each.
+  void bind_values(NodeId id, std::size_t index, std::vector<float> values);
+  /// A layer that computes that a channel.
+  NodeId add_affine(const Node& node, NodeId from, const Affine& affine);
   /// Says what output 0 of `node` is.
   void define(const Node& node, Computed value);
-  /// The constant that the only reader of `node`'s output adds to it, if that is a vector of
-  /// `channels`; that reader is then done. Frameworks write biases so.
-  const Tensor* absorb_bias(const Node& node, std::int64_t channels);
+  /// The constant that the only reader of `node`'s output, of that rank, adds to it, if ONNX's
+  /// broadcasting makes that one number a channel; the reader is then done. Frameworks write biases
+  /// so.
+  const Tensor* absorb_bias(const Node& node, std::int64_t channels, std::size_t rank);
 
  private:
   void find_needed();
   void find_input();
   void collect_constants();
   void convert(const Node& node);
+  void add_constant_node(const Node& node);
+  /// Carries out a node whose inputs are known integers; false when they are not.
+  bool fold_known(const Node& node);
+  /// A constant of integers, or what nodes before made of such; null for anything else.
+  const Integers* known(const std::string& name);
+  /// Counts numbers that are kept in memory: a file of many nodes must not take all of it.
+  void charge(std::size_t numbers);
+  /// What Shape gives.
+  Integers shape_known(const Node& node);
+  /// A node that gives a constant other extents; false for anything else.
+  bool view_known(const Node& node);
+  /// Registers `t` under another name and other extents: the same numbers.
+  void view(const std::string& name, const Tensor& t, Extents extents);
   [[nodiscard]] bool lost(const Node& node) const;
   std::string unique_name(const std::string& wanted);
 
@@ -75,8 +119,11 @@ class Builder {
   std::string file_;
   std::optional<Graph> graph_;
   std::int64_t batch_{1};
+  bool batch_given_{false};  // or free
   std::map<std::string, Computed> values_;
   std::map<std::string, const Tensor*> constants_;
+  std::map<std::string, Integers> known_;  // integers, read or computed
+  std::size_t known_numbers_{0};
   std::map<std::string, std::vector<const Node*>> readers_;
   std::map<const Node*, Computed> absorbed_;  // adds that a layer before them has done
   std::set<const Node*> needed_;
@@ -85,12 +132,19 @@ class Builder {
   std::set<std::string> names_;
   std::vector<std::string> unsupported_, broken_;
   Bindings bindings_;
-  std::vector<Tensor> made_;  // of Constant nodes
+  std::deque<Tensor> made_;  // of Constant nodes, and views; none of them moves
 };
 
-using Operator = void (*)(Builder& b, const Node& node);
-/// The function that converts operators of that type; null when there is none.
-[[nodiscard]] Operator find_operator(const std::string& type);
+/// How operators of a type are converted.
+struct Operator {
+  const char* type;
+  void (*convert)(Builder& b, const Node& node);
+  /// Attributes that are read, or that change nothing in evaluation, with a space behind each. Any
+  /// other is refused.
+  const char* attributes;
+};
+/// Null when there is none of that type.
+[[nodiscard]] const Operator* find_operator(const std::string& type);
 
 // Attributes with defaults.
 [[nodiscard]] std::int64_t integer_of(const Node& node, const char* name, std::int64_t otherwise);

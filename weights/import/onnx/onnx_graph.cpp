@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "layers/batch_norm.h"
 #include "weights/import/onnx/onnx_builder.h"
 
 namespace cutaway::weights::onnx {
@@ -46,6 +47,11 @@ std::string path_like(const std::string& wanted) {
   throw Error(kind, all).at(file);
 }
 
+/// True when `word` stands in `words`, a space behind each.
+bool has_word(const std::string& words, const std::string& word) {
+  return (" " + words).find(" " + word + " ") != std::string::npos;
+}
+
 }  // namespace
 
 std::int64_t integer_of(const Node& node, const char* name, std::int64_t otherwise) {
@@ -74,8 +80,6 @@ Builder::Builder(const Model& model, std::string file) : model_(model), file_(st
         .expected(std::to_string(kOldestOpset) + " to " + std::to_string(kNewestOpset))
         .got(std::to_string(model.opset));
   }
-  // Nodes of Constant become tensors; none of them may move afterwards.
-  made_.reserve(model.nodes.size());
 }
 
 Computed Builder::computed(const Node& node, std::size_t i) const {
@@ -85,6 +89,8 @@ Computed Builder::computed(const Node& node, std::size_t i) const {
   if (found != values_.end()) return found->second;
   if (constants_.contains(node.inputs[i]))
     throw Unsupported{"of the constant '" + node.inputs[i] + "'"};
+  if (known_.contains(node.inputs[i]))
+    throw Unsupported{"of '" + node.inputs[i] + "', integers that are computed from extents"};
   throw Error(ErrorKind::kInput, "reads '" + node.inputs[i] + "', which no earlier node writes");
 }
 
@@ -99,17 +105,22 @@ const Tensor* Builder::constant(const Node& node, std::size_t i) const {
   return found->second;
 }
 
-std::vector<std::int64_t> Builder::integers(const Tensor& t) {
-  structural_.insert(t.name);
-  return read_integers(t);
+void Builder::bind_values(NodeId id, std::size_t index, std::vector<float> values) {
+  Binding binding{id, index, {}};
+  binding.values = std::move(values);
+  bindings_.list.push_back(std::move(binding));
 }
 
-double Builder::number(const Tensor& t) {
-  structural_.insert(t.name);
-  if (count_of(t.extents) != 1) throw Unsupported{"with a tensor where a number is expected"};
-  float value = 0;
-  read_floats(t, {&value, 1});
-  return double{value};
+NodeId Builder::add_affine(const Node& node, NodeId from, const Affine& affine) {
+  // Batch normalisation with mean 0 and variance + eps = 1, exact in float32, is a scale and a
+  // shift.
+  constexpr float kEps = 1.0F / 1024.0F;
+  const NodeId id = add(node, std::make_shared<BatchNorm>(double{kEps}), {from});
+  bind_values(id, 0, affine.gamma);
+  bind_values(id, 1, affine.beta);
+  bind_values(id, 2, {0.0F});
+  bind_values(id, 3, {1.0F - kEps});
+  return id;
 }
 
 std::string Builder::unique_name(const std::string& wanted) {
@@ -153,7 +164,7 @@ void Builder::define(const Node& node, Computed value) {
   if (value.node != 0 && names_.insert(alias).second) graph_->alias(alias, value.node);
 }
 
-const Tensor* Builder::absorb_bias(const Node& node, std::int64_t channels) {
+const Tensor* Builder::absorb_bias(const Node& node, std::int64_t channels, std::size_t rank) {
   const auto found = readers_.find(node.outputs.at(0));
   if (found == readers_.end() || found->second.size() != 1) return nullptr;
   for (const ValueInfo& output : model_.outputs) {
@@ -164,7 +175,8 @@ const Tensor* Builder::absorb_bias(const Node& node, std::int64_t channels) {
     return nullptr;
   const std::size_t other = reader.inputs[0] == node.outputs[0] ? 1 : 0;
   const auto constant = constants_.find(reader.inputs[other]);
-  if (constant == constants_.end() || count_of(constant->second->extents) != channels)
+  if (constant == constants_.end() || count_of(constant->second->extents) != channels ||
+      !broadcasts_by_channel(constant->second->extents, channels, rank))
     return nullptr;
   absorbed_[&reader] = {};
   return constant->second;
@@ -207,55 +219,19 @@ void Builder::find_input() {
   const ValueInfo& input = *inputs[0];
   const Extents& e = input.extents;
   const bool fits =
-      input.is_float && e.size() == 4 &&
+      is_floating(input.type) && e.size() == 4 &&
       std::all_of(e.begin() + 1, e.end(), [](std::int64_t v) { return v >= 1 && v <= 65536; });
   if (!fits) {
     throw Error(ErrorKind::kUnsupported, "ONNX: the input '" + input.name + "'")
         .at(file_)
-        .expected("float32 of N x C x H x W, with C, H and W given")
-        .got(cutaway::weights::text_of(e));
+        .expected("floating-point numbers of N x C x H x W, with C, H and W given")
+        .got(std::string(to_string(input.type)) + " of " + cutaway::weights::text_of(e));
   }
   batch_ = std::max<std::int64_t>(1, e[0]);
+  batch_given_ = e[0] >= 1;
   graph_.emplace(Shape{1, e[1], e[2], e[3]});
   names_.insert(graph_->node(0).name);
   values_[input.name] = {0, 4};
-}
-
-void Builder::collect_constants() {
-  for (const Tensor& t : model_.initializers) {
-    if (!constants_.emplace(t.name, &t).second) {
-      throw Error(ErrorKind::kInput, "two tensors are called '" + t.name + "'").at(file_);
-    }
-  }
-  for (const Node& node : model_.nodes) {
-    // PyTorch writes equal tensors once, and copies of them so.
-    if (node.type == "Identity" && node.inputs.size() == 1 && node.outputs.size() == 1 &&
-        constants_.contains(node.inputs[0])) {
-      constants_.emplace(node.outputs[0], constants_.at(node.inputs[0]));
-      continue;
-    }
-    if (node.type != "Constant" || node.outputs.size() != 1) continue;
-    Tensor t;
-    t.file = nullptr;
-    const auto tensor = node.attributes.find("value");
-    if (tensor != node.attributes.end() && tensor->second.tensor) {
-      t = *tensor->second.tensor;
-    } else if (node.attributes.contains("value_ints") || node.attributes.contains("value_int")) {
-      const bool list = node.attributes.contains("value_ints");
-      t.integers = list ? integers_of(node, "value_ints", {})
-                        : std::vector{integer_of(node, "value_int", 0)};
-      if (list) t.extents = {static_cast<std::int64_t>(t.integers.size())};
-      t.type = ElementType::kI64;
-      t.file = model_.initializers.empty() ? nullptr : model_.initializers[0].file;
-    }
-    if (!t.file) continue;  // reported where it is read
-    t.name = node.outputs[0];
-    made_.push_back(std::move(t));
-    if (!constants_.emplace(made_.back().name, &made_.back()).second) {
-      throw Error(ErrorKind::kInput, "two tensors are called '" + made_.back().name + "'")
-          .at(file_);
-    }
-  }
 }
 
 bool Builder::lost(const Node& node) const {
@@ -264,25 +240,34 @@ bool Builder::lost(const Node& node) const {
 }
 
 void Builder::convert(const Node& node) {
-  if ((node.type == "Constant" || node.type == "Identity") && !node.outputs.empty() &&
-      constants_.contains(node.outputs[0]))
-    return;
+  const bool constant = node.type == "Constant" || node.type == "Identity" || node.type == "Cast";
+  if (constant && !node.outputs.empty() && constants_.contains(node.outputs[0])) return;
   if (const auto done = absorbed_.find(&node); done != absorbed_.end()) {
     const std::size_t at = is_constant(node, 0) ? 1 : 0;
     define(node, computed(node, at));
     return;
   }
   try {
-    if (lost(node)) throw Unsupported{""};
     const bool standard = node.domain.empty() || node.domain == "ai.onnx";
-    const Operator op = standard ? find_operator(node.type) : nullptr;
+    const Operator* op = standard ? find_operator(node.type) : nullptr;
+    if (lost(node)) {
+      const bool is_known =
+          op != nullptr || (standard && (folds(node.type) || node.type == "Shape"));
+      throw Unsupported{is_known ? "" : "no counterpart"};
+    }
+    if (fold_known(node)) return;
     if (op == nullptr) throw Unsupported{"no counterpart"};
     if (node.outputs.empty() || node.outputs[0].empty()) throw Unsupported{"without an output"};
+    for (const auto& [name, attribute] : node.attributes) {
+      if (!has_word(op->attributes, name))
+        throw Unsupported{"with the attribute '" + name.substr(0, 64) +
+                          "', which is not understood"};
+    }
     for (std::size_t i = 1; i < node.outputs.size(); ++i) {
       if (readers_.contains(node.outputs[i]))
         throw Unsupported{"whose output " + std::to_string(i) + " is read"};
     }
-    op(*this, node);
+    op->convert(*this, node);
   } catch (const Unsupported& u) {
     if (!u.reason.empty()) unsupported_.push_back(where(node) + ": " + u.reason);
     for (const std::string& output : node.outputs) lost_.insert(output);
@@ -313,7 +298,7 @@ Converted Builder::run() {
   }
   Converted result{std::move(*graph_), std::move(bindings_), {}};
   std::set<std::string> bound;
-  for (const Binding& b : result.bindings.list) bound.insert(b.sources[0]);
+  for (const Binding& b : result.bindings.list) bound.insert(b.sources.begin(), b.sources.end());
   for (const auto& [name, tensor] : constants_) {
     if (name != tensor->name) continue;
     if (bound.contains(name) || !structural_.contains(name)) result.tensors.push_back(*tensor);

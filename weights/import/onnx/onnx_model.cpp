@@ -15,33 +15,6 @@ constexpr std::size_t kMostIntegers = 1 << 16, kMostRank = 16, kMostVarints = 1 
 constexpr std::uint64_t kMostName = 4096;
 
 // TensorProto.DataType.
-ElementType element_type(std::int64_t type) {
-  switch (type) {
-    case 1:
-      return ElementType::kF32;
-    case 2:
-      return ElementType::kU8;
-    case 3:
-      return ElementType::kI8;
-    case 5:
-      return ElementType::kI16;
-    case 6:
-      return ElementType::kI32;
-    case 7:
-      return ElementType::kI64;
-    case 9:
-      return ElementType::kU8;  // bool
-    case 10:
-      return ElementType::kF16;
-    case 11:
-      return ElementType::kF64;
-    case 16:
-      return ElementType::kBf16;
-    default:
-      return ElementType::kOther;
-  }
-}
-
 std::uint64_t total_bytes(const Tensor& t) {
   std::uint64_t bytes = 0;
   for (const WireRange& chunk : t.chunks) bytes += chunk.size();
@@ -353,7 +326,7 @@ class ModelReader {
       if (reader.field().number != 1) continue;  // sequences, maps, optionals
       WireReader tensor = reader.message();
       while (tensor.next()) {
-        if (tensor.field().number == 1) value.is_float = tensor.field().integer() == 1;
+        if (tensor.field().number == 1) value.type = element_type(tensor.field().integer());
         if (tensor.field().number != 2) continue;
         value.has_shape = true;
         WireReader shape = tensor.message();
@@ -377,6 +350,33 @@ class ModelReader {
 
 }  // namespace
 
+ElementType element_type(std::int64_t type) {
+  switch (type) {
+    case 1:
+      return ElementType::kF32;
+    case 2:
+      return ElementType::kU8;
+    case 3:
+      return ElementType::kI8;
+    case 5:
+      return ElementType::kI16;
+    case 6:
+      return ElementType::kI32;
+    case 7:
+      return ElementType::kI64;
+    case 9:
+      return ElementType::kU8;  // bool
+    case 10:
+      return ElementType::kF16;
+    case 11:
+      return ElementType::kF64;
+    case 16:
+      return ElementType::kBf16;
+    default:
+      return ElementType::kOther;
+  }
+}
+
 void check_contents(const Tensor& t) {
   const auto count = static_cast<std::uint64_t>(count_of(t.extents));
   const std::uint64_t size = size_of(t.type);
@@ -396,6 +396,11 @@ void read_floats(const Tensor& t, std::span<float> to) {
   if (size == 0) {
     throw Error(ErrorKind::kUnsupported, "a tensor of an unknown element type")
         .at(t.file->path() + ":" + t.name);
+  }
+  if (!t.numbers.empty()) {
+    check(t.numbers.size() == to.size(), "numbers of another count");
+    std::copy(t.numbers.begin(), t.numbers.end(), to.begin());
+    return;
   }
   if (t.chunks.empty()) {
     // Halves travel as the integers of their bits; integers as themselves.
@@ -460,6 +465,10 @@ bool is_model(const BinaryFile& file) {
   }
 }
 
-Model read_model(const std::shared_ptr<const BinaryFile>& file) { return ModelReader(file).read(); }
+Model read_model(const std::shared_ptr<const BinaryFile>& file) {
+  Model model = ModelReader(file).read();
+  model.file = file;
+  return model;
+}
 
 }  // namespace cutaway::weights::onnx

@@ -20,6 +20,7 @@ struct Tensor {
   ElementType type{ElementType::kOther};
   std::vector<WireRange> chunks;       ///< little-endian elements, in `file`
   std::vector<std::int64_t> integers;  ///< where the writer chose varints
+  std::vector<float> numbers;          ///< of a Constant that lists its numbers
   std::shared_ptr<const BinaryFile> file;
 };
 
@@ -27,6 +28,8 @@ struct Tensor {
 void check_contents(const Tensor& t);
 /// All elements as float32; `to` has as many as the extents say.
 void read_floats(const Tensor& t, std::span<float> to);
+/// The type that TensorProto.DataType calls by that number.
+[[nodiscard]] ElementType element_type(std::int64_t type);
 /// All elements of an integer tensor of at most 65536. Throws kInput for another type.
 [[nodiscard]] std::vector<std::int64_t> read_integers(const Tensor& t);
 
@@ -50,12 +53,14 @@ struct Node {
 struct ValueInfo {
   std::string name;
   Extents extents;
-  bool is_float{false}, has_shape{false};
+  ElementType type{ElementType::kOther};
+  bool has_shape{false};
 };
 
 struct Model {
   std::map<std::string, std::string> metadata;  ///< this program's own entries, "cutaway.*"
   std::string producer;
+  std::shared_ptr<const BinaryFile> file;
   std::int64_t opset{0};
   std::vector<Node> nodes;
   std::vector<Tensor> initializers;

@@ -1,7 +1,6 @@
 #include "weights/import/torch/pickle.h"
 
 #include <algorithm>
-#include <bit>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
@@ -116,7 +115,10 @@ class Machine : private Bytes {
         push_integer(static_cast<std::int32_t>(static_cast<std::uint32_t>(little(4))));
         return true;
       case kLong1:
-        push_long();
+        push_long(byte());
+        return true;
+      case kLong4:
+        push_long(little(4));
         return true;
       case kBinFloat:
         push_float();
@@ -126,10 +128,10 @@ class Machine : private Bytes {
     }
   }
 
-  void push_long() {
-    const std::uint8_t bytes = byte();
+  void push_long(std::uint64_t bytes) {
+    if (bytes > kMostText) fail("a number is too long");
     if (bytes <= 8) {
-      std::uint64_t value = little(bytes);
+      std::uint64_t value = little(static_cast<int>(bytes));
       if (bytes > 0 && bytes < 8 && (value >> (8 * bytes - 1) & 1U) != 0)
         value |= ~std::uint64_t{0} << (8 * bytes);
       push_integer(static_cast<std::int64_t>(value));
@@ -141,34 +143,18 @@ class Machine : private Bytes {
 
   void push_float() {
     const std::string_view bytes = take(8);  // big-endian, alone in the format
-    std::uint64_t bits = 0;
-    for (const char c : bytes) bits = bits << 8 | static_cast<unsigned char>(c);
     Value v;
     v.kind = Kind::kNumber;
-    v.number = std::bit_cast<double>(bits);
+    v.number = double_of(bytes);
     push(make(std::move(v)));
   }
 
   bool text_op(std::uint8_t op) {
-    int length_bytes = 0;
-    switch (op) {
-      case kShortBinString:
-      case kShortBinUnicode:
-        length_bytes = 1;
-        break;
-      case kBinString:
-      case kBinUnicode:
-        length_bytes = 4;
-        break;
-      case kBinUnicode8:
-        length_bytes = 8;
-        break;
-      default:
-        return false;
-    }
+    const int length_bytes = length_bytes_of(op);
+    if (length_bytes == 0) return false;
     const std::uint64_t length = little(length_bytes);
     if (length > kMostText) fail("a text is too long");
-    push_text(std::string(take(length)));
+    push_text(std::string(take(length)), is_text(op) ? Kind::kText : Kind::kOpaque);
     return true;
   }
 
@@ -215,6 +201,15 @@ class Machine : private Bytes {
       case kSetItems:
         set_items(pop_to_mark());
         return true;
+      case kAddItems:
+        (void)pop_to_mark();
+        return true;
+      case kFrozenSet:
+        (void)pop_to_mark();
+        [[fallthrough]];
+      case kEmptySet:
+        push_text("a set", Kind::kOpaque);
+        return true;
       default:
         return false;
     }
@@ -234,15 +229,22 @@ class Machine : private Bytes {
     push(make(std::move(v)));
   }
   void append(const std::vector<ValueId>& items) {
+    if (is_opaque_on_top()) return;
     Value& list = top(Kind::kList);
     count_items(items.size());
     list.items.insert(list.items.end(), items.begin(), items.end());
   }
   void set_items(const std::vector<ValueId>& items) {
     if (items.size() % 2 != 0) fail("a key without a value");
+    if (is_opaque_on_top()) return;
     Value& dict = top(Kind::kDict);
     count_items(items.size());
     dict.items.insert(dict.items.end(), items.begin(), items.end());
+  }
+  // Objects that are lists or dictionaries too: what they hold is not looked at.
+  bool is_opaque_on_top() {
+    need(1);
+    return heap_.values[stack_.back()].kind == Kind::kOpaque;
   }
   // One list may be filled again and again; the sum counts.
   void count_items(std::size_t count) {
@@ -319,6 +321,12 @@ class Machine : private Bytes {
         push(reduce(pop(), arguments));
         return;
       }
+      case kNewObjectEx:
+        (void)pop();  // arguments by name
+        [[fallthrough]];
+      case kNewObject:
+        (void)pop();
+        return push_opaque(pop());
       case kBuild:
         build();
         return;
@@ -329,13 +337,17 @@ class Machine : private Bytes {
   }
 
   void push_global(const std::string& name) {
-    if (!is_known(name)) {
-      throw Error(ErrorKind::kUnsupported,
-                  "pickle: it names '" + printable(name) + "', which is not run")
-          .at(place())
-          .hint("save only tensors: torch.save(model.state_dict(), ...), or safetensors");
+    if (is_known(name)) {
+      push_text(name, Kind::kGlobal);
+    } else {
+      push_text(printable(name), Kind::kOpaque);
     }
-    push_text(name, Kind::kGlobal);
+  }
+  /// An object of what `global` names.
+  void push_opaque(ValueId global) {
+    if (at(global).kind != Kind::kGlobal && at(global).kind != Kind::kOpaque)
+      fail("an object of something that is no class");
+    push_text(std::string(at(global).text), Kind::kOpaque);
   }
 
   // --- what PyTorch's globals mean
@@ -381,9 +393,15 @@ class Machine : private Bytes {
   }
 
   ValueId reduce(ValueId function, ValueId arguments) {
-    if (at(function).kind != Kind::kGlobal) fail("a call of something that is no function");
-    const std::string& name = at(function).text;
+    if (at(function).kind != Kind::kGlobal && at(function).kind != Kind::kOpaque)
+      fail("a call of something that is no function");
+    const std::string name = at(function).text;
     Value v;
+    if (at(function).kind == Kind::kOpaque) {  // not run
+      v.kind = Kind::kOpaque;
+      v.text = name;
+      return make(std::move(v));
+    }
     if (name == "collections OrderedDict") {
       (void)tuple_of(arguments, 0, 0);
       v.kind = Kind::kDict;
@@ -449,7 +467,7 @@ class Machine : private Bytes {
     need(2);
     (void)pop();
     const Kind kind = at(stack_.back()).kind;
-    if (kind != Kind::kDict && kind != Kind::kTensor)
+    if (kind != Kind::kDict && kind != Kind::kTensor && kind != Kind::kOpaque)
       fail("attributes for something that has none", ErrorKind::kUnsupported);
   }
 

@@ -10,7 +10,8 @@
 
 /// A reader of Python pickles as PyTorch writes them. It executes nothing: opcodes build values of
 /// the kinds below, and the only functions that a pickle may "call" are the few of PyTorch that
-/// rebuild tensors, done here. Whatever else a pickle names is an error that says its name.
+/// rebuild tensors, done here. Whatever else a pickle names, and what it makes of that, is an
+/// opaque value with that name: nobody looks inside, and what was put into it is gone.
 namespace cutaway::weights::pickle {
 
 using ValueId = std::uint32_t;
@@ -42,7 +43,7 @@ struct Value {
     kGlobal,  ///< text is "module name"
     kStorage,
     kTensor,
-    kOpaque  ///< something harmless that nobody reads: a device, a dtype
+    kOpaque  ///< something that nobody reads: a device, a dtype, an object of Python (text names it)
   };
   Kind kind{Kind::kNone};
   std::int64_t integer{0};
@@ -69,7 +70,7 @@ struct Result {
 
 /// Reads one pickle of protocol 2 to 5 that begins at `begin` and ends by its STOP before `end`.
 /// Throws kInput at "file:offset" for damage, more than 64 MiB or 2 million values, and
-/// kUnsupported for opcodes that PyTorch does not write and for globals that are not its own.
+/// kUnsupported for opcodes that PyTorch does not write.
 Result read(const BinaryFile& file, std::uint64_t begin, std::uint64_t end, Heap& heap);
 
 }  // namespace cutaway::weights::pickle

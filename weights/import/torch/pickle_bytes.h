@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,6 +21,8 @@ enum Op : std::uint8_t {
   kBinFloat = 'G',
   kBinInt = 'J',
   kBinInt1 = 'K',
+  kBinBytes = 'B',
+  kShortBinBytes = 'C',
   kBinInt2 = 'M',
   kNone = 'N',
   kBinPersid = 'Q',
@@ -47,13 +50,54 @@ enum Op : std::uint8_t {
   kTuple3 = 0x87,
   kNewTrue = 0x88,
   kNewFalse = 0x89,
+  kNewObject = 0x81,
   kLong1 = 0x8a,
+  kLong4 = 0x8b,
   kShortBinUnicode = 0x8c,
   kBinUnicode8 = 0x8d,
+  kBinBytes8 = 0x8e,
+  kEmptySet = 0x8f,
+  kAddItems = 0x90,
+  kFrozenSet = 0x91,
+  kNewObjectEx = 0x92,
   kStackGlobal = 0x93,
   kMemoize = 0x94,
-  kFrame = 0x95
+  kFrame = 0x95,
+  kByteArray8 = 0x96
 };
+
+/// A big-endian number of 8 bytes.
+inline double double_of(std::string_view bytes) {
+  std::uint64_t bits = 0;
+  for (const char c : bytes) bits = bits << 8 | static_cast<unsigned char>(c);
+  return std::bit_cast<double>(bits);
+}
+
+/// How many bytes hold the length of a text or of bytes; 0 for other opcodes.
+inline int length_bytes_of(std::uint8_t op) {
+  switch (op) {
+    case kShortBinString:
+    case kShortBinUnicode:
+    case kShortBinBytes:
+      return 1;
+    case kBinString:
+    case kBinUnicode:
+    case kBinBytes:
+      return 4;
+    case kBinUnicode8:
+    case kBinBytes8:
+    case kByteArray8:
+      return 8;
+    default:
+      return 0;
+  }
+}
+
+/// True for the opcodes whose bytes are text; others' are bytes.
+inline bool is_text(std::uint8_t op) {
+  return op == kShortBinString || op == kShortBinUnicode || op == kBinString || op == kBinUnicode ||
+         op == kBinUnicode8;
+}
 
 /// Reads a pickle's bytes in turn. Every failure is an Error at "file:offset".
 class Bytes {

@@ -46,6 +46,8 @@ class Walker {
       for (std::size_t i = 0; i + 1 < v.items.size(); i += 2) {
         walk(v.items[i + 1], join(prefix, key_of(v.items[i])), depth + 1);
       }
+    } else if (v.kind == Value::Kind::kOpaque && !v.text.empty()) {
+      objects.emplace_back(prefix, v.text);
     } else if (v.kind == Value::Kind::kList || v.kind == Value::Kind::kTuple) {
       for (std::size_t i = 0; i < v.items.size(); ++i) {
         walk(v.items[i], join(prefix, std::to_string(i)), depth + 1);
@@ -57,10 +59,12 @@ class Walker {
     const Value& key = heap_.at(id);
     if (key.kind == Value::Kind::kText) return key.text;
     if (key.kind == Value::Kind::kInteger) return std::to_string(key.integer);
-    fail("a key that is neither text nor number");
+    return "(key " + std::to_string(id) + ")";
   }
 
   std::vector<std::pair<std::string, std::uint32_t>> found;
+  std::vector<std::pair<std::string, std::string>>
+      objects;  // of Python, by path; and what they are
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
@@ -105,6 +109,17 @@ std::vector<Exemption> outside(const Walker& walker, const std::string& wrapper)
   return exemptions;
 }
 
+/// Objects of Python may stand beside the weights of a checkpoint. Among them they may be anything,
+/// a whole module too.
+void refuse_objects(const Walker& walker, const std::string& wrapper, const std::string& path) {
+  for (const auto& [name, what] : walker.objects) {
+    if (!wrapper.empty() && !name.starts_with(wrapper)) continue;
+    throw Error(ErrorKind::kUnsupported, "pickle: it names '" + what + "', which is not run")
+        .at(path + (name.empty() ? "" : ":" + name.substr(0, 256)))
+        .hint("save only tensors: torch.save(model.state_dict(), ...), or safetensors");
+  }
+}
+
 bool contiguous(const pickle::Tensor& t) {
   std::int64_t stride = 1;
   for (std::size_t i = t.extents.size(); i-- > 0;) {
@@ -145,6 +160,8 @@ Source source_of(const std::shared_ptr<const BinaryFile>& file,
                  std::function<void(const std::string& key)> verify) {
   Walker walker(file->path(), heap);
   walker.walk(root, "", 0);
+  const std::string wrapper = wrapper_of(walker, heap, root);
+  refuse_objects(walker, wrapper, file->path());
   if (walker.found.empty()) {
     throw Error(ErrorKind::kInput, "the file holds no tensors by name")
         .at(file->path())
@@ -188,7 +205,6 @@ Source source_of(const std::shared_ptr<const BinaryFile>& file,
     read_tensor(*file, later(place, first), to);
     return true;
   };
-  const std::string wrapper = wrapper_of(walker, heap, root);
   bind_torch_names(source, wrapper, outside(walker, wrapper));
   return source;
 }

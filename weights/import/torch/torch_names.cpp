@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
+#include <set>
 
 namespace cutaway::weights {
 namespace {
@@ -73,46 +75,116 @@ std::string torch_parameter(const std::string& ours) {
   return ours;
 }
 
-// What DataParallel, Lightning and checkpoints put before every name.
-std::string common_prefix(const std::vector<SourceTensor>& tensors, const std::string& wrapper) {
-  std::string prefix = wrapper;
-  bool longer = !tensors.empty();
-  while (longer) {
-    longer = false;
-    for (const char* part : {"module.", "model.", "state_dict.", "net."}) {
-      const std::string candidate = prefix + part;
-      if (std::all_of(tensors.begin(), tensors.end(), [&](const SourceTensor& t) {
-            return t.name.starts_with(candidate) || !t.name.starts_with(wrapper);
-          })) {
-        prefix = candidate;
-        longer = true;
-      }
-    }
+/// A name without the modules that only wrap others, wherever they stand: DataParallel ("module"),
+/// torch.compile, FairScale, FSDP.
+std::string without_wrappers(const std::string& name) {
+  std::string plain;
+  for (std::size_t at = 0; at <= name.size();) {
+    const std::size_t end = std::min(name.find('.', at), name.size());
+    const std::string part = name.substr(at, end - at);
+    at = end + 1;
+    const bool wraps = part == "module" || part == "_orig_mod" || part == "_forward_module" ||
+                       part == "_fsdp_wrapped_module" || part == "_fpw_module";
+    if (!wraps) plain += (plain.empty() ? "" : ".") + part;
   }
-  return prefix;
+  return plain;
 }
 
-Bindings bind(const std::string& prefix, const Graph& graph, const std::string& architecture) {
-  const Names names = torch_module_names(graph, architecture);
-  Bindings bindings;
-  bindings.unused = {{"*.num_batches_tracked", "a counter of training steps"}};
-  if (architecture.starts_with("googlenet")) {
-    for (const char* head : {"aux1", "aux2"}) {
-      bindings.unused.push_back({prefix + head, "an auxiliary classifier, for training only"});
+/// The file's names below `wrapper`, by their names without wrappers.
+class NameIndex {
+ public:
+  NameIndex(const std::vector<SourceTensor>& tensors, const std::string& wrapper) {
+    for (const SourceTensor& t : tensors) {
+      if (t.name.starts_with(wrapper)) names_.emplace(without_wrappers(t.name), t.name);
+    }
+    // A name that is there as it is stays that one's.
+    for (const SourceTensor& t : tensors) {
+      if (names_.contains(t.name)) names_[t.name] = t.name;
     }
   }
+
+  /// What stands before the names of the net's parameters ("state_dict.model.", "backbone."): that
+  /// under which most of `parameters` (all names of each) are found; the shortest of several.
+  /// Nothing when none is found.
+  [[nodiscard]] std::optional<std::string> prefix_of(
+      const std::vector<std::vector<std::string>>& parameters) const {
+    std::map<std::string, std::size_t> wanted;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      for (const std::string& name : parameters[i]) wanted.emplace(name, i);
+    }
+    std::map<std::string, std::set<std::size_t>> found;
+    for (const auto& [plain, name] : names_) {
+      for (std::size_t at = 0; at != std::string::npos && at < plain.size();) {
+        const auto parameter = wanted.find(plain.substr(at));
+        if (parameter != wanted.end()) found[plain.substr(0, at)].insert(parameter->second);
+        const std::size_t dot = plain.find('.', at);
+        at = dot == std::string::npos ? dot : dot + 1;
+      }
+    }
+    std::optional<std::string> best;
+    for (const auto& [prefix, hits] : found) {
+      const std::size_t most = best ? found.at(*best).size() : 0;
+      if (hits.size() > most || (hits.size() == most && best && prefix.size() < best->size()))
+        best = prefix;
+    }
+    return best;
+  }
+
+  /// The file's own name for that plain one; the plain one where the file has none.
+  [[nodiscard]] std::string own(const std::string& plain) const {
+    const auto found = names_.find(plain);
+    return found == names_.end() ? plain : found->second;
+  }
+
+  /// The file's own names of everything below a plain name.
+  [[nodiscard]] std::vector<std::string> below(const std::string& plain) const {
+    std::vector<std::string> all;
+    for (const auto& [name, own] : names_) {
+      if (matches_pattern(plain, name)) all.push_back(own);
+    }
+    return all;
+  }
+
+ private:
+  std::map<std::string, std::string> names_;
+};
+
+/// All names that a parameter may have, best first.
+std::vector<std::string> names_of(const std::vector<std::string>& modules,
+                                  const std::string& ours) {
+  std::vector<std::string> names;
+  for (const std::string& module : modules) {
+    names.push_back(module + "." + torch_parameter(ours));
+    // Dumps that use this program's own words.
+    if (torch_parameter(ours) != ours) names.push_back(module + "." + ours);
+  }
+  return names;
+}
+
+Bindings bind(const NameIndex& index,
+              const std::string& wrapper,
+              const Graph& graph,
+              const std::string& architecture) {
+  const Names modules = torch_module_names(graph, architecture);
+  Bindings bindings;
+  std::vector<std::vector<std::string>> wanted;
   for (NodeId id = 0; id < graph.size(); ++id) {
     std::size_t parameter = 0;
     for (const ParameterSpec& spec : graph.parameters(id)) {
-      Binding binding{id, parameter++, {}};
-      for (const std::string& module : names[static_cast<std::size_t>(id)]) {
-        binding.sources.push_back(prefix + module + "." + torch_parameter(spec.name));
-        // Dumps that use this program's own words.
-        if (torch_parameter(spec.name) != spec.name) {
-          binding.sources.push_back(prefix + module + "." + spec.name);
-        }
-      }
-      bindings.list.push_back(std::move(binding));
+      bindings.list.push_back({id, parameter++, {}});
+      wanted.push_back(names_of(modules[static_cast<std::size_t>(id)], spec.name));
+    }
+  }
+  const std::string prefix = index.prefix_of(wanted).value_or(without_wrappers(wrapper));
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    for (const std::string& name : wanted[i])
+      bindings.list[i].sources.push_back(index.own(prefix + name));
+  }
+  bindings.unused = {{"*.num_batches_tracked", "a counter of training steps"}};
+  if (architecture.starts_with("googlenet")) {
+    for (const char* head : {"aux1", "aux2"}) {
+      for (const std::string& name : index.below(prefix + head))
+        bindings.unused.push_back({name, "an auxiliary classifier, for training only"});
     }
   }
   return bindings;
@@ -132,9 +204,9 @@ std::vector<std::vector<std::string>> torch_module_names(const Graph& graph,
 
 void bind_torch_names(Source& source, const std::string& wrapper, std::vector<Exemption> unused) {
   source.rgb = true;
-  source.bind = [prefix = common_prefix(source.tensors, wrapper), unused = std::move(unused)](
+  source.bind = [index = NameIndex(source.tensors, wrapper), wrapper, unused = std::move(unused)](
                     const Graph& graph, const std::string& architecture) {
-    Bindings bindings = bind(prefix, graph, architecture);
+    Bindings bindings = bind(index, wrapper, graph, architecture);
     bindings.unused.insert(bindings.unused.end(), unused.begin(), unused.end());
     return bindings;
   };

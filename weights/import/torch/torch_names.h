@@ -19,9 +19,11 @@ namespace cutaway::weights {
     const Graph& graph, const std::string& architecture);
 
 /// Makes `source` bind as a PyTorch state dict: <module>.weight, .bias, .running_mean,
-/// .running_var. A prefix that all tensors share ("module.", "model.", "state_dict.") is skipped;
-/// counters of batches and the auxiliary heads of GoogLeNet are exempt. `wrapper` is put before
-/// every name ("state_dict."), and `unused` joins the exemptions.
+/// .running_var. Modules that only wrap others ("module" of DataParallel, "_orig_mod" of
+/// torch.compile, ...) are passed over wherever they stand, and whatever stands before the names of
+/// most parameters ("model.", "backbone.", "encoder_q.") before all of them. Counters of batches
+/// and the auxiliary heads of GoogLeNet are exempt. Only names that begin with `wrapper`
+/// ("state_dict.") are looked at, and `unused` joins the exemptions.
 void bind_torch_names(Source& source,
                       const std::string& wrapper = {},
                       std::vector<Exemption> unused = {});

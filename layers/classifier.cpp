@@ -1,4 +1,4 @@
-#include "explain/network.h"
+#include "layers/classifier.h"
 
 #include <initializer_list>
 
@@ -6,7 +6,7 @@
 #include "layers/conv.h"
 #include "runtime/error.h"
 
-namespace cutaway::explain {
+namespace cutaway {
 namespace {
 
 constexpr std::initializer_list<LayerKind> kRectifiersAndDropout{
@@ -113,4 +113,4 @@ std::optional<CamHead> cam_head(const Graph& graph) {
   return CamHead{skip(graph, up(graph, conv), {LayerKind::kDropout}), conv, false};
 }
 
-}  // namespace cutaway::explain
+}  // namespace cutaway

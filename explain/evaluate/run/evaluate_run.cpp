@@ -1,0 +1,319 @@
+#include "explain/evaluate/run/evaluate_run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <optional>
+
+#include "explain/evaluate/run/measure.h"
+#include "explain/evaluate/run/outputs.h"
+#include "explain/render/panel.h"
+#include "explain/render/render.h"
+#include "explain/report/manifest.h"
+#include "explain/runs/journal.h"
+#include "explain/runs/load_network.h"
+#include "explain/runs/run_folder.h"
+#include "explain/runs/run_manifest.h"
+#include "explain/runs/run_resume.h"
+#include "runtime/error.h"
+#include "runtime/files/atomic_file.h"
+#include "runtime/progress.h"
+#include "weights/sha256.h"
+
+namespace cutaway::explain {
+namespace {
+
+/// NaN has no number in JSON.
+Record numbers(const std::vector<std::vector<double>>& rows) {
+  Record out = Record::array();
+  for (const auto& row : rows) {
+    Record& line = out.emplace_back(Record::array());
+    for (const double v : row) line.push_back(std::isnan(v) ? Record() : Record(v));
+  }
+  return out;
+}
+
+std::vector<std::vector<double>> numbers(const Record& rows) {
+  std::vector<std::vector<double>> out;
+  for (const Record& row : rows) {
+    auto& line = out.emplace_back();
+    for (const Record& v : row) {
+      line.push_back(v.is_null() ? std::numeric_limits<double>::quiet_NaN() : v.get<double>());
+    }
+  }
+  return out;
+}
+
+Record record_of(std::int64_t n, const PictureResult& p) {
+  if (!p.error.empty()) return {{"image", n}, {"name", p.name}, {"error", valid_utf8(p.error)}};
+  return {{"image", n},
+          {"name", p.name},
+          {"target", p.target},
+          {"probability", p.probability},
+          {"values", numbers(p.values)},
+          {"deletion", numbers(p.deletion)},
+          {"insertion", numbers(p.insertion)}};
+}
+
+PictureResult result_of(const Record& line, const std::string& path) {
+  try {
+    PictureResult p;
+    p.name = line.at("name").get<std::string>();
+    p.error = line.value("error", "");
+    if (!p.error.empty()) return p;
+    p.target = line.at("target").get<std::int64_t>();
+    p.probability = line.at("probability").get<double>();
+    p.values = numbers(line.at("values"));
+    p.deletion = numbers(line.at("deletion"));
+    p.insertion = numbers(line.at("insertion"));
+    return p;
+  } catch (const Record::exception&) {
+    throw Error(ErrorKind::kInput, "a line that no run of evaluate wrote")
+        .at(path)
+        .hint("begin anew with --overwrite");
+  }
+}
+
+Record identity_of(const EvaluateJob& job,
+                   const weights::Package& package,
+                   const RunContext& context) {
+  ExplainJob common;
+  common.inputs = job.inputs;
+  common.source = job.source;
+  common.methods = job.methods;
+  Record identity = run_identity(common, package, {{job.layer, ""}}, context);
+  identity.erase("targets");
+  identity["verb"] = "evaluate";
+  identity["truth"] = {job.truth, job.truth.empty() ? "" : weights::sha256_of_file(job.truth)};
+  identity["metrics"] = job.metrics;
+  identity["settings"] = {{"label_target", job.label_target},
+                          {"most", job.most},
+                          {"step", job.step},
+                          {"deletion_fill", to_string(job.deletion_fill)},
+                          {"insertion_fill", to_string(job.insertion_fill)},
+                          {"infidelity_samples", job.infidelity_samples},
+                          {"sensitivity_samples", job.sensitivity_samples},
+                          {"radius", job.radius}};
+  return Record::parse(identity.dump(-1, ' ', false, Record::error_handler_t::replace));
+}
+
+class EvaluateRun {
+ public:
+  EvaluateRun(const EvaluateJob& job, const weights::Package& package, const RunContext& context)
+      : job_(job),
+        package_(package),
+        context_(context),
+        folder_(job.out),
+        measurer_(job, package, context) {
+    results_.methods = measurer_.rows();
+    results_.metrics = measurer_.metrics();
+  }
+
+  EvaluateSummary run() {
+    folder_.open(existing(job_.resume, job_.overwrite));
+    const ImageSourcePtr source = open_images(job_.inputs, job_.source);
+    try {
+      measure(*source);
+    } catch (const Cancelled&) {
+      context_.observer.info("continue with the same command and --resume");
+      throw;
+    }
+    if (summary_.images == 0) {
+      throw Error(ErrorKind::kInput, "none of the pictures could be used").at(job_.inputs.front());
+    }
+    check_sanity();
+    finish();
+    return std::move(summary_);
+  }
+
+ private:
+  [[nodiscard]] std::int64_t done() const {
+    return static_cast<std::int64_t>(results_.pictures.size());
+  }
+
+  void account(PictureResult result) {
+    if (result.error.empty()) {
+      ++summary_.images;
+    } else {
+      ++summary_.failed;
+      context_.observer.warn(result.name + ": " + result.error);
+    }
+    results_.pictures.push_back(std::move(result));
+  }
+
+  Journal begin(ImageSource& source) {
+    const Record identity = identity_of(job_, package_, context_);
+    if (!job_.resume || !folder_.stopped()) {
+      folder_.begin();
+      return Journal::create(folder_.journal(), identity);
+    }
+    JournalReader reader(folder_.journal());
+    check_same_run(reader, identity, job_.out);
+    std::uint64_t whole = reader.offset();
+    while (const auto line = reader.next()) {
+      if (line->value("image", std::int64_t{-1}) != done()) break;
+      (void)follow(*line, source, false);
+      account(result_of(*line, folder_.journal()));
+      whole = reader.offset();
+    }
+    summary_.resumed = done();
+    context_.observer.info("resumed: " + std::to_string(done()) + " images were there");
+    folder_.begin();
+    return Journal::reopen(folder_.journal(), whole);
+  }
+
+  void measure(ImageSource& source) {
+    Journal journal = begin(source);
+    std::int64_t total = source.count().value_or(0);
+    if (job_.most > 0) total = total > 0 ? std::min(total, job_.most) : job_.most;
+    Progress progress(context_.observer, "evaluate", total, done());
+    for (ImageEntry entry; (job_.most == 0 || done() < job_.most) && source.next(entry);) {
+      throw_if_cancelled(context_.observer);
+      PictureResult result;
+      try {
+        result = measurer_.measure(measurer_.prepare(entry), entry);
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::kInput && error.kind() != ErrorKind::kShape) throw;
+        result.error = error.what();
+      }
+      result.name = valid_utf8(entry.name);
+      journal.append({record_of(done(), result)});
+      account(std::move(result));
+      progress.add();
+    }
+    journal.sync();
+  }
+
+  /// Calls `use` with entry and number of those pictures, in the order of the list.
+  template <class Use>
+  void visit(const std::vector<std::int64_t>& numbers, const Use& use) {
+    const ImageSourcePtr source = open_images(job_.inputs, job_.source);
+    ImageEntry entry;
+    for (std::int64_t n = 0; n < done(); ++n) {
+      const bool wanted = std::ranges::find(numbers, n) != numbers.end();
+      if (!source->next(entry, wanted)) return;
+      if (wanted) use(entry, n);
+    }
+  }
+
+  void check_sanity() {
+    if (job_.sanity <= 0) return;
+    std::vector<std::int64_t> numbers;
+    for (std::int64_t n = 0; n < done() && static_cast<std::int64_t>(numbers.size()) < job_.sanity;
+         ++n) {
+      if (results_.pictures[static_cast<std::size_t>(n)].error.empty()) numbers.push_back(n);
+    }
+    Shape s = package_.model.graph.node(0).shape;
+    s.n = static_cast<std::int64_t>(numbers.size());
+    Tensor inputs = zeros(s);
+    std::vector<std::int64_t> targets;
+    const auto size = static_cast<std::size_t>(s.c * s.plane());
+    visit(numbers, [&](const ImageEntry& entry, std::int64_t n) {
+      const auto at = static_cast<std::ptrdiff_t>(targets.size() * size);
+      std::ranges::copy(measurer_.prepare(entry).input.f32(), inputs.f32().begin() + at);
+      targets.push_back(results_.pictures[static_cast<std::size_t>(n)].target);
+    });
+    results_.sanity = measurer_.check_sanity(inputs, targets);
+  }
+
+  void add_pictures(StudyPage& page) {
+    // Disputed by the first metric; failed pictures have no column in its table.
+    std::vector<std::int64_t> good;
+    for (std::int64_t n = 0; n < done(); ++n) {
+      if (results_.pictures[static_cast<std::size_t>(n)].error.empty()) good.push_back(n);
+    }
+    std::vector<std::int64_t> numbers;
+    for (const std::int64_t k : most_disputed(results_.table(0), job_.disputed)) {
+      numbers.push_back(good[static_cast<std::size_t>(k)]);
+    }
+    if (numbers.empty()) return;
+    page.section("Where the methods disagree most",
+                 "By " + std::string(results_.metrics[0].name) + ", the number under each map.");
+    visit(numbers, [&](const ImageEntry& entry, std::int64_t n) {
+      const Measurer::Picture picture = measurer_.prepare(entry);
+      const Measurer::Maps maps = measurer_.explain(picture, entry);
+      const PictureResult& result = results_.pictures[static_cast<std::size_t>(n)];
+      std::vector<Tile> tiles{{picture.seen, label_name(package_, maps.target), ""}};
+      for (std::size_t m = 0; m < maps.maps.size(); ++m) {
+        const Map map{maps.maps[m].f32(), picture.seen.height, picture.seen.width};
+        tiles.push_back({overlay(picture.seen, map).image, results_.methods[m],
+                         format_number(result.values[m][0])});
+      }
+      page.picture(grid(tiles, 5), result.name, result.name);
+    });
+  }
+
+  void write(const std::string& file, const std::string& text) {
+    files::write_file_atomically(folder_.file(file), text);
+  }
+
+  void finish() {
+    write("metrics.csv", metrics_csv(results_));
+    write("summary.csv", summary_csv(results_));
+    write("paired.csv", paired_csv(results_));
+    write("curves.csv", curves_csv(results_));
+    if (!results_.sanity.empty()) write("sanity.csv", sanity_csv(results_));
+    summary_.methods = results_.methods;
+    summary_.intervals.resize(results_.methods.size());
+    for (std::size_t k = 0; k < results_.metrics.size(); ++k) {
+      const MetricTable table = results_.table(k);
+      summary_.metrics.emplace_back(results_.metrics[k].name);
+      summary_.ranks.push_back(rank_methods(table));
+      for (std::size_t m = 0; m < table.values.size(); ++m) {
+        summary_.intervals[m].push_back(mean_interval(table.values[m]));
+      }
+    }
+    summary_.sanity = results_.sanity;
+    StudyPage page("Explanations measured",
+                   job_.model_path + ", " + std::to_string(summary_.images) +
+                       " pictures. Intervals: 95 %, by bootstrap over pictures; p: signed ranks.");
+    add_tables(page, results_);
+    add_pictures(page);
+    const NamedValues settings = details();
+    summary_.report = folder_.file("report.html");
+    write("report.html", page.html(context_.origin.argv, settings));
+    Manifest m =
+        start_manifest(job_.model_path, weights::weights_hash(package_.model), package_, context_);
+    for (const MethodChoice& method : job_.methods) {
+      m.methods.push_back({method.name, job_.layer, "", job_.label_target ? "label" : "top1", {}});
+    }
+    m.counts = {done(), summary_.images, summary_.failed, summary_.images};
+    for (const PictureResult& p : results_.pictures) {
+      if (!p.error.empty()) m.failures.push_back({p.name, p.error});
+    }
+    m.extra = settings;
+    summary_.manifest = folder_.last();
+    write_manifest(summary_.manifest, m);
+  }
+
+  [[nodiscard]] NamedValues details() const {
+    return {{"metrics", job_.metrics},
+            {"step", job_.step > 0 ? job_.step : 8 * package_.model.graph.node(0).shape.w},
+            {"deletion_fill", std::string(to_string(job_.deletion_fill))},
+            {"insertion_fill", std::string(to_string(job_.insertion_fill))},
+            {"infidelity_samples", job_.infidelity_samples},
+            {"sensitivity_samples", job_.sensitivity_samples},
+            {"sensitivity_radius", job_.radius},
+            {"sanity_pictures", job_.sanity},
+            {"sanity_weights", std::string(to_string(job_.kind))}};
+  }
+
+  const EvaluateJob& job_;
+  const weights::Package& package_;
+  const RunContext& context_;
+  RunFolder folder_;
+  Measurer measurer_;
+  EvaluateResults results_;
+  EvaluateSummary summary_;
+};
+
+}  // namespace
+
+EvaluateSummary run_evaluate(const EvaluateJob& job,
+                             const weights::Package& package,
+                             const RunContext& context) {
+  return EvaluateRun(job, package, context).run();
+}
+
+}  // namespace cutaway::explain

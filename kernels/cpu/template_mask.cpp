@@ -1,0 +1,4 @@
+#define CUTAWAY_STREAM CpuStream
+#include "kernels/cpu/for_each.h"
+
+#include "kernels/template_mask.inl"
