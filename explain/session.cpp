@@ -115,7 +115,8 @@ Explanation Session::explain_with(const Planned& planned, Passes& passes) {
     if (!keep_going_ || !of_input) throw;
     Explanation none;
     none.method = planned.method->name();
-    none.layer = planned.setting.layer >= 0 ? executor_->model().graph.node(planned.setting.layer).name : "";
+    none.layer =
+        planned.setting.layer >= 0 ? executor_->model().graph.node(planned.setting.layer).name : "";
     refused_.back() = error.what();
     return none;
   }

@@ -90,8 +90,7 @@ ImageSourcePtr open_folder(const std::string& folder, const SourceOptions& optio
       return std::make_unique<ListSource>(list);
     }
   }
-  return std::make_unique<KnownEntries>(
-      list_folder(folder, options.recursive, options.without));
+  return std::make_unique<KnownEntries>(list_folder(folder, options.recursive, options.without));
 }
 
 ImageSourcePtr open_one(const std::string& input, const SourceOptions& options) {

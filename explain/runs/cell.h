@@ -29,7 +29,7 @@ struct MapCell {
   bool refused{false};  ///< the map could not be made, or means nothing; `warning` says why
   /// A scale shared with other maps of the same image ("predicted" and "expected").
   std::optional<Limits> limits{};
-  std::string file;  ///< raw map, relative to the output folder; may be empty
+  std::string file;     ///< raw map, relative to the output folder; may be empty
   std::string picture;  ///< the same of its picture where there is no raw map beside it
   std::uint64_t file_bytes{0};
 

@@ -46,7 +46,9 @@ MapCell cell_of(const Explanation& e,
   cell.unit = e.target == TargetKind::kUnit;
   cell.class_name =
       cell.unit ? "unit" + std::to_string(cell.class_index) : label_name(package, cell.class_index);
-  cell.note = n < e.notes.size() ? e.notes[n] : e.notes.empty() ? options_text(named_values(e.options)) : "";
+  cell.note = n < e.notes.size() ? e.notes[n]
+              : e.notes.empty()  ? options_text(named_values(e.options))
+                                 : "";
   const Shape& s = e.map.shape();
   cell.channels = s.c;
   cell.height = s.h;

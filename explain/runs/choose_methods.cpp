@@ -111,7 +111,8 @@ class Chooser {
       if (given.name != choice.name) continue;
       for (const auto& [name, value] : given.options.values()) choice.options.set(name, value);
     }
-    (void)make_method(choice.name, choice.options);  // before pixels: errors are about what was given
+    (void)make_method(choice.name,
+                      choice.options);  // before pixels: errors are about what was given
     set_pixel_options(method_facts(choice.name).options, pixels_, choice.options);
     if (const auto against = objection(choice)) {
       if (against->kind() != ErrorKind::kUnsupported) throw Error(*against);

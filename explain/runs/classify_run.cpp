@@ -6,6 +6,7 @@
 #include "explain/network.h"
 #include "explain/runs/batch.h"
 #include "explain/runs/load_network.h"
+#include "explain/runs/picture_loop.h"
 #include "explain/scores.h"
 #include "layers/executor.h"
 #include "runtime/files/atomic_file.h"
@@ -47,7 +48,8 @@ class Classify final : public PictureTask {
     executor_.set_input(batch.input);
     executor_.forward();
     const Tensor scores = executor_.read(executor_.output());
-    for (std::size_t i = 0; i < batch.entries.size(); ++i) add(entries[batch.entries[i]], scores, i);
+    for (std::size_t i = 0; i < batch.entries.size(); ++i)
+      add(entries[batch.entries[i]], scores, i);
     return {};
   }
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "explain/pictures/source.h"
-#include "explain/runs/picture_loop.h"
+#include "explain/runs/complaints.h"
 #include "explain/runs/run_context.h"
 #include "weights/package.h"
 
@@ -20,9 +20,9 @@ struct ClassifyJob {
   std::vector<std::string> inputs;
   SourceOptions source;
   std::int64_t batch{8};
-  std::size_t top{5};      ///< classes a picture
-  std::string outputs;     ///< HDF5 file for the raw class scores; empty: none
-  bool overwrite{false};   ///< that file may be there
+  std::size_t top{5};     ///< classes a picture
+  std::string outputs;    ///< HDF5 file for the raw class scores; empty: none
+  bool overwrite{false};  ///< that file may be there
 };
 
 /// A picture that was classified.

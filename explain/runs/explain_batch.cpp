@@ -105,7 +105,8 @@ void BatchExplainer::add_cells(const TargetRule& rule,
         cell.refused = cell.refused || (target && !there);
         cell.varies = varies;
         if (target && !cell.values.empty()) {
-          for (NamedValue& measured : records_.measure(e, i)) set_value(cell.varies, std::move(measured));
+          for (NamedValue& measured : records_.measure(e, i))
+            set_value(cell.varies, std::move(measured));
         }
         if (rule.is_pair() && part == 0) {
           predicted[i].push_back(std::move(cell));

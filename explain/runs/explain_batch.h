@@ -16,10 +16,10 @@ namespace cutaway::explain {
 
 /// The job with everything decided that depends on the net.
 struct ResolvedExplain {
-  ExplainJob job;                         ///< its methods are methods, not groups
-  std::vector<std::string> left_out;      ///< of groups
-  std::vector<std::string> refused;       ///< asked for by name, and not possible
-  std::optional<TenCrops> crops;          ///< empty: the package's own crop
+  ExplainJob job;                     ///< its methods are methods, not groups
+  std::vector<std::string> left_out;  ///< of groups
+  std::vector<std::string> refused;   ///< asked for by name, and not possible
+  std::optional<TenCrops> crops;      ///< empty: the package's own crop
 
   ResolvedExplain(const ExplainJob& asked, const weights::Package& package);
 };

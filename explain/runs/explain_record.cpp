@@ -92,8 +92,8 @@ Manifest ExplainRecord::manifest(const Gauge& gauge, const NamedValue& files) co
   for (const TargetRule& rule : explainer.rules())
     targets += (targets.empty() ? "" : ",") + rule.text();
   for (const MethodRecords::Entry& e : explainer.records().entries()) {
-    m.methods.push_back({e.method, e.layer, layer_reason(explainer.explainers(), e.layer), targets,
-                         e.fields()});
+    m.methods.push_back(
+        {e.method, e.layer, layer_reason(explainer.explainers(), e.layer), targets, e.fields()});
   }
   m.counts = {tally.all(), tally.images, tally.failed.count, tally.maps};
   m.timings = {{"forward", explainer.forward_seconds(), tally.images},

@@ -4,9 +4,9 @@
 
 #include "explain/report/manifest.h"
 #include "explain/report/report.h"
+#include "explain/runs/complaints.h"
 #include "explain/runs/explain_batch.h"
 #include "explain/runs/gauge.h"
-#include "explain/runs/picture_loop.h"
 
 namespace cutaway::explain {
 

@@ -196,13 +196,13 @@ class ExplainRun final : public PictureTask {
           .expected(hash_)
           .got(after);
     }
-    const ExplainRecord record{resolved_, package_, context_, explainer_, tally_,
+    const ExplainRecord record{resolved_, package_, context_,     explainer_,    tally_,
                                hash_,     shape_.n, done.resumed, write_seconds_};
     if (job_.pack) outputs_.merge_parts();
     if (job_.pictures) write_sheet(job_, package_, outputs_.spool(), folder_);
     if (job_.report) {
-      summary_.report = write_report(job_, package_, outputs_.spool(), record.head(), folder_,
-                                     context_.observer);
+      summary_.report =
+          write_report(job_, package_, outputs_.spool(), record.head(), folder_, context_.observer);
     }
     summary_.manifest = folder_.last();
     write_manifest(summary_.manifest, record.manifest(gauge_, folder_.files()));

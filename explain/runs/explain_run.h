@@ -39,7 +39,7 @@ struct ExplainJob {
 struct ExplainSummary {
   std::int64_t images{0}, maps{0}, failed{0};
   std::int64_t refused{0};  ///< maps that a method could not make, or that mean nothing
-  std::int64_t resumed{0};                                    ///< images that were there already
+  std::int64_t resumed{0};  ///< images that were there already
   std::vector<std::pair<std::string, std::string>> failures;  ///< file, why: the first thousand
   std::vector<std::string> refusals;  ///< methods and layers that the net cannot serve, with why
   std::vector<Explainers::Layer> layers;

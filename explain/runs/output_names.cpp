@@ -140,8 +140,8 @@ std::string OutputNames::stem(std::int64_t n, const std::string& name) {
 MapNames::MapNames(const weights::Package& package) {
   const Graph& graph = package.model.graph;
   std::vector<std::string> texts;
-  const auto count = std::max<std::int64_t>(static_cast<std::int64_t>(package.labels.size()),
-                                            class_count(graph));
+  const auto count =
+      std::max<std::int64_t>(static_cast<std::int64_t>(package.labels.size()), class_count(graph));
   for (std::int64_t c = 0; c < count; ++c) texts.push_back(label_name(package, c));
   classes_ = file_words(texts);
   texts.clear();
@@ -167,8 +167,8 @@ std::vector<std::string> MapNames::of(const std::string& stem,
   std::vector<std::string> names;
   for (const MapCell& cell : cells) {
     const std::string kind = paired(cell) ? cell.target : cell.unit ? "unit" : "class";
-    const std::string identity = cell.method + '\0' + cell.layer + '\0' + kind + '\0' +
-                                 std::to_string(cell.class_index);
+    const std::string identity =
+        cell.method + '\0' + cell.layer + '\0' + kind + '\0' + std::to_string(cell.class_index);
     std::string& name = known[identity];
     if (name.empty()) {
       const auto layer = layers_.find(cell.layer);

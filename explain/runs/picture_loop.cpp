@@ -142,9 +142,4 @@ LoopOutcome run_pictures(const LoopPlan& plan,
   return Loop(plan, folder, source, task, context).run();
 }
 
-void Complaints::add(const std::string& name, const std::string& why) {
-  ++count;
-  if (named.size() < kMost) named.emplace_back(name, why);
-}
-
 }  // namespace cutaway::explain

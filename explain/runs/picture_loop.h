@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "explain/pictures/source.h"
@@ -46,18 +45,18 @@ class PictureTask {
 
 /// How a run goes through its pictures.
 struct LoopPlan {
-  std::string task;        ///< its name in progress
-  std::int64_t batch{1};   ///< pictures at a time
-  std::int64_t most{0};    ///< pictures; 0: all
-  bool journaled{true};    ///< keeps index.jsonl and can be resumed
-  bool resume{false};      ///< goes on where the journal ends, if there is one
-  Record identity{};       ///< what the run is: all that decides what it writes
+  std::string task;             ///< its name in progress
+  std::int64_t batch{1};        ///< pictures at a time
+  std::int64_t most{0};         ///< pictures; 0: all
+  bool journaled{true};         ///< keeps index.jsonl and can be resumed
+  bool resume{false};           ///< goes on where the journal ends, if there is one
+  Record identity{};            ///< what the run is: all that decides what it writes
   Estimate* estimate{nullptr};  ///< of the task, which may have told already; none: the loop's own
 };
 
 struct LoopOutcome {
-  std::int64_t pictures{0};  ///< all, those that were there already too
-  std::int64_t resumed{0};   ///< pictures that were there
+  std::int64_t pictures{0};     ///< all, those that were there already too
+  std::int64_t resumed{0};      ///< pictures that were there
   bool complete_before{false};  ///< a finished run was resumed and nothing was left
 };
 
@@ -72,15 +71,5 @@ LoopOutcome run_pictures(const LoopPlan& plan,
                          ImageSource& source,
                          PictureTask& task,
                          const RunContext& context);
-
-/// What every picture-by-picture run counts of failures.
-struct Complaints {
-  /// Failures that are named; the others are only counted.
-  static constexpr std::size_t kMost = 1000;
-  std::int64_t count{0};
-  std::vector<std::pair<std::string, std::string>> named;  ///< file, why
-
-  void add(const std::string& name, const std::string& why);
-};
 
 }  // namespace cutaway::explain

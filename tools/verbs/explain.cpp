@@ -90,8 +90,8 @@ void add_output_options(CLI::App& verb, Options& o) {
   verb.add_option("--report-rows", o.job.report_rows, "pictures in the report, 100 a page; 0: all")
       ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
-  CLI::Option* pack = verb.add_flag(
-      "--pack", o.job.pack, "raw maps in one HDF5 file, no picture a map: for many images");
+  CLI::Option* pack = verb.add_flag("--pack", o.job.pack,
+                                    "raw maps in one HDF5 file, no picture a map: for many images");
   verb.add_flag("--no-raw", o.no_raw, "do not write the raw maps")->excludes(pack);
   verb.add_flag("--no-pictures", o.no_pictures, "do not write pictures");
   verb.add_flag("--no-report", o.no_report, "do not write report.html");

@@ -9,6 +9,7 @@
 #include "layers/receptive_field.h"
 #include "runtime/buffer.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/output_check.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -18,6 +19,7 @@ namespace {
 
 struct Options {
   std::string model, dot, svg;
+  bool overwrite{false};
 };
 
 struct Row {
@@ -107,6 +109,8 @@ int info(const Options& o, const Context& context) {
                 cuda.reason.empty() ? "" : ", ", cuda.reason.c_str());
     return kExitOk;
   }
+  files::check_outputs(
+      {.reads = {o.model}, .writes = {o.dot, o.svg}, .folders = {}, .overwrite = o.overwrite});
   const weights::Package package = load_network(o.model, Use::kStructure);
   draw(package, o);
   const std::vector<Row> rows = rows_of(package.model.graph);
@@ -154,6 +158,7 @@ void add_info(CLI::App& program, Context& context) {
   verb->add_option("model", o->model, "a Cutaway package");
   verb->add_option("--svg", o->svg, "draw the graph into this file")->needs("model");
   verb->add_option("--dot", o->dot, "write the graph for Graphviz into this file")->needs("model");
+  verb->add_flag("--overwrite", o->overwrite, "replace existing drawings");
   verb->callback([o, &context] { context.action = [o, &context] { return info(*o, context); }; });
 }
 

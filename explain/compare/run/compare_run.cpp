@@ -54,10 +54,8 @@ class CompareRun {
     std::vector<std::string> reads = job_.inputs;
     reads.push_back(job_.model_path);
     folder_.open(existing(false, job_.overwrite), reads);
-    files::check_outputs({.reads = reads,
-                          .writes = {job_.dump},
-                          .folders = {},
-                          .overwrite = job_.overwrite});
+    files::check_outputs(
+        {.reads = reads, .writes = {job_.dump}, .folders = {}, .overwrite = job_.overwrite});
     folder_.begin();
     set_ = collect(job_, package_, requests_, context_);
     if (set_.size() < 2) {

@@ -77,10 +77,8 @@ PictureResult result_of(const Record& line, const std::string& path) {
 Record identity_of(const EvaluateJob& job,
                    const weights::Package& package,
                    const RunContext& context) {
-  const RunParts parts{.inputs = job.inputs,
-                       .source = job.source,
-                       .methods = job.methods,
-                       .layers = {job.layer}};
+  const RunParts parts{
+      .inputs = job.inputs, .source = job.source, .methods = job.methods, .layers = {job.layer}};
   Record identity = run_identity(parts, package, context);
   identity["verb"] = "evaluate";
   identity["truth"] = {job.truth, job.truth.empty() ? "" : weights::sha256_of_file(job.truth)};

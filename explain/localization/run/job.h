@@ -22,6 +22,11 @@ struct RuleChoice {
   BoxOptions options;
   std::int64_t jpeg{0};  ///< quality of the JPEG that heat maps go through; 0: none
 };
+/// "threshold", "threshold:0.15", "dt" ...: a rule with these options, its heat maps through a JPEG
+/// of that quality (0: none). Throws kUsage.
+[[nodiscard]] RuleChoice parse_rule(const std::string& text,
+                                    const BoxOptions& options,
+                                    std::int64_t jpeg);
 /// What a rule reads, for manifests.
 [[nodiscard]] NamedValues rule_fields(const RuleChoice& rule);
 
@@ -55,7 +60,7 @@ struct LocalizeSummary {
   std::int64_t labelled{0}, top1{0}, topk{0};  ///< pictures of known class, and those right
   std::vector<std::pair<std::string, std::string>> failures;  ///< file, why: the first thousand
   std::vector<std::string> refusals;  ///< methods that the net cannot serve, with why
-  LocalizationTable table;                                    ///< of the pictures with a known box
+  LocalizationTable table;            ///< of the pictures with a known box
   std::string layer, layer_why, report, manifest;
   double explain_seconds{0}, box_seconds{0};
 };

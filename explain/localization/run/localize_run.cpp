@@ -6,6 +6,7 @@
 #include "explain/localization/run/outputs.h"
 #include "explain/localization/run/resume.h"
 #include "explain/report/manifest.h"
+#include "explain/runs/complaints.h"
 #include "explain/runs/picture_loop.h"
 #include "explain/runs/run_manifest.h"
 #include "runtime/error.h"
@@ -46,11 +47,10 @@ class Localize final : public PictureTask {
     folder_.open(existing(job_.resume, job_.overwrite), reads);
     LocalizeOutputs outputs(job_, package_, folder_);
     outputs_ = &outputs;
-    const LoopPlan plan{
-        .task = "localize",
-        .batch = job_.batch,
-        .resume = job_.resume,
-        .identity = localize_identity(job_, package_, finder_.layer(), context_)};
+    const LoopPlan plan{.task = "localize",
+                        .batch = job_.batch,
+                        .resume = job_.resume,
+                        .identity = localize_identity(job_, package_, finder_.layer(), context_)};
     summary_.resumed = run_pictures(plan, &folder_, *source_, *this, context_).resumed;
     folder_.begin();  // the table is made again, also for a run that was complete
     finish(outputs);

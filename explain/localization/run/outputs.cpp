@@ -97,7 +97,8 @@ void LocalizeOutputs::draw(const Located& p, const std::string& stem) {
           {thumbnail(found.drawn, kSide), label_name(package_, p.classes[k].label), note});
     }
   }
-  write_png(folder_.claim(stem + ".png"), grid(tiles, static_cast<int>(p.classes.size()), {}, rows));
+  write_png(folder_.claim(stem + ".png"),
+            grid(tiles, static_cast<int>(p.classes.size()), {}, rows));
 }
 
 ReportRow LocalizeOutputs::report_row(const Located& p) const {

@@ -122,9 +122,7 @@ class CorrespondenceRun {
   }
 
   /// Rows: images; columns: what is hidden.
-  void add_pictures(StudyPage& page,
-                    const PartImages& found,
-                    const CorrespondenceTable& table) {
+  void add_pictures(StudyPage& page, const PartImages& found, const CorrespondenceTable& table) {
     std::vector<Tile> tiles;
     std::vector<std::string> columns = found.parts;
     if (!table.places.empty()) columns.emplace_back("random (first draw)");

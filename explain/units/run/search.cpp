@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "explain/runs/batch.h"
+#include "explain/runs/picture_loop.h"
 #include "explain/units/run/units_run.h"
 #include "layers/executor.h"
 #include "runtime/error.h"

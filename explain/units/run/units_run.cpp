@@ -190,8 +190,8 @@ class Units {
         char name[32];
         std::snprintf(name, sizeof name, "/map-%04lld.png", static_cast<long long>(layer.maps[m]));
         files_.back().push_back(folder + name);
-        files::write_file_atomically(folder_.claim(files_.back().back()),
-                                     encode_png(sheet.back()), files::Durability::kRename);
+        files::write_file_atomically(folder_.claim(files_.back().back()), encode_png(sheet.back()),
+                                     files::Durability::kRename);
         constexpr std::size_t kMapsASheet = 32;
         if (sheet.size() < kMapsASheet && m + 1 < layer.maps.size()) continue;
         ++sheets;

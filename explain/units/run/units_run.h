@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "explain/pictures/source.h"
-#include "explain/runs/picture_loop.h"
+#include "explain/runs/complaints.h"
 #include "explain/runs/run_context.h"
 #include "explain/units/top_activations.h"
 #include "weights/package.h"

@@ -59,7 +59,9 @@ Tensor answer(const weights::Package& package,
   return score.activations(photo);
 }
 
-void add_classes(const VisualizeJob& job, const weights::Package& package, std::vector<Subject>& all) {
+void add_classes(const VisualizeJob& job,
+                 const weights::Package& package,
+                 std::vector<Subject>& all) {
   for (const std::string& text : job.classes) {
     const auto target = text.starts_with("top") || text == "label"
                             ? std::optional<std::int64_t>()
@@ -73,9 +75,9 @@ void add_classes(const VisualizeJob& job, const weights::Package& package, std::
 void add_channels(const VisualizeJob& job, const Graph& graph, std::vector<Subject>& all) {
   for (const std::int64_t channel : job.channels) {
     const std::string unit = (job.neuron ? "neuron " : "channel ") + std::to_string(channel);
-    all.push_back({job.layer + " " + unit, unit, "", layer_of(job, graph),
-                   job.neuron ? neuron_objective(channel, job.row, job.column)
-                              : channel_objective(channel)});
+    all.push_back(
+        {job.layer + " " + unit, unit, "", layer_of(job, graph),
+         job.neuron ? neuron_objective(channel, job.row, job.column) : channel_objective(channel)});
   }
 }
 

@@ -56,9 +56,9 @@ class SubjectSource final : public ImageSource {
 };
 
 Record record_of(const VisualizeSummary::Picture& p) {
-  return {{"name", p.name},           {"file", p.file},   {"width", p.width},
-          {"height", p.height},       {"size", p.size_from}, {"first", p.first},
-          {"last", p.last},           {"notes", p.notes}, {"doubt", p.doubt}};
+  return {{"name", p.name},     {"file", p.file},      {"width", p.width},
+          {"height", p.height}, {"size", p.size_from}, {"first", p.first},
+          {"last", p.last},     {"notes", p.notes},    {"doubt", p.doubt}};
 }
 
 VisualizeSummary::Picture picture_of(const Record& r, const std::string& path) {
@@ -132,9 +132,9 @@ class Run final : public PictureTask {
   [[nodiscard]] Record identity() const {
     const std::vector<std::string> inputs{job_.picture, job_.guide, job_.invert, job_.direction};
     const std::vector<MethodChoice> methods;
-    Record identity = run_identity(
-        {.inputs = inputs, .source = {}, .methods = methods, .layers = {job_.layer}}, package_,
-        context_);
+    Record identity =
+        run_identity({.inputs = inputs, .source = {}, .methods = methods, .layers = {job_.layer}},
+                     package_, context_);
     identity["verb"] = "visualize";
     for (const std::string& path : inputs)
       identity["contents"].push_back(path.empty() ? "" : weights::sha256_of_file(path));
