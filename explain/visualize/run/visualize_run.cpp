@@ -4,37 +4,23 @@
 #include <cstdio>
 
 #include "explain/pictures/gif_write.h"
-#include "explain/pictures/preprocess.h"
 #include "explain/pictures/read_image.h"
 #include "explain/pictures/write_image.h"
 #include "explain/render/panel.h"
-#include "explain/render/render.h"
 #include "explain/report/manifest.h"
 #include "explain/runs/named_record.h"
 #include "explain/runs/picture_loop.h"
 #include "explain/runs/run_manifest.h"
 #include "explain/runs/run_resume.h"
-#include "explain/visualize/image_ops.h"
+#include "explain/visualize/run/climber.h"
 #include "explain/visualize/run/subjects.h"
 #include "runtime/error.h"
 #include "runtime/files/npy.h"
-#include "runtime/philox.h"
-#include "runtime/progress.h"
 #include "runtime/stopwatch.h"
 #include "weights/sha256.h"
 
 namespace cutaway::explain {
 namespace {
-
-PixelSpace pixels_of(const weights::Preprocess& rule) {
-  PixelSpace p;
-  for (std::size_t c = 0; c < static_cast<std::size_t>(rule.channels()); ++c) {
-    p.black.push_back(-rule.mean[c] / rule.std[c]);
-    p.white.push_back((255.0f * rule.scale - rule.mean[c]) / rule.std[c]);
-  }
-  p.bgr = rule.order == weights::ColorOrder::kBgr;
-  return p;
-}
 
 /// Subjects as the loop over pictures takes them: a picture is to be made of each.
 class SubjectSource final : public ImageSource {
@@ -78,8 +64,7 @@ class Run final : public PictureTask {
       : job_(job),
         package_(package),
         context_(context),
-        cancel_(context.observer),
-        pixels_(pixels_of(package.preprocess)),
+        climber_(job, package, context),
         subjects_(subjects_of(job, package, context)) {}
 
   VisualizeSummary run() {
@@ -105,7 +90,7 @@ class Run final : public PictureTask {
   std::vector<Record> work(std::int64_t first, std::vector<ImageEntry>& /*entries*/) override {
     const Subject& subject = subjects_[static_cast<std::size_t>(first)];
     Record line{{"image", first}, {"name", subject.word}};
-    line["pictures"] = visualize(subject);
+    line["pictures"] = save(subject, climber_.climb(subject));
     return {line};
   }
 
@@ -153,106 +138,6 @@ class Run final : public PictureTask {
     return as_read_back(identity);
   }
 
-  /// Picture n for people: as a photograph, or, stretched, its differences from the mean picture,
-  /// at full contrast.
-  [[nodiscard]] Image image_of(const Tensor& picture, std::int64_t n) const {
-    const weights::Preprocess& rule = package_.preprocess;
-    if (!job_.settings.stretch) return deprocess(picture.ref().in(), n, rule);
-    const Shape& s = picture.shape();
-    const auto plane = static_cast<std::size_t>(s.plane()),
-               size = plane * static_cast<std::size_t>(s.c);
-    const auto x = picture.f32().subspan(static_cast<std::size_t>(n) * size, size);
-    std::vector<float> levels(x.begin(), x.end());  // of grey, but for a factor
-    for (std::size_t i = 0; i < size; ++i) levels[i] *= rule.std[i / plane];
-    Reconstruction how;
-    how.bgr = rule.order == weights::ColorOrder::kBgr;
-    return reconstruct(levels, static_cast<int>(s.c), static_cast<int>(s.h), static_cast<int>(s.w),
-                       how)
-        .image;
-  }
-
-  Record visualize(const Subject& subject) {
-    frames_.clear();
-    const std::int64_t total = job_.settings.steps() * std::max<std::int64_t>(1, job_.zoom_frames);
-    Progress progress(context_.observer, subject.name, total);
-    std::int64_t shown = 0;
-    const Watch watch = [&](std::int64_t step, double value, const Tensor& picture) {
-      throw_if_cancelled(context_.observer);
-      char note[40];
-      std::snprintf(note, sizeof note, "%.4g", value);
-      if (shown < total && step > 0) {
-        progress.add(1, note);
-        ++shown;
-      }
-      if (job_.frame_every > 0 && job_.zoom_frames == 0 && step % job_.frame_every == 0) {
-        frames_.push_back(image_of(picture, 0));
-      }
-      return true;
-    };
-    return save(subject, climb(subject, watch));
-  }
-
-  /// Weight of the mean over pairs, in an objective summed over the pictures: Lucid sums over
-  /// ordered pairs, divides by the pictures, and sets that against the objective's mean over them.
-  [[nodiscard]] double diversity_of_pairs() const {
-    const auto n = static_cast<double>(job_.variants);
-    return job_.diversity * n * (n - 1.0);
-  }
-
-  [[nodiscard]] Ascended climb(const Subject& subject, const Watch& watch) {
-    const AscentSettings& s = job_.settings;
-    if (s.mode == AscentMode::kDream) return climb_dream(subject, watch);
-    const Shape shape = shape_of(job_, package_.model, subject.node).first;
-    ObjectivePtr objective = subject.objective;
-    if (job_.variants > 1) {
-      objective = sum_objective(
-          {{objective, 1.0f}, {diversity_objective(), static_cast<float>(diversity_of_pairs())}});
-    }
-    LayerScore score(package_.model, subject.node, shape, context_.settings.stream(),
-                     context_.settings.engines());
-    score.set_observer(cancel_);
-    switch (s.mode) {
-      case AscentMode::kSimonyan:
-        return ascend_simonyan(score, *objective, pixels_, s.simonyan, watch);
-      case AscentMode::kYosinski:
-        return ascend_yosinski(score, *objective, pixels_, s.yosinski, watch);
-      case AscentMode::kPenalized:
-        return ascend_penalized(score, *objective, pixels_, s.penalized, watch);
-      default:
-        return ascend_lucid(score, *objective, pixels_, shape, s.lucid, watch);
-    }
-  }
-
-  [[nodiscard]] Ascended climb_dream(const Subject& subject, const Watch& watch) {
-    DreamOptions o = job_.settings.dream;
-    Tensor start;
-    if (!job_.picture.empty()) {
-      start = photograph(job_, package_, job_.picture, true);
-    } else {  // grey noise
-      Shape s = asked_shape(job_, package_.model.graph);
-      s.n = 1;
-      start = zeros(s);
-      for (std::size_t i = 0; i < start.f32().size(); ++i) {
-        start.f32()[i] = static_cast<float>(20.0 * pixels_.unit()) * normal(Philox{o.seed, 6}, i);
-      }
-    }
-    const auto once = [&] {
-      return dream(package_.model, subject.node, start, *subject.objective, pixels_, o,
-                   context_.settings.stream(), context_.settings.engines(), watch, cancel_);
-    };
-    Ascended result = once();
-    for (std::int64_t k = 0; k < job_.zoom_frames; ++k) {
-      frames_.push_back(image_of(result.picture, 0));
-      if (k + 1 == job_.zoom_frames) break;
-      start = zoom_in(result.picture, job_.zoom_share);
-      ++o.seed;
-      Ascended next = once();
-      next.values.insert(next.values.begin(), result.values.begin(), result.values.end());
-      result = std::move(next);
-    }
-    return result;
-  }
-
   /// The pictures of one subject; their part of its line in the journal.
   Record save(const Subject& subject, const Ascended& result) {
     const std::string stem = subject.word + "__" + mode_name(job_.settings.mode);
@@ -260,7 +145,7 @@ class Run final : public PictureTask {
     Record lines = Record::array();
     for (std::int64_t n = 0; n < s.n; ++n) {
       const std::string base = stem + (s.n > 1 ? "__" + std::to_string(n) : "");
-      Image image = image_of(result.picture, n);
+      Image image = climber_.image_of(result.picture, n);
       write_png(folder_.claim(base + ".png"), image);
       if (job_.raw) {
         const std::vector<std::int64_t> extents{s.c, s.h, s.w};
@@ -300,17 +185,14 @@ class Run final : public PictureTask {
   }
 
   void save_frames(const std::string& stem) {
-    if (frames_.empty()) return;
-    // Frames of smaller octaves are not of the film's size.
-    const Image last = frames_.back();
-    std::erase_if(frames_,
-                  [&](const Image& f) { return f.width != last.width || f.height != last.height; });
-    if (job_.gif) write_gif(folder_.claim(stem + ".gif"), frames_, 8);
+    const std::vector<Image> frames = climber_.frames();
+    if (frames.empty()) return;
+    if (job_.gif) write_gif(folder_.claim(stem + ".gif"), frames, 8);
     if (job_.frame_every == 0 && job_.zoom_frames == 0) return;
-    for (std::size_t k = 0; k < frames_.size(); ++k) {
+    for (std::size_t k = 0; k < frames.size(); ++k) {
       char name[32];
       std::snprintf(name, sizeof name, "_frames/%05zu.png", k);
-      write_png(folder_.claim(stem + name), frames_[k], {1});
+      write_png(folder_.claim(stem + name), frames[k], {1});
     }
   }
 
@@ -327,7 +209,7 @@ class Run final : public PictureTask {
       parameters.push_back({"file", p.file});
       if (job_.variants > 1) {
         parameters.push_back({"diversity", job_.diversity});
-        parameters.push_back({"diversity_of_pairs", diversity_of_pairs()});
+        parameters.push_back({"diversity_of_pairs", diversity_of_pairs(job_)});
       }
       if (job_.zoom_frames > 0) parameters.push_back({"zoom_share", job_.zoom_share});
       if (!p.notes.empty()) parameters.push_back({"notes", p.notes});
@@ -347,11 +229,9 @@ class Run final : public PictureTask {
   const VisualizeJob& job_;
   const weights::Package& package_;
   const RunContext& context_;
-  CancelOnly cancel_;
   RunFolder folder_{job_.out};
-  PixelSpace pixels_;
+  Climber climber_;
   std::vector<Subject> subjects_;
-  std::vector<Image> frames_;
   std::vector<Tile> tiles_;
   VisualizeSummary summary_;
 };
