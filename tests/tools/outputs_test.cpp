@@ -47,7 +47,7 @@ std::map<std::string, std::string> listed(const std::string& out) {
 std::size_t files_below(const std::string& folder, const std::string& extension) {
   std::size_t count = 0;
   for (const auto& entry : fs::recursive_directory_iterator(folder))
-    count += entry.path().extension() == extension ? 1 : 0;
+    count += entry.path().extension() == extension ? 1U : 0U;
   return count;
 }
 
@@ -122,7 +122,7 @@ TEST_CASE("explain: classes of one name, alike letters and layers are files of t
   for (const auto& [file, what] : files) {
     CHECK(fs::exists(f / ("out/" + file)));
     CHECK(fs::exists(f / ("out/" + file.substr(0, file.size() - 4) + ".png")));
-    exact += file.find("__gradcam__") != std::string::npos ? 1 : 0;
+    exact += file.find("__gradcam__") != std::string::npos ? 1U : 0U;
     if (what.ends_with(" 2")) CHECK(contains(file, "__\xD0\xBF\xD1\x91\xD1\x81.npy"));
   }
   CHECK(exact == 3 * 4 * 2);  // *__gradcam__* is Grad-CAM and nothing else

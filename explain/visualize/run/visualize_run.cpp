@@ -49,13 +49,23 @@ Record record_of(const VisualizeSummary::Picture& p) {
 
 VisualizeSummary::Picture picture_of(const Record& r, const std::string& path) {
   try {
-    return {r.at("name"),  r.at("file"), r.at("width"), r.at("height"), r.at("size"),
-            r.at("first"), r.at("last"), r.at("notes"), r.at("doubt")};
+    VisualizeSummary::Picture p;
+    p.name = r.at("name").get<std::string>();
+    p.file = r.at("file").get<std::string>();
+    p.width = r.at("width").get<std::int64_t>();
+    p.height = r.at("height").get<std::int64_t>();
+    p.size_from = r.at("size").get<std::string>();
+    p.first = r.at("first").get<double>();
+    p.last = r.at("last").get<double>();
+    p.notes = r.at("notes").get<std::vector<std::string>>();
+    p.doubt = r.at("doubt").get<std::string>();
+    if (stays_inside(p.file)) return p;
   } catch (const Record::exception&) {
-    throw Error(ErrorKind::kInput, "a line that no run of visualize wrote")
-        .at(path)
-        .hint("begin anew with --overwrite");
+    // said below
   }
+  throw Error(ErrorKind::kInput, "a line that no run of visualize wrote")
+      .at(path)
+      .hint("begin anew with --overwrite");
 }
 
 class Run final : public PictureTask {
