@@ -200,7 +200,7 @@ class Run final : public PictureTask {
     if (job_.gif) write_gif(folder_.claim(stem + ".gif"), frames, 8);
     if (job_.frame_every == 0 && job_.zoom_frames == 0) return;
     for (std::size_t k = 0; k < frames.size(); ++k) {
-      char name[32];
+      char name[48];
       std::snprintf(name, sizeof name, "_frames/%05zu.png", k);
       write_png(folder_.claim(stem + name), frames[k], {1});
     }
