@@ -209,7 +209,7 @@ void add_method_option(std::vector<MethodChoice>& options, const std::string& te
   try {
     (void)make_method(method, one);
   } catch (const Error& error) {
-    throw error.located("--option " + text);
+    throw Error(error.kind(), error.what()).at("--option " + method + "." + name);
   }
   options_of(options, method).set(name, one.values().at(name));
 }

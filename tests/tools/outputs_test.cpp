@@ -163,6 +163,7 @@ TEST_CASE("visualize and units: subjects and layers of one name are files of the
 TEST_CASE("localize, evaluate and study: pictures of one name lose nothing") {
   const Folder f;
   make_tiny_model(f / "net.h5");
+  fs::create_directories(f / "p");
   write_image(f / "p/x.png", speckled(1));
   write_image(f / "p/x.jpg", speckled(2));
   write_image(f / "p/x-2.png", speckled(3));
