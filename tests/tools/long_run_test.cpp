@@ -63,11 +63,16 @@ struct Child {
   explicit Child(const std::vector<std::string>& words) {
     int ends[2];
     REQUIRE(pipe(ends) == 0);
+    std::vector<const char*> argv{CUTAWAY_BINARY};
+    for (const std::string& word : words) argv.push_back(word.c_str());
+    argv.push_back(nullptr);
     pid = fork();
     if (pid == 0) {
+      // Another program: OpenMP's threads do not live on in a child of this one.
       dup2(ends[1], STDERR_FILENO);
       close(ends[0]);
-      _exit(tools::run_program(words));
+      execv(CUTAWAY_BINARY, const_cast<char* const*>(argv.data()));
+      _exit(127);
     }
     close(ends[1]);
     err = ends[0];
