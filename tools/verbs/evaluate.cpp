@@ -47,10 +47,10 @@ void print(const EvaluateSummary& s, const Context& context) {
     Json rows = Json::array();
     for (std::size_t m = 0; m < s.methods.size(); ++m) {
       for (std::size_t k = 0; k < s.metrics.size(); ++k) {
-        const MeanInterval& i = s.intervals[m][k];
+        const Interval& i = s.intervals[m][k];
         rows.push_back({{"method", s.methods[m]},
                         {"metric", s.metrics[k]},
-                        {"mean", i.mean},
+                        {"mean", i.value},
                         {"low", i.low},
                         {"high", i.high},
                         {"rank", s.ranks[k][m]}});
@@ -69,9 +69,10 @@ void print(const EvaluateSummary& s, const Context& context) {
   for (std::size_t k = 0; k < s.metrics.size(); ++k) {
     std::printf("%s\n", s.metrics[k].c_str());
     for (std::size_t m = 0; m < s.methods.size(); ++m) {
-      const MeanInterval& i = s.intervals[m][k];
-      std::printf("  %-24s %9.4f  (%.4f to %.4f)  rank %g\n", s.methods[m].c_str(), i.mean, i.low,
-                  i.high, s.ranks[k][m]);
+      const Interval& i = s.intervals[m][k];
+      std::printf("  %-24s %9.4f", s.methods[m].c_str(), i.value);
+      if (i.known()) std::printf("  (%.4f to %.4f)", i.low, i.high);
+      std::printf("  rank %g\n", s.ranks[k][m]);
     }
   }
   std::printf("%s\n", s.report.c_str());

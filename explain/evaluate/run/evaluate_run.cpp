@@ -267,7 +267,7 @@ class EvaluateRun {
     summary_.sanity = results_.sanity;
     StudyPage page("Explanations measured",
                    job_.model_path + ", " + std::to_string(summary_.images) +
-                       " pictures. Intervals: 95 %, by bootstrap over pictures; p: signed ranks.");
+                       " pictures. Intervals: 95 %, over pictures (bootstrap-t; shares: Wilson); p: signed ranks.");
     add_tables(page, results_);
     add_pictures(page);
     const NamedValues settings = details();

@@ -68,15 +68,15 @@ struct PictureResult {
 /// Mean similarity to the intact model's maps after each group of layers.
 struct SanityCurve {
   std::vector<std::string> layers;  ///< the last one changed in each step
-  std::vector<MeanInterval> spearman_absolute, spearman, ssim, hog;
+  std::vector<Interval> spearman_absolute, spearman, ssim, hog;
 };
 
 struct EvaluateSummary {
   std::int64_t images{0}, failed{0}, resumed{0};
-  std::vector<std::string> methods, metrics;         ///< rows, columns
-  std::vector<std::vector<MeanInterval>> intervals;  ///< [method][metric]
-  std::vector<std::vector<double>> ranks;            ///< [metric][method]
-  std::vector<SanityCurve> sanity;                   ///< of the methods, without the baselines
+  std::vector<std::string> methods, metrics;     ///< rows, columns
+  std::vector<std::vector<Interval>> intervals;  ///< [method][metric]
+  std::vector<std::vector<double>> ranks;        ///< [metric][method]
+  std::vector<SanityCurve> sanity;               ///< of the methods, without the baselines
   std::string report, manifest;
 };
 

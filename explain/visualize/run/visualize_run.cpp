@@ -168,7 +168,7 @@ class Run {
   }
 
   [[nodiscard]] ObjectivePtr dream_objective() const {
-    if (job_.guide.empty()) return dream_objective();
+    if (job_.guide.empty()) return explain::dream_objective();
     const Tensor guide = photograph(job_.guide, true);
     LayerScore score(package_.model, layer(), guide.shape(), context_.settings.stream(),
                      context_.settings.engines());
