@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "explain/probability.h"
 #include "layers/tail.h"
 #include "runtime/error.h"
 #include "runtime/parallel.h"
@@ -67,8 +68,15 @@ std::span<const float> Evaluator::Batch::gradient_of(std::int64_t i) const {
   return row_of(gradient, i);
 }
 
+double Evaluator::Batch::probability(std::int64_t i, std::int64_t target) const {
+  return explain::probability(scores(i), target, head);
+}
+
 Evaluator::Evaluator(const Model& model, const EvaluatorRequest& request, Resources resources)
-    : model_(&model), request_(request), resources_(std::move(resources)) {
+    : model_(&model),
+      request_(request),
+      resources_(std::move(resources)),
+      head_(class_head(model.graph)) {
   if (request.input != 0) {
     Tail tail = tail_of(model, request.input, request.output);
     request_.output = tail.nodes[static_cast<std::size_t>(request.output)];
@@ -137,13 +145,13 @@ void Evaluator::run(std::int64_t count, const Fill& fill, const Take& take, std:
     executor_->forward();
     const Tensor output = executor_->read(executor_->output());
     if (!request_.gradient) {
-      take({first, here, output, none});
+      take({first, here, output, none, head_});
       continue;
     }
     executor_->seed_units(0, seeds);
     executor_->backward(0);
     const Tensor gradient = executor_->read(executor_->gradient(0, 0));
-    take({first, here, output, gradient});
+    take({first, here, output, gradient, head_});
   }
 }
 

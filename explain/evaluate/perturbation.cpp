@@ -28,9 +28,13 @@ struct Patches {
   }
 };
 
-double score_of(std::span<const float> scores, std::int64_t target, ScoreKind kind) {
-  return kind == ScoreKind::kLogit ? static_cast<double>(scores[static_cast<std::size_t>(target)])
-                                   : probability(scores, target);
+double score_of(const Evaluator::Batch& batch,
+                std::int64_t i,
+                std::int64_t target,
+                ScoreKind kind) {
+  return kind == ScoreKind::kLogit
+             ? static_cast<double>(batch.scores(i)[static_cast<std::size_t>(target)])
+             : batch.probability(i, target);
 }
 
 /// A task with all that its samples are made from.
@@ -173,8 +177,7 @@ std::vector<PerturbationCurve> perturbation_curves(Evaluator& evaluator,
         throw_if_cancelled(observer);
         for (std::int64_t i = 0; i < batch.count; ++i) {
           Curve& curve = curves[samples[static_cast<std::size_t>(batch.first + i)].first];
-          curve.result.score.push_back(
-              score_of(batch.scores(i), target, curve.task->request.score));
+          curve.result.score.push_back(score_of(batch, i, target, curve.task->request.score));
         }
         observer.progress("perturbations", static_cast<double>(batch.first + batch.count),
                           static_cast<double>(total));
@@ -219,7 +222,7 @@ PerturbationCurve selectivity_recomputed(Evaluator& evaluator,
           std::ranges::copy(left.f32(), values.begin());
         },
         [&](const Evaluator::Batch& batch) {
-          c.result.score.push_back(score_of(batch.scores(0), target, request.score));
+          c.result.score.push_back(score_of(batch, 0, target, request.score));
         });
     observer.progress("selectivity", static_cast<double>(k), static_cast<double>(c.steps));
     if (k == c.steps) break;
@@ -279,7 +282,7 @@ std::vector<MaskedScore> masked_scores(Evaluator& evaluator,
       [&](const Evaluator::Batch& batch) {
         throw_if_cancelled(observer);
         for (std::int64_t i = 0; i < batch.count; ++i) {
-          scores.push_back(probability(batch.scores(i), target));
+          scores.push_back(batch.probability(i, target));
         }
       });
   std::vector<MaskedScore> results;

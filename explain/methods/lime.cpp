@@ -78,7 +78,7 @@ class Lime final : public Method {
             answers[static_cast<std::size_t>(b.first + i)] =
                 output_ == "logit"
                     ? static_cast<double>(b.scores(i)[static_cast<std::size_t>(target)])
-                    : probability(b.scores(i), target);
+                    : b.probability(i, target);
           }
         });
     if (std::ranges::all_of(answers, [&](double a) { return a == answers.front(); })) {

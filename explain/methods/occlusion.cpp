@@ -43,6 +43,7 @@ class Occlusion final : public Method {
       occluder_ = std::make_unique<Occluder>(passes.model(), passes.setting().logits,
                                              passes.resources(), regions_, how);
     }
+    head_ = class_head(passes.graph());
     e.options = {
         {"window", window_},        {"stride", stride_}, {"fill", fill_},
         {"output", output_},        {"passes", passes_}, {"regional", occluder_->regional()},
@@ -62,7 +63,7 @@ class Occlusion final : public Method {
  private:
   [[nodiscard]] double answer(std::span<const float> scores, std::int64_t target) const {
     return output_ == "logit" ? static_cast<double>(scores[static_cast<std::size_t>(target)])
-                              : probability(scores, target);
+                              : probability(scores, target, head_);
   }
 
   void explain_one(std::span<const float> x,
@@ -93,6 +94,7 @@ class Occlusion final : public Method {
   std::string fill_, output_, passes_;
   std::vector<Region> regions_;
   std::vector<float> values_;
+  mutable ClassHead head_{ClassHead::kSoftmax};
   mutable std::unique_ptr<Occluder> occluder_;  // made at the first image: its plans are large
 };
 

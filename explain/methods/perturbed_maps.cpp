@@ -82,7 +82,7 @@ class ScoreCam final : public Method {
               for (std::int64_t i = 0; i < b.count; ++i) {
                 answers[static_cast<std::size_t>(b.first + i)] =
                     form_ == "code"
-                        ? probability(b.scores(i), target)
+                        ? b.probability(i, target)
                         : static_cast<double>(b.scores(i)[static_cast<std::size_t>(target)]);
               }
             });

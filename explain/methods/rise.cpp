@@ -136,7 +136,7 @@ class Rise final : public Method {
             const double p =
                 output_ == "logit"
                     ? static_cast<double>(b.scores(k)[static_cast<std::size_t>(target)])
-                    : probability(b.scores(k), target);
+                    : b.probability(k, target);
             least = std::min(least, p);
             most = std::max(most, p);
             const std::vector<float>& mask = drawn[static_cast<std::size_t>(k)];

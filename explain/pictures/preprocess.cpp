@@ -107,6 +107,7 @@ void validate(const Preprocess& rule) {
     require(std::isfinite(rule.mean[c]), "mean", "finite numbers");
     require(std::isfinite(rule.std[c]) && rule.std[c] != 0.0F, "std", "finite numbers, not 0");
   }
+  require(weights::has_range(rule), "scale, mean and std", weights::kRangeExpected);
   constexpr int kMost = 65536;
   const auto side = [](int v) { return v >= 1 && v <= kMost; };
   if (rule.resize == weights::ResizeRule::kWarp) {

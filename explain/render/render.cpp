@@ -21,6 +21,7 @@ Rendered colorize_normalized(Normalized&& shown, int width, int height, Colormap
     *p++ = colour.b;
   }
   out.limits = shown.limits;
+  out.extent = shown.extent;
   out.colormap = colormap;
   out.degenerate = shown.degenerate;
   out.why = std::move(shown.why);
@@ -99,6 +100,7 @@ Rendered reconstruct(std::span<const float> values,
     }
   }
   out.limits = shown.limits;
+  out.extent = shown.extent;
   out.colormap = Colormap::kGray;
   out.degenerate = shown.degenerate;
   out.why = std::move(shown.why);

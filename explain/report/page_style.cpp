@@ -97,6 +97,9 @@ border:1px solid var(--line);border-radius:5px;padding:0 5px;margin-left:6px;ove
 .legend{display:grid;grid-template-columns:auto 1fr auto;gap:8px;align-items:center;margin-top:6px;font-size:12px;
 font-variant-numeric:tabular-nums}
 .ramp{height:7px;border-radius:4px;border:1px solid color-mix(in srgb,var(--ink) 14%,transparent)}
+.ramp.clip-low{border:0;clip-path:polygon(0 50%,7px 0,100% 0,100% 100%,7px 100%)}
+.ramp.clip-high{border:0;clip-path:polygon(0 0,calc(100% - 7px) 0,100% 50%,calc(100% - 7px) 100%,0 100%)}
+.ramp.clip-low.clip-high{clip-path:polygon(0 50%,7px 0,calc(100% - 7px) 0,100% 50%,calc(100% - 7px) 100%,7px 100%)}
 .warning{display:block;background:var(--warn-soft);color:var(--warn);border-radius:7px;padding:3px 9px;
 margin-top:7px;font-size:12.5px}
 .error{background:var(--bad-soft);color:var(--bad);border-radius:10px;padding:12px 16px;align-self:start;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "explain/doubt.h"
 #include "explain/explanation.h"
 #include "explain/render/normalize.h"
 
@@ -24,6 +25,8 @@ struct MapCell {
   /// channels x height x width; empty: there is no map, and `warning` says why.
   std::vector<float> values;
   std::string warning;
+  /// Of a map that means nothing, or on which there is nothing to see; `warning` says it.
+  DoubtKind doubt{DoubtKind::kNone};
   /// A scale shared with other maps of the same image ("predicted" and "expected").
   std::optional<Limits> limits{};
   std::string file;  ///< raw map, relative to the output folder; may be empty

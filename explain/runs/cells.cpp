@@ -51,6 +51,10 @@ MapCell cell_of(const Explanation& e,
   const auto size = static_cast<std::size_t>(s.c * s.plane());
   const auto values = e.map.f32().subspan(n * size, size);
   cell.values.assign(values.begin(), values.end());
+  if (n < e.doubts.size() && e.doubts[n]) {
+    cell.doubt = e.doubts[n].kind;
+    cell.warning = e.doubts[n].text;
+  }
   return cell;
 }
 

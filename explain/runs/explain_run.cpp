@@ -142,7 +142,15 @@ class Run {
     summary_.forward_seconds += seconds_since(start);
     std::vector<std::vector<std::int64_t>> rankings;
     for (std::size_t i = 0; i < batch.entries.size(); ++i) {
-      describe(scores, i, outcomes[batch.entries[i]], rankings);
+      ImageOutcome& outcome = outcomes[batch.entries[i]];
+      const auto classes = static_cast<std::size_t>(scores.shape().c);
+      const Doubt doubt =
+          doubt_of_values("class scores", scores.f32().subspan(i * classes, classes));
+      if (doubt) {
+        outcome.spooled.row.error = outcome.entry.name + ": " + doubt.text;
+        context_.observer.warn(outcome.spooled.row.error);
+      }
+      describe(scores, i, outcome, rankings);
       outcomes[batch.entries[i]].spooled.row.photo = std::move(batch.seen[i]);
     }
     const Tensor before = logits_checked_ ? Tensor() : scores.clone();
@@ -156,7 +164,8 @@ class Run {
                 std::size_t i,
                 ImageOutcome& o,
                 std::vector<std::vector<std::int64_t>>& rankings) const {
-    const auto p = probabilities(scores, static_cast<std::int64_t>(i));
+    const auto p =
+        probabilities(scores, static_cast<std::int64_t>(i), class_head(package_.model.graph));
     rankings.push_back(top(p, p.size()));
     ReportRow& row = o.spooled.row;
     if (o.entry.label) {
@@ -249,7 +258,17 @@ class Run {
       ++tally_.labelled;
       tally_.correct += *o.spooled.row.correct ? 1 : 0;
     }
-    for (const MapCell& cell : o.spooled.cells) tally_.maps += cell.values.empty() ? 0 : 1;
+    for (const MapCell& cell : o.spooled.cells) {
+      tally_.maps += cell.values.empty() ? 0 : 1;
+      if (cell.doubt == DoubtKind::kNone) continue;
+      ++(is_meaningless(cell.doubt) ? tally_.meaningless : tally_.flat);
+      const std::string text = o.entry.name + ": " + cell.method + ": " + cell.warning;
+      if (is_meaningless(cell.doubt)) {
+        context_.observer.warn(text);
+      } else {
+        context_.observer.info(text);
+      }
+    }
   }
 
   ExplainSummary summary() {
@@ -257,6 +276,8 @@ class Run {
     summary_.maps = tally_.maps;
     summary_.failed = tally_.failed;
     summary_.failures = tally_.failures;
+    summary_.flat = tally_.flat;
+    summary_.meaningless = tally_.meaningless;
     return std::move(summary_);
   }
 
@@ -341,7 +362,10 @@ class Run {
                {"maps", std::string(job_.pack  ? "maps.h5"
                                     : job_.raw ? "*.npy"
                                                : "not kept")},
-               {"shared_scale", job_.shared_scale}};
+               {"shared_scale", job_.shared_scale},
+               {"probability", std::string(probability_rule(package_.model.graph))},
+               {"flat_maps", tally_.flat},
+               {"meaningless_maps", tally_.meaningless}};
     if (job_.crops) {
       for (const NamedValue& field : job_.crops->fields()) m.extra.push_back(field);
     }

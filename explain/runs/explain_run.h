@@ -36,6 +36,7 @@ struct ExplainJob {
 /// What came of it.
 struct ExplainSummary {
   std::int64_t images{0}, maps{0}, failed{0};
+  std::int64_t flat{0}, meaningless{0};                       ///< maps, by their doubts
   std::int64_t resumed{0};                                    ///< images that were there already
   std::vector<std::pair<std::string, std::string>> failures;  ///< file, why: the first thousand
   std::vector<Explainers::Layer> layers;
@@ -59,7 +60,8 @@ struct ExplainSummary {
 /// with `resume`: it gives what an uninterrupted one gives. Throws kUsage when the folder holds
 /// another run.
 ///
-/// A picture that cannot be read is listed and skipped. Throws kMismatch when weights or logits are
+/// A picture that cannot be read, or whose class scores are not finite, is listed and skipped. Maps
+/// that mean nothing, or on which there is nothing to see, say so in the report and in index.jsonl. Throws kMismatch when weights or logits are
 /// not, bit for bit, what they were before.
 [[nodiscard]] ExplainSummary run_explain(const ExplainJob& job,
                                          const weights::Package& package,

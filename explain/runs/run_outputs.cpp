@@ -90,6 +90,10 @@ Record RunOutputs::line_of(const ImageOutcome& o) const {
       if (!cell.varies.empty()) map["varies"] = Record::parse(cell.varies, nullptr, false);
       if (!cell.file.empty()) map["file"] = cell.file;
       if (cell.file_bytes > 0) map["bytes"] = cell.file_bytes;
+      if (cell.doubt != DoubtKind::kNone) {
+        map["doubt"] = cell.warning;
+        map["meaningless"] = is_meaningless(cell.doubt);
+      }
     }
     maps.push_back(std::move(map));
   }

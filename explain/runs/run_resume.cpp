@@ -105,7 +105,10 @@ void Tally::add(const Record& line) {
     correct += line["correct"].get<bool>() ? 1 : 0;
   }
   if (!line.contains("maps")) return;
-  for (const Record& map : line["maps"]) maps += map.contains("missing") ? 0 : 1;
+  for (const Record& map : line["maps"]) {
+    maps += map.contains("missing") ? 0 : 1;
+    if (map.contains("doubt")) ++(map.value("meaningless", false) ? meaningless : flat);
+  }
 }
 
 Journal resume_run(const ExplainJob& job,

@@ -23,6 +23,7 @@ void check_same_run(const JournalReader& reader, const Record& identity, const s
 /// Counts of images that are done.
 struct Tally {
   std::int64_t images{0}, maps{0}, failed{0}, labelled{0}, correct{0};
+  std::int64_t flat{0}, meaningless{0};  ///< maps with a doubt (explain/doubt.h)
   std::vector<std::pair<std::string, std::string>> failures;  ///< the first thousand
 
   /// Adds what a journal's line says.

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "explain/doubt.h"
 #include "explain/network.h"
 #include "explain/runs/batch.h"
 #include "explain/runs/load_network.h"
@@ -135,6 +136,9 @@ int classify(const Options& o, const Context& context) {
   request.output = logits_node(graph);
   request.engines = context.engines();
   const std::int64_t classes = class_count(graph);
+  const ClassHead head = class_head(graph);
+  if (classes == 1 || head == ClassHead::kIndependent)
+    context.info(std::string("probabilities: ") + probability_rule(graph));
   const Stream stream = context.stream();
   Executor executor(package.model, request, stream);
   if (context.common.verbose > 0) context.info(executor.plan().report(graph));
@@ -156,18 +160,22 @@ int classify(const Options& o, const Context& context) {
     const Tensor out = executor.read(executor.output());
     for (std::size_t i = 0; i < batch.entries.size(); ++i) {
       const ImageEntry& entry = list[batch.entries[i]];
-      const auto p = probabilities(out, static_cast<std::int64_t>(i));
+      const auto row = out.f32().subspan(i * static_cast<std::size_t>(classes),
+                                         static_cast<std::size_t>(classes));
+      if (const Doubt doubt = doubt_of_values("class scores", row)) {
+        totals.failures.push_back({batch.entries[i], entry.name + ": " + doubt.text});
+        continue;
+      }
+      ++totals.images;
+      const auto p = probabilities(row, head);
       count_hit(entry, p, totals);
       rows.push_back(describe(package, entry, p, o.top));
       if (print) print_row(rows.back());
       if (!context.common.json) rows.clear();
       if (o.outputs.empty()) continue;
-      const auto row = out.f32().subspan(i * static_cast<std::size_t>(classes),
-                                         static_cast<std::size_t>(classes));
       scores.values.insert(scores.values.end(), row.begin(), row.end());
       scores.files.push_back(entry.name);
     }
-    totals.images += static_cast<std::int64_t>(batch.entries.size());
     totals.failures.insert(totals.failures.end(), batch.failures.begin(), batch.failures.end());
     progress.add(static_cast<std::int64_t>(count));
   }

@@ -99,6 +99,8 @@ void print(const ExplainSummary& s, const Context& context) {
     const Json result{{"images", s.images},
                       {"maps", s.maps},
                       {"failed", s.failed},
+                      {"flat_maps", s.flat},
+                      {"meaningless_maps", s.meaningless},
                       {"resumed", s.resumed},
                       {"layer", s.layers.empty() ? "" : s.layers.front().name},
                       {"layer_why", s.layers.empty() ? "" : s.layers.front().why},
@@ -115,6 +117,12 @@ void print(const ExplainSummary& s, const Context& context) {
   std::printf("%lld images, %lld maps (layer %s)\n", static_cast<long long>(s.images),
               static_cast<long long>(s.maps), layers_text(s).c_str());
   if (s.failed > 0) std::printf("%lld images failed\n", static_cast<long long>(s.failed));
+  if (s.meaningless > 0)
+    std::printf("%lld maps mean nothing: index.jsonl says why\n",
+                static_cast<long long>(s.meaningless));
+  if (s.flat > 0)
+    std::printf("%lld maps have one value everywhere: there is nothing to see\n",
+                static_cast<long long>(s.flat));
   std::printf("forward %.3f s, explanations %.3f s, pictures %.3f s\n", s.forward_seconds,
               s.explain_seconds, s.write_seconds);
   std::printf("%s\n", s.report.empty() ? s.manifest.c_str() : s.report.c_str());
@@ -153,7 +161,7 @@ int explain_images(Options& o, const Context& context) {
   const ExplainSummary summary = run_explain(job, package, context.run());
   print(summary, context);
   if (summary.images == 0) return kExitInput;
-  return summary.failed == 0 ? kExitOk : kExitPartial;
+  return summary.failed == 0 && summary.meaningless == 0 ? kExitOk : kExitPartial;
 }
 
 std::string method_help() {

@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -33,6 +34,8 @@ void print(const VisualizeSummary& s, const Context& context) {
   if (!context.common.json) {
     for (const auto& p : s.pictures) {
       std::printf("%s: %.5g -> %.5g  %s\n", p.name.c_str(), p.first, p.last, p.file.c_str());
+      for (const std::string& note : p.notes) std::printf("  %s\n", note.c_str());
+      if (p.doubt) std::printf("  %s\n", p.doubt.text.c_str());
     }
     std::printf("%s\n", s.manifest.c_str());
     return;
@@ -44,7 +47,8 @@ void print(const VisualizeSummary& s, const Context& context) {
                         {"file", p.file},
                         {"first", p.first},
                         {"last", p.last},
-                        {"notes", p.notes}});
+                        {"notes", p.notes},
+                        {"doubt", p.doubt.text}});
   }
   const Json result{
       {"pictures", pictures}, {"grid", s.grid}, {"manifest", s.manifest}, {"seconds", s.seconds}};
@@ -77,8 +81,11 @@ int visualize(Options& o, const Context& context) {
   }
   const weights::Package package = load_network(o.job.model_path);
   prepare_folder(o);
-  print(run_visualize(o.job, package, context.run()), context);
-  return kExitOk;
+  const VisualizeSummary summary = run_visualize(o.job, package, context.run());
+  print(summary, context);
+  const bool good =
+      std::ranges::none_of(summary.pictures, [](const auto& p) { return bool(p.doubt); });
+  return good ? kExitOk : kExitPartial;
 }
 
 void add_subjects(CLI::App* verb, VisualizeJob& job) {

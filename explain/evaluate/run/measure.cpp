@@ -136,6 +136,8 @@ Measurer::Picture Measurer::prepare(const ImageEntry& entry) const {
 
 Measurer::Maps Measurer::explain(const Picture& picture, const ImageEntry& entry) {
   const Tensor& scores = explainers_.forward(picture.input);
+  if (const Doubt doubt = doubt_of_values("class scores", scores.f32()))
+    throw Error(ErrorKind::kInput, doubt.text);
   Maps m;
   m.target = std::ranges::max_element(scores.f32()) - scores.f32().begin();
   if (job_.label_target) {
@@ -146,7 +148,7 @@ Measurer::Maps Measurer::explain(const Picture& picture, const ImageEntry& entry
     }
     m.target = *label;
   }
-  m.probability = probability(scores.f32(), m.target);
+  m.probability = probability(scores.f32(), m.target, class_head(package_.model.graph));
   const Shape& s = picture.input.shape();
   std::vector<Explanation> explanations = explainers_.explain({m.target});
   for (const Explanation& e : explanations) m.maps.push_back(importance(e, s.h, s.w));

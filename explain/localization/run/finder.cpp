@@ -73,7 +73,14 @@ void BoxFinder::rank(std::vector<Located>& pictures, const Tensor& scores) const
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     Located& p = pictures[i];
     if (!p.error.empty()) continue;
-    const std::vector<double> probability = probabilities(scores, static_cast<std::int64_t>(i));
+    const auto classes = static_cast<std::size_t>(scores.shape().c);
+    if (const Doubt doubt =
+            doubt_of_values("class scores", scores.f32().subspan(i * classes, classes))) {
+      p.error = p.entry.name + ": " + doubt.text;
+      continue;
+    }
+    const std::vector<double> probability =
+        probabilities(scores, static_cast<std::int64_t>(i), class_head(package_.model.graph));
     for (const std::int64_t c : top(probability, static_cast<std::size_t>(job_.top))) {
       p.classes.push_back({c, probability[static_cast<std::size_t>(c)]});
     }

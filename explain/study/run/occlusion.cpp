@@ -124,7 +124,7 @@ class OcclusionRun {
     f.grid = &grid_;
     f.panels = &panels;
     f.activation = clear.activation;
-    f.probability = probability(clear.scores, target.index);
+    f.probability = probability(clear.scores, target.index, class_head(frame_.graph()));
     f.target = target.index;
     f.class_name = target.name;
     f.map_name = layer_name() + " map " + text_of(clear.map);

@@ -314,12 +314,16 @@ class Run {
       }
       char note[64];
       std::snprintf(note, sizeof note, "%.4g -> %.4g", result.values.front(), result.values.back());
-      tiles_.push_back({image, subject.caption, note});
-      summary_.pictures.push_back({subject.name, base + ".png", s.w, s.h,
-                                   job_.settings.mode == AscentMode::kDream
-                                       ? "the start's"
-                                       : picture_of(subject.node).second,
-                                   result.values.front(), result.values.back(), result.notes});
+      const Doubt doubt = static_cast<std::size_t>(n) < result.doubts.size()
+                              ? result.doubts[static_cast<std::size_t>(n)]
+                              : Doubt();
+      if (doubt) context_.observer.warn(subject.name + ": " + doubt.text);
+      tiles_.push_back({image, subject.caption, doubt ? doubt.text : note});
+      summary_.pictures.push_back(
+          {subject.name, base + ".png", s.w, s.h,
+           job_.settings.mode == AscentMode::kDream ? "the start's"
+                                                    : picture_of(subject.node).second,
+           result.values.front(), result.values.back(), result.notes, doubt});
     }
     if (frames_.empty()) return;
     // Frames of smaller octaves are not of the film's size.
@@ -357,11 +361,16 @@ class Run {
       }
       if (job_.zoom_frames > 0) parameters.push_back({"zoom_share", job_.zoom_share});
       if (!p.notes.empty()) parameters.push_back({"notes", p.notes});
+      if (p.doubt) {
+        parameters.push_back({"doubt", p.doubt.text});
+        m.failures.push_back({p.file, p.doubt.text});
+      }
       m.methods.push_back({std::string("visualize ") + mode_name(job_.settings.mode), job_.layer,
                            job_.layer.empty() ? "class scores" : "given", p.name, parameters});
     }
     const auto count = static_cast<std::int64_t>(summary_.pictures.size());
-    m.counts = {count, count, 0, count};
+    const auto failed = static_cast<std::int64_t>(m.failures.size());
+    m.counts = {count, count - failed, failed, count};
     m.timings = {{"ascent", summary_.seconds, count}};
     summary_.manifest = job_.out + "/manifest.json";
     explain::write_manifest(summary_.manifest, m);

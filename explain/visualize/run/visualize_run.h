@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "explain/doubt.h"
 #include "explain/runs/run_context.h"
 #include "explain/visualize/run/settings.h"
 #include "weights/package.h"
@@ -42,6 +43,7 @@ struct VisualizeSummary {
     std::string size_from;  ///< who says so: "given", "Lucid's default", ...
     double first{0}, last{0};
     std::vector<std::string> notes;
+    Doubt doubt;  ///< the ascent was stuck, or overflowed: the picture shows nothing
   };
   std::vector<Picture> pictures;
   std::string grid, manifest;
