@@ -13,7 +13,7 @@ TEST_CASE("graph objects: lists of both kinds, boxes, categories") {
       R"([{"file":"a.jpg","name":"cat","size":[99,99],"box":[10,10,69,89],"head":[10,10,39,49],"front_legs":null},
                   {"file":"b.jpg","name":"dog","size":[99,99],"box":[10,10,19,19],"head":null,"front_legs":null}])");
   ObjectQuery query;
-  query.data = folder.path;
+  query.data = folder / "";
   const auto cats = read_objects(query);
   REQUIRE(cats.size() == 1);  // the dog is too small
   CHECK(cats[0].category == "cat");
@@ -42,7 +42,7 @@ TEST_CASE("graph objects: boxes over the edge, outside and turned round") {
                   {"file":"outside.png","name":"cat","box":[500,500,700,700]},
                   {"file":"edge.png","name":"cat","box":[0.4,0.4,100,80],"head":[50,60,90,140]}])");
   ObjectQuery query;
-  query.data = folder.path;
+  query.data = folder / "";
   auto objects = read_objects(query);
   REQUIRE(objects.size() == 4);  // a turned box has an area, too
   // What was cut out of 100 x 80 pixels is what the way back starts from.
@@ -100,7 +100,7 @@ TEST_CASE("graph objects: jitter takes a window inside of each box, the same for
   }
   test::put(folder / "parts.json", list + "]");
   ObjectQuery query;
-  query.data = folder.path;
+  query.data = folder / "";
   query.jitter = 0.2;
   query.seed = 3;
   const auto moved = read_objects(query);

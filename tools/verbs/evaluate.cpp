@@ -104,6 +104,12 @@ void add_settings(CLI::App& verb, Options& o) {
   verb.add_option("--sanity-steps", o.job.sanity_steps, "groups of layers that get new weights")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  verb.add_option("--continuity", o.job.continuity,
+                  "pictures that are moved and made noisy, to see how maps follow; 0: none")
+      ->check(CLI::Range(0, 1000));
+  verb.add_option("--shift", o.job.continuity_shift, "pixels to either side that they are moved")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   verb.add_option("--weights", o.weights, "new weights: truncated_normal, he, permutation")
       ->capture_default_str();
   verb.add_flag("--independent", o.job.independent, "one group at a time instead of cascading");

@@ -6,8 +6,11 @@
 #include <limits>
 #include <optional>
 
+#include "explain/evaluate/baseline.h"
+#include "explain/evaluate/run/continuity_study.h"
 #include "explain/evaluate/run/measure.h"
 #include "explain/evaluate/run/outputs.h"
+#include "explain/pictures/gif_write.h"
 #include "explain/render/panel.h"
 #include "explain/render/render.h"
 #include "explain/report/manifest.h"
@@ -23,6 +26,8 @@
 
 namespace cutaway::explain {
 namespace {
+
+constexpr int kFrameDelay = 8;  // hundredths of a second
 
 /// NaN has no number in JSON.
 Record numbers(const std::vector<std::vector<double>>& rows) {
@@ -87,6 +92,7 @@ Record identity_of(const EvaluateJob& job,
   identity["verb"] = "evaluate";
   identity["truth"] = {job.truth, job.truth.empty() ? "" : weights::sha256_of_file(job.truth)};
   identity["metrics"] = job.metrics;
+  identity["baselines"] = baseline_names();
   identity["settings"] = {{"label_target", job.label_target},
                           {"most", job.most},
                           {"step", job.step},
@@ -123,6 +129,7 @@ class EvaluateRun {
       throw Error(ErrorKind::kInput, "none of the pictures could be used").at(job_.inputs.front());
     }
     check_sanity();
+    check_continuity();
     finish();
     return std::move(summary_);
   }
@@ -199,11 +206,7 @@ class EvaluateRun {
 
   void check_sanity() {
     if (job_.sanity <= 0) return;
-    std::vector<std::int64_t> numbers;
-    for (std::int64_t n = 0; n < done() && static_cast<std::int64_t>(numbers.size()) < job_.sanity;
-         ++n) {
-      if (results_.pictures[static_cast<std::size_t>(n)].error.empty()) numbers.push_back(n);
-    }
+    const std::vector<std::int64_t> numbers = first_good(job_.sanity);
     Shape s = package_.model.graph.node(0).shape;
     s.n = static_cast<std::int64_t>(numbers.size());
     Tensor inputs = zeros(s);
@@ -217,12 +220,35 @@ class EvaluateRun {
     results_.sanity = measurer_.check_sanity(inputs, targets);
   }
 
+  /// The first pictures again, moved and made noisy.
+  void check_continuity() {
+    if (job_.continuity <= 0) return;
+    ContinuityStudy study(job_, package_, context_, measurer_.rows(), measurer_.explainers());
+    const std::vector<std::int64_t> numbers = first_good(job_.continuity);
+    Progress progress(context_.observer, "continuity", static_cast<std::int64_t>(numbers.size()));
+    visit(numbers, [&](const ImageEntry& entry, std::int64_t n) {
+      throw_if_cancelled(context_.observer);
+      study.add(measurer_.prepare(entry).input,
+                results_.pictures[static_cast<std::size_t>(n)].target);
+      progress.add();
+    });
+    results_.continuity = study.rows();
+    if (!study.frames().empty())
+      write_gif(folder_.file("continuity.gif"), study.frames(), kFrameDelay);
+  }
+
+  /// Numbers of the first pictures that did not fail.
+  [[nodiscard]] std::vector<std::int64_t> first_good(std::int64_t most) const {
+    std::vector<std::int64_t> numbers;
+    for (std::int64_t n = 0; n < done() && static_cast<std::int64_t>(numbers.size()) < most; ++n) {
+      if (results_.pictures[static_cast<std::size_t>(n)].error.empty()) numbers.push_back(n);
+    }
+    return numbers;
+  }
+
   void add_pictures(StudyPage& page) {
     // Disputed by the first metric; failed pictures have no column in its table.
-    std::vector<std::int64_t> good;
-    for (std::int64_t n = 0; n < done(); ++n) {
-      if (results_.pictures[static_cast<std::size_t>(n)].error.empty()) good.push_back(n);
-    }
+    const std::vector<std::int64_t> good = first_good(done());
     std::vector<std::int64_t> numbers;
     for (const std::int64_t k : most_disputed(results_.table(0), job_.disputed)) {
       numbers.push_back(good[static_cast<std::size_t>(k)]);
@@ -254,6 +280,7 @@ class EvaluateRun {
     write("paired.csv", paired_csv(results_));
     write("curves.csv", curves_csv(results_));
     if (!results_.sanity.empty()) write("sanity.csv", sanity_csv(results_));
+    if (!results_.continuity.empty()) write("continuity.csv", continuity_csv(results_.continuity));
     summary_.methods = results_.methods;
     summary_.intervals.resize(results_.methods.size());
     for (std::size_t k = 0; k < results_.metrics.size(); ++k) {
@@ -265,9 +292,10 @@ class EvaluateRun {
       }
     }
     summary_.sanity = results_.sanity;
-    StudyPage page("Explanations measured",
-                   job_.model_path + ", " + std::to_string(summary_.images) +
-                       " pictures. Intervals: 95 %, over pictures (bootstrap-t; shares: Wilson); p: signed ranks.");
+    StudyPage page("Explanations measured", job_.model_path + ", " +
+                                                std::to_string(summary_.images) +
+                                                " pictures. Intervals: 95 %, over pictures "
+                                                "(bootstrap-t; shares: Wilson); p: signed ranks.");
     add_tables(page, results_);
     add_pictures(page);
     const NamedValues settings = details();
@@ -296,7 +324,10 @@ class EvaluateRun {
             {"sensitivity_samples", job_.sensitivity_samples},
             {"sensitivity_radius", job_.radius},
             {"sanity_pictures", job_.sanity},
-            {"sanity_weights", std::string(to_string(job_.kind))}};
+            {"sanity_weights", std::string(to_string(job_.kind))},
+            {"continuity_pictures", job_.continuity},
+            {"continuity_shift", job_.continuity_shift},
+            {"continuity_jitters", job_.continuity_jitters}};
   }
 
   const EvaluateJob& job_;

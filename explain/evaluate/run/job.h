@@ -52,7 +52,10 @@ struct EvaluateJob {
   std::int64_t sanity_steps{8};  ///< the layers are changed in so many groups
   bool independent{false};       ///< one group at a time instead of cascading
   Reinitialization kind{Reinitialization::kTruncatedNormal};
-  std::int64_t disputed{4};  ///< pictures in the report
+  std::int64_t continuity{0};          ///< pictures of the continuity study; 0: none
+  std::int64_t continuity_shift{20};   ///< pixels that a picture is moved to either side
+  std::int64_t continuity_jitters{8};  ///< noisy copies of a picture
+  std::int64_t disputed{4};            ///< pictures in the report
   bool resume{false}, overwrite{false};
 };
 
@@ -76,7 +79,7 @@ struct EvaluateSummary {
   std::vector<std::string> methods, metrics;     ///< rows, columns
   std::vector<std::vector<Interval>> intervals;  ///< [method][metric]
   std::vector<std::vector<double>> ranks;        ///< [metric][method]
-  std::vector<SanityCurve> sanity;               ///< of the methods, without the baselines
+  std::vector<SanityCurve> sanity;               ///< of the methods, then of the baselines
   std::string report, manifest;
 };
 

@@ -140,6 +140,23 @@ void add_sanity(StudyPage& page, const EvaluateResults& results) {
   page.table({"all layers changed", "rank, absolute", "rank", "SSIM", "HOG"}, rows);
 }
 
+void add_continuity(StudyPage& page, const EvaluateResults& results) {
+  if (results.continuity.empty()) return;
+  page.section(
+      "Continuity",
+      "How far maps go for how far pictures go: |R(x) - R(x')| over |x - x'| (Montavon et "
+      "al. 2018, section 7.1). Lower is steadier. Maximum over all pairs; 95 % quantile and "
+      "mean of a sequence, averaged over the sequences. continuity.gif shows the first "
+      "picture moving.");
+  std::vector<std::vector<std::string>> rows;
+  for (const ContinuityRow& r : results.continuity) {
+    rows.push_back({r.method + (r.normalized ? ", normalised" : ", raw"), to_string(r.motion),
+                    short_number(r.ratio.maximum), short_number(r.ratio.quantile95),
+                    short_number(r.ratio.mean), std::to_string(r.ratio.pairs)});
+  }
+  page.table({"maps of", "pairs of", "maximum", "95 % quantile", "mean", "pairs"}, rows);
+}
+
 }  // namespace
 
 std::string csv_field(const std::string& text) {
@@ -276,6 +293,7 @@ void add_tables(StudyPage& page, const EvaluateResults& results) {
   for (std::size_t k = 0; k < results.metrics.size(); ++k) add_metric(page, results, k);
   add_curves(page, results);
   add_sanity(page, results);
+  add_continuity(page, results);
 }
 
 }  // namespace cutaway::explain
