@@ -120,7 +120,48 @@ TEST_CASE("evaluate: a run's deletion and pointing, by single passes and by hand
   for (const std::string& method : methods) CHECK(page.find(method) != std::string::npos);
 }
 
-TEST_CASE("evaluate: sanity and continuity, with baselines beside; a stopped run goes on") {
+TEST_CASE("evaluate: the sanity check has baselines beside the methods") {
+  const Folder folder;
+  Graph g({1, 3, 64, 64});
+  const kernels::ConvGeometry three{3, 3, 1, 1, 1, 1, 1, 1, 1};
+  g.add("conv1", std::make_shared<Conv>(6, three));
+  g.add("relu1", std::make_shared<Relu>());
+  g.add("pool1", std::make_shared<MaxPool>(kernels::PoolGeometry{2, 2, 2, 2, 0, 0}, false));
+  g.add("conv2", std::make_shared<Conv>(6, three));
+  g.add("relu2", std::make_shared<Relu>());
+  g.add("gap", std::make_shared<GlobalAveragePool>());
+  g.add("fc", std::make_shared<Dense>(4));
+  Model model(std::move(g));
+  model.parameters = Parameters::initialized(model.graph, 5);
+  weights::Preprocess rule;
+  rule.mean = {127.5F, 127.5F, 127.5F};
+  rule.std = {64.0F, 64.0F, 64.0F};
+  rule.resize = weights::ResizeRule::kWarp;
+  rule.width = rule.height = 64;
+  weights::save({std::move(model), rule, {}, {}}, folder / "net.h5");
+  (void)make_pictures(folder, 3);
+  REQUIRE(run({"evaluate", folder / "net.h5", folder / "p", "--out", folder / "out", "--method",
+               "saliency", "--metric", "increase", "--sanity", "3", "--sanity-steps", "2",
+               "--weights", "he"}) == 0);
+  std::map<std::string, double> last;  // rank correlation of absolute values
+  std::map<std::string, int> steps;
+  for (const auto& row : rows_of(folder / "out/sanity.csv")) {
+    if (row[3] != "spearman_absolute") continue;
+    last[row[0]] = std::stod(row[4]);
+    ++steps[row[0]];
+  }
+  REQUIRE(last.size() == 5);
+  CHECK(steps["saliency"] == 2);
+  CHECK(steps["baseline_random"] == 2);
+  CHECK(last["baseline_center"] == doctest::Approx(1.0));
+  CHECK(last["baseline_input"] == doctest::Approx(1.0));
+  CHECK(std::fabs(last["baseline_random"]) < 0.1);  // 64 x 64 ranks: five deviations are 0.08
+  CHECK(last["saliency"] < 0.99);
+  const std::string page = bytes_of(folder / "out/report.html");
+  CHECK(page.find("Sanity check") != std::string::npos);
+}
+
+TEST_CASE("evaluate: continuity, with baselines beside; a stopped run goes on") {
   const Folder folder;
   make_tiny_model(folder / "net.h5");
   (void)make_pictures(folder, 3);
@@ -131,7 +172,6 @@ TEST_CASE("evaluate: sanity and continuity, with baselines beside; a stopped run
     words.insert(words.end(), more.begin(), more.end());
     return run(words);
   };
-  // HOG needs 48 pixels a side: the tiny net has 32, so the check says so instead of comparing.
   REQUIRE(evaluate("a", {"--continuity", "3", "--shift", "2"}) == 0);
   const Rows rows = rows_of(folder / "a/continuity.csv");
   double center = -1, random = -1;
