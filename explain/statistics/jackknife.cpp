@@ -68,8 +68,7 @@ Interval jackknife(std::span<const double> values, const LeftOut& left_out, Rang
   const double square = variance(values, left_out, positive ? logarithm : itself);
   if (!std::isfinite(square)) return unknown;
   const double error = t * std::sqrt(square);
-  if (positive)
-    return {values[0], values[0] * std::exp(-error), values[0] * std::exp(error)};
+  if (positive) return {values[0], values[0] * std::exp(-error), values[0] * std::exp(error)};
   if (range != Range::kShare) return {values[0], values[0] - error, values[0] + error};
   // Where all or none hit, every picture is a trial.
   const double p = std::clamp(values[0], 0.0, 1.0);
