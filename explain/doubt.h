@@ -14,11 +14,6 @@ enum class DoubtKind : std::uint8_t {
   kFlat        ///< one value everywhere, usually 0: there is nothing to see, which may be the truth
 };
 
-/// Whether a result with such a doubt counts as failed.
-[[nodiscard]] constexpr bool is_meaningless(DoubtKind kind) noexcept {
-  return kind == DoubtKind::kNotFinite || kind == DoubtKind::kStuck;
-}
-
 /// One result's doubt, with a sentence for people; callers print it and let kNotFinite and kStuck
 /// count as failures.
 struct Doubt {
@@ -26,7 +21,9 @@ struct Doubt {
   std::string text;
 
   [[nodiscard]] explicit operator bool() const noexcept { return kind != DoubtKind::kNone; }
-  [[nodiscard]] bool meaningless() const noexcept { return is_meaningless(kind); }
+  [[nodiscard]] bool meaningless() const noexcept {
+    return kind == DoubtKind::kNotFinite || kind == DoubtKind::kStuck;
+  }
 };
 
 /// kNotFinite, with how many, where values that `what` names are not finite ("class scores").

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "explain/probability.h"
-#include "layers/classifier.h"
+#include "layers/class_head.h"
 #include "layers/executor.h"
 #include "runtime/observer.h"
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "layers/classifier.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {

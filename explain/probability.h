@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "layers/classifier.h"
+#include "layers/class_head.h"
 
 namespace cutaway::explain {
 

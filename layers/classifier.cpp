@@ -54,14 +54,6 @@ NodeId logits_node(const Graph& graph) {
   return head ? up(graph, last) : last;
 }
 
-ClassHead class_head(const Graph& graph) {
-  const auto* end = dynamic_cast<const ActivationLayer*>(graph.node(graph.last()).layer.get());
-  const bool sigmoid =
-      end != nullptr && (end->function().kind == kernels::Activation::kSigmoid ||
-                         end->function().kind == kernels::Activation::kHardSigmoid);
-  return sigmoid ? ClassHead::kIndependent : ClassHead::kSoftmax;
-}
-
 std::int64_t class_count(const Graph& graph) {
   const Node& logits = graph.node(logits_node(graph));
   if (logits.shape.h != 1 || logits.shape.w != 1) {

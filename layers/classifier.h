@@ -11,13 +11,6 @@ namespace cutaway {
 
 /// The node whose outputs are the class scores before softmax.
 [[nodiscard]] NodeId logits_node(const Graph& graph);
-/// How class scores become probabilities.
-enum class ClassHead : std::uint8_t {
-  kSoftmax,     ///< one of the classes: softmax over the scores
-  kIndependent  ///< each class by itself, yes or no: the logistic function of its score
-};
-/// kIndependent where the network ends in a sigmoid.
-[[nodiscard]] ClassHead class_head(const Graph& graph);
 /// Number of classes: channels of the logits. Throws kUnsupported if they are maps, not a vector.
 [[nodiscard]] std::int64_t class_count(const Graph& graph);
 

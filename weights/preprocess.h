@@ -58,12 +58,6 @@ struct Preprocess {
   friend bool operator==(const Preprocess&, const Preprocess&) = default;
 };
 
-/// Whether pixels of 0 to 255 become numbers within a million, and different ones. A scale of 3e38
-/// or a deviation of 1e-45 leaves nothing that a network could tell apart.
-[[nodiscard]] bool has_range(const Preprocess& p);
-inline constexpr const char* kRangeExpected =
-    "numbers that bring pixels of 0 to 255 to between -1e6 and 1e6, and black from white";
-
 /// Throws kInput, naming the way out, unless `p` is declared.
 void require_declared(const Preprocess& p, const std::string& model);
 

@@ -5,6 +5,7 @@
 #include "explain/methods/constant_image.h"
 #include "explain/methods/methods.h"
 #include "explain/methods/of_class.h"
+#include "layers/class_head.h"
 
 namespace cutaway::explain {
 namespace {

@@ -17,6 +17,7 @@
 #include "explain/runs/run_resume.h"
 #include "explain/runs/targets.h"
 #include "explain/scores.h"
+#include "layers/class_head.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "runtime/progress.h"
@@ -261,9 +262,10 @@ class Run {
     for (const MapCell& cell : o.spooled.cells) {
       tally_.maps += cell.values.empty() ? 0 : 1;
       if (cell.doubt == DoubtKind::kNone) continue;
-      ++(is_meaningless(cell.doubt) ? tally_.meaningless : tally_.flat);
+      const bool meaningless = Doubt{cell.doubt, {}}.meaningless();
+      ++(meaningless ? tally_.meaningless : tally_.flat);
       const std::string text = o.entry.name + ": " + cell.method + ": " + cell.warning;
-      if (is_meaningless(cell.doubt)) {
+      if (meaningless) {
         context_.observer.warn(text);
       } else {
         context_.observer.info(text);

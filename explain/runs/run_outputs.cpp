@@ -92,7 +92,7 @@ Record RunOutputs::line_of(const ImageOutcome& o) const {
       if (cell.file_bytes > 0) map["bytes"] = cell.file_bytes;
       if (cell.doubt != DoubtKind::kNone) {
         map["doubt"] = cell.warning;
-        map["meaningless"] = is_meaningless(cell.doubt);
+        map["meaningless"] = Doubt{cell.doubt, {}}.meaningless();
       }
     }
     maps.push_back(std::move(map));

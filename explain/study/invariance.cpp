@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "layers/class_head.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {

@@ -7,7 +7,7 @@
 
 #include "explain/occlusion/occluder.h"
 #include "explain/tensor_math.h"
-#include "layers/classifier.h"
+#include "layers/class_head.h"
 
 namespace cutaway::explain {
 

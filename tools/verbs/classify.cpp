@@ -7,6 +7,7 @@
 #include "explain/runs/batch.h"
 #include "explain/runs/load_network.h"
 #include "explain/scores.h"
+#include "layers/class_head.h"
 #include "layers/executor.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"

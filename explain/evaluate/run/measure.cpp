@@ -11,6 +11,7 @@
 #include "explain/evaluate/robustness.h"
 #include "explain/network.h"
 #include "explain/pictures/preprocess.h"
+#include "layers/class_head.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {

@@ -7,6 +7,7 @@
 #include "explain/localization/run/draw.h"
 #include "explain/pictures/preprocess.h"
 #include "explain/scores.h"
+#include "layers/class_head.h"
 #include "runtime/error.h"
 #include "runtime/stopwatch.h"
 

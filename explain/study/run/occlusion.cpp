@@ -14,6 +14,7 @@
 #include "explain/study/run/occlusion_pictures.h"
 #include "explain/study/run/study.h"
 #include "explain/units/tile_projector.h"
+#include "layers/class_head.h"
 #include "runtime/error.h"
 #include "runtime/files/npy.h"
 
