@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "explain/probability.h"
 #include "layers/tail.h"
 #include "runtime/error.h"
 #include "runtime/parallel.h"
@@ -68,15 +67,8 @@ std::span<const float> Evaluator::Batch::gradient_of(std::int64_t i) const {
   return row_of(gradient, i);
 }
 
-double Evaluator::Batch::probability(std::int64_t i, std::int64_t target) const {
-  return explain::probability(scores(i), target, head);
-}
-
 Evaluator::Evaluator(const Model& model, const EvaluatorRequest& request, Resources resources)
-    : model_(&model),
-      request_(request),
-      resources_(std::move(resources)),
-      head_(class_head(model.graph)) {
+    : model_(&model), request_(request), resources_(std::move(resources)) {
   if (request.input != 0) {
     Tail tail = tail_of(model, request.input, request.output);
     request_.output = tail.nodes[static_cast<std::size_t>(request.output)];
@@ -145,13 +137,13 @@ void Evaluator::run(std::int64_t count, const Fill& fill, const Take& take, std:
     executor_->forward();
     const Tensor output = executor_->read(executor_->output());
     if (!request_.gradient) {
-      take({first, here, output, none, head_});
+      take({first, here, output, none});
       continue;
     }
     executor_->seed_units(0, seeds);
     executor_->backward(0);
     const Tensor gradient = executor_->read(executor_->gradient(0, 0));
-    take({first, here, output, gradient, head_});
+    take({first, here, output, gradient});
   }
 }
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "explain/probability.h"
-#include "layers/class_head.h"
 #include "layers/executor.h"
 #include "runtime/observer.h"
 
@@ -51,11 +50,8 @@ class Evaluator {
     const Tensor& output;  ///< (at least count) x C x 1 x 1, plain
     /// (at least count) x the input's shape, plain; empty unless asked for.
     const Tensor& gradient;
-    ClassHead head{ClassHead::kSoftmax};
     [[nodiscard]] std::span<const float> scores(std::int64_t i) const;  ///< of sample first + i
     [[nodiscard]] std::span<const float> gradient_of(std::int64_t i) const;
-    /// Of sample first + i (explain/probability.h), where the output is that of the class scores.
-    [[nodiscard]] double probability(std::int64_t i, std::int64_t target) const;
   };
   /// Writes sample i, plain c x h x w. Called from several threads for different samples.
   using Fill = std::function<void(std::int64_t sample, std::span<float> values)>;
@@ -78,7 +74,6 @@ class Evaluator {
   std::unique_ptr<Model> tail_;
   EvaluatorRequest request_;
   Resources resources_;
-  ClassHead head_;
   std::string task_{"samples"};
   Shape shape_;
   int threads_;

@@ -5,11 +5,13 @@
 #include <limits>
 #include <numeric>
 
+#include "explain/probability.h"
+
 namespace cutaway::explain {
 
-std::vector<double> probabilities(const Tensor& scores, std::int64_t n, ClassHead head) {
+std::vector<double> probabilities(const Tensor& scores, std::int64_t n) {
   const auto classes = static_cast<std::size_t>(scores.shape().c);
-  return probabilities(scores.f32().subspan(static_cast<std::size_t>(n) * classes, classes), head);
+  return probabilities(scores.f32().subspan(static_cast<std::size_t>(n) * classes, classes));
 }
 
 std::vector<std::int64_t> top(std::span<const double> values, std::size_t k) {

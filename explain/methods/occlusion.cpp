@@ -2,10 +2,10 @@
 
 #include <cmath>
 
+#include "explain/class_probability.h"
 #include "explain/methods/constant_image.h"
 #include "explain/methods/methods.h"
 #include "explain/methods/of_class.h"
-#include "layers/class_head.h"
 
 namespace cutaway::explain {
 namespace {
@@ -64,7 +64,7 @@ class Occlusion final : public Method {
  private:
   [[nodiscard]] double answer(std::span<const float> scores, std::int64_t target) const {
     return output_ == "logit" ? static_cast<double>(scores[static_cast<std::size_t>(target)])
-                              : probability(scores, target, head_);
+                              : class_probability(scores, target, head_);
   }
 
   void explain_one(std::span<const float> x,

@@ -146,8 +146,6 @@ Normalized normalize(const Map& map, const Normalization& rule) {
     return out;
   }
   out.limits = find_limits(map.values, rule);
-  const auto [least, most] = std::ranges::minmax(map.values);
-  out.extent = {least, most};
   out.why = emptiness(map.values, rule.kind, out.limits);
   out.degenerate = !out.why.empty();
   if (!out.degenerate || rule.kind == NormKind::kSymmetric) {

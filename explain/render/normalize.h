@@ -47,7 +47,6 @@ struct Normalization {
 struct Normalized {
   std::vector<float> values;  ///< same order as the map; each in [0, 1], never NaN
   Limits limits;              ///< the data values that became 0 and 1
-  Limits extent;              ///< least and greatest value; beyond the limits they are clipped
   /// Nothing to show: constant (kMinMax, kPercentile, kStdSquash), nowhere positive (kPositive),
   /// all zero (kSymmetric), or some value NaN or infinite. `values` are then all 0 (0.5, the colour
   /// of zero, for a kSymmetric map without NaN) and `why` says which, for the caller's warning.

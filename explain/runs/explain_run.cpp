@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "explain/class_probability.h"
 #include "explain/report/manifest.h"
 #include "explain/runs/batch.h"
 #include "explain/runs/cells.h"
@@ -17,7 +18,6 @@
 #include "explain/runs/run_resume.h"
 #include "explain/runs/targets.h"
 #include "explain/scores.h"
-#include "layers/class_head.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "runtime/progress.h"
@@ -165,8 +165,9 @@ class Run {
                 std::size_t i,
                 ImageOutcome& o,
                 std::vector<std::vector<std::int64_t>>& rankings) const {
-    const auto p =
-        probabilities(scores, static_cast<std::int64_t>(i), class_head(package_.model.graph));
+    const auto classes = static_cast<std::size_t>(scores.shape().c);
+    const auto p = class_probabilities(scores.f32().subspan(i * classes, classes),
+                                       class_head(package_.model.graph));
     rankings.push_back(top(p, p.size()));
     ReportRow& row = o.spooled.row;
     if (o.entry.label) {

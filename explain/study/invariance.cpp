@@ -1,8 +1,8 @@
 #include "explain/study/invariance.h"
+#include "explain/class_probability.h"
 
 #include <cmath>
 
-#include "layers/class_head.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {
@@ -56,7 +56,7 @@ InvarianceCurve study_invariance(Features& features,
     for (std::size_t l = 0; l < layers; ++l)
       curve.distances[l].push_back(distance(moved[l], still[l]));
     curve.probability.push_back(
-        probability(moved.back().f32(), target, class_head(features.graph())));
+        class_probability(moved.back().f32(), target, class_head(features.graph())));
   }
   return curve;
 }

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "explain/class_probability.h"
 #include "explain/network.h"
-#include "explain/probability.h"
 #include "layers/activation.h"
 #include "tests/tools/run_support.h"
 #include "weights/preprocess_json.h"
@@ -51,13 +51,14 @@ Graph with_end(std::int64_t classes, kernels::Activation function) {
 TEST_CASE("doubts: probabilities of one score, of independent classes, of none") {
   const std::vector<float> one{2.0F}, two{2.0F, -1.0F};
   const double yes = 1.0 / (1.0 + std::exp(-2.0)), no = 1.0 / (1.0 + std::exp(1.0));
-  CHECK(probability(one, 0) == doctest::Approx(yes));
-  CHECK(probability(two, 0) == doctest::Approx(1.0 / (1.0 + std::exp(-3.0))));
-  CHECK(probability(two, 0, ClassHead::kIndependent) == doctest::Approx(yes));
-  CHECK(probabilities(two, ClassHead::kIndependent)[1] == doctest::Approx(no));
+  CHECK(class_probability(one, 0, ClassHead::kSoftmax) == doctest::Approx(yes));
+  CHECK(class_probability(two, 0, ClassHead::kSoftmax) ==
+        doctest::Approx(1.0 / (1.0 + std::exp(-3.0))));
+  CHECK(class_probability(two, 0, ClassHead::kIndependent) == doctest::Approx(yes));
+  CHECK(class_probabilities(two, ClassHead::kIndependent)[1] == doctest::Approx(no));
   const std::vector<float> over{2.0F, std::numeric_limits<float>::infinity()};
-  CHECK(std::isnan(probability(over, 0)));
-  CHECK(std::isnan(probabilities(over)[1]));
+  CHECK(std::isnan(class_probability(over, 0, ClassHead::kSoftmax)));
+  CHECK(std::isnan(class_probabilities(over, ClassHead::kSoftmax)[1]));
   // A head of sigmoids: scores before it, probabilities from it.
   const Graph sigmoid = with_end(3, kernels::Activation::kSigmoid);
   CHECK(class_head(sigmoid) == ClassHead::kIndependent);

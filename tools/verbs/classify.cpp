@@ -2,12 +2,12 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "explain/class_probability.h"
 #include "explain/doubt.h"
 #include "explain/network.h"
 #include "explain/runs/batch.h"
 #include "explain/runs/load_network.h"
 #include "explain/scores.h"
-#include "layers/class_head.h"
 #include "layers/executor.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
@@ -168,7 +168,7 @@ int classify(const Options& o, const Context& context) {
         continue;
       }
       ++totals.images;
-      const auto p = probabilities(row, head);
+      const auto p = class_probabilities(row, head);
       count_hit(entry, p, totals);
       rows.push_back(describe(package, entry, p, o.top));
       if (print) print_row(rows.back());

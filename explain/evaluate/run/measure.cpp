@@ -5,13 +5,13 @@
 #include <cmath>
 #include <limits>
 
+#include "explain/class_probability.h"
 #include "explain/evaluate/baseline.h"
 #include "explain/evaluate/perturbation.h"
 #include "explain/evaluate/pointing.h"
 #include "explain/evaluate/robustness.h"
 #include "explain/network.h"
 #include "explain/pictures/preprocess.h"
-#include "layers/class_head.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {
@@ -173,7 +173,7 @@ Measurer::Maps Measurer::explain(const Picture& picture, const ImageEntry& entry
     }
     m.target = *label;
   }
-  m.probability = probability(scores.f32(), m.target, class_head(package_.model.graph));
+  m.probability = class_probability(scores.f32(), m.target, class_head(package_.model.graph));
   const Shape& s = picture.input.shape();
   std::vector<Explanation> explanations = explainers_.explain({m.target});
   for (const Explanation& e : explanations) m.maps.push_back(importance(e, s.h, s.w));
@@ -203,6 +203,7 @@ PictureResult Measurer::measure(const Picture& picture, const ImageEntry& entry)
 void Measurer::curves(const Picture& picture, const Maps& maps, PictureResult& result) {
   const Shape& s = picture.input.shape();
   CurveRequest remove = deletion(), insert = insertion(), patches = deletion();
+  remove.head = insert.head = class_head(package_.model.graph);
   remove.step = insert.step = job_.step > 0 ? job_.step : kRowsAStep * s.w;
   remove.fill.kind = job_.deletion_fill;
   insert.fill.kind = job_.insertion_fill;
@@ -252,7 +253,8 @@ void Measurer::masked(const Picture& picture, const Maps& maps, PictureResult& r
   if (!drop && !increase) return;
   std::vector<std::span<const float>> of;
   for (const Tensor& map : maps.maps) of.push_back(map.f32());
-  const auto scores = masked_scores(*evaluator_, picture.input, maps.target, of, context_.observer);
+  const auto scores = masked_scores(*evaluator_, picture.input, maps.target, of, context_.observer,
+                                    class_head(package_.model.graph));
   for (std::size_t row = 0; row < scores.size(); ++row) {
     if (drop) result.values[row][*drop] = scores[row].drop();
     if (increase) result.values[row][*increase] = scores[row].increased() ? 1.0 : 0.0;

@@ -4,10 +4,10 @@
 #include <chrono>
 #include <exception>
 
+#include "explain/class_probability.h"
 #include "explain/localization/run/draw.h"
 #include "explain/pictures/preprocess.h"
 #include "explain/scores.h"
-#include "layers/class_head.h"
 #include "runtime/error.h"
 #include "runtime/stopwatch.h"
 
@@ -75,13 +75,13 @@ void BoxFinder::rank(std::vector<Located>& pictures, const Tensor& scores) const
     Located& p = pictures[i];
     if (!p.error.empty()) continue;
     const auto classes = static_cast<std::size_t>(scores.shape().c);
-    if (const Doubt doubt =
-            doubt_of_values("class scores", scores.f32().subspan(i * classes, classes))) {
+    const auto own = scores.f32().subspan(i * classes, classes);
+    if (const Doubt doubt = doubt_of_values("class scores", own)) {
       p.error = p.entry.name + ": " + doubt.text;
       continue;
     }
     const std::vector<double> probability =
-        probabilities(scores, static_cast<std::int64_t>(i), class_head(package_.model.graph));
+        class_probabilities(own, class_head(package_.model.graph));
     for (const std::int64_t c : top(probability, static_cast<std::size_t>(job_.top))) {
       p.classes.push_back({c, probability[static_cast<std::size_t>(c)]});
     }
