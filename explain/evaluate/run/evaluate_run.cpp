@@ -21,6 +21,7 @@
 #include "explain/runs/run_resume.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/progress.h"
 #include "weights/sha256.h"
 
 namespace cutaway::explain {
