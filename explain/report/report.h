@@ -32,6 +32,7 @@ struct ReportCell {
   bool over_photo{true};
   bool scaled{true};  ///< false: a drawing whose colours are no values; it has no colour bar
   Limits limits;      ///< as the renderer returned them
+  Limits extent;      ///< and the values' own, which may reach beyond
   Colormap colormap{Colormap::kTurbo};
   /// The same map with limits common to the whole column; empty when there is none.
   Image shared_picture;

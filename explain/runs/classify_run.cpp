@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "explain/class_probability.h"
 #include "explain/doubt.h"
 #include "explain/network.h"
 #include "explain/runs/batch.h"
@@ -75,7 +76,7 @@ class Classify final : public PictureTask {
       fail(entry.name, entry.name + ": " + doubt.text);
       return;
     }
-    const std::vector<double> p = probabilities(scores, static_cast<std::int64_t>(row));
+    const std::vector<double> p = class_probabilities(own, class_head(package_.model.graph));
     count_hit(entry, p);
     ++summary_.images;
     ClassifiedPicture picture{entry.name, entry.label, {}};

@@ -94,7 +94,7 @@ Record RunOutputs::line_of(const ImageOutcome& o) const {
       map["class_name"] = cell.class_name;
       if (!cell.note.empty()) map["note"] = cell.note;
       if (!cell.varies.empty()) map["varies"] = record_of(cell.varies);
-      if (cell.refused) map["doubt"] = cell.warning;
+      if (!cell.warning.empty()) map[cell.refused ? "doubt" : "warning"] = cell.warning;
       if (!cell.file.empty()) map["file"] = cell.file;
       if (!cell.picture.empty()) map["picture"] = cell.picture;
       if (cell.file_bytes > 0) map["bytes"] = cell.file_bytes;

@@ -155,7 +155,8 @@ std::string results_json(const LocalizeJob& job, const LocalizeSummary& s) {
                     {"corloc", json_of(r.corloc)},
                     {"mean_overlap", json_of(r.overlap)},
                     {"top1_error", json_of(r.top1_error)},
-                    {"top5_error", json_of(r.top5_error)},
+                    {"k", s.table.classes},
+                    {"topk_error", json_of(r.topk_error)},
                     {"five_guesses_error", json_of(r.five_error)}});
   }
   for (const CurveRow& r : s.table.curves) {
@@ -175,7 +176,7 @@ std::string results_json(const LocalizeJob& job, const LocalizeSummary& s) {
                   {"topk_right", s.topk},
                   {"k", job.top},
                   {"with_boxes", s.table.pictures},
-                  {"bootstrap_samples", job.samples},
+                  {"interval_groups", job.samples},
                   {"top1_classification_error", json_of(s.table.top1)},
                   {"topk_classification_error", json_of(s.table.topk)},
                   {"localization", rows},
