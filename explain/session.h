@@ -55,6 +55,9 @@ class Session {
   /// scores or maps that are not finite, and maps that have one value everywhere.
   [[nodiscard]] std::vector<Explanation> explain(std::vector<std::int64_t> targets);
 
+  /// What methods at `layer` (empty: default_layer()) are told of the net; throws kUsage for an
+  /// unknown layer.
+  [[nodiscard]] static Setting setting_of(const Graph& graph, const std::string& layer);
   /// Of methods for which no layer was named.
   [[nodiscard]] const Setting& setting() const noexcept { return setting_; }
   /// Of method k.

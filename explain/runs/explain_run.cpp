@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "explain/promise.h"
 #include "explain/report/manifest.h"
 #include "explain/runs/batch.h"
 #include "explain/runs/cells.h"
@@ -32,8 +33,8 @@ class Run {
       : job_(job),
         package_(package),
         context_(context),
-        source_(open_images(job.inputs, job.source)),
-        shape_(input_shape(job, package, source_->count())),
+        source_(open_images(job.inputs, with_classes(job.source, package))),
+        shape_(input_shape(job, package, context.settings.share_of_memory(), source_->count())),
         explainers_(package.model,
                     job.methods,
                     job.layers,
@@ -70,9 +71,12 @@ class Run {
  private:
   static Shape input_shape(const ExplainJob& job,
                            const weights::Package& package,
+                           std::size_t memory,
                            std::optional<std::int64_t> count) {
     Shape shape = package.model.graph.node(0).shape;
     shape.n = std::clamp<std::int64_t>(count.value_or(job.batch), 1, job.batch);
+    // Smaller batches give the same maps; a batch that does not fit gives none.
+    if (shape.n > 1) shape.n = batch_within(package.model.graph, shape.n, memory);
     return shape;
   }
 
@@ -81,7 +85,10 @@ class Run {
   /// Fills the next batch; false when there is nothing left.
   bool look_ahead() {
     ImageEntry entry;
-    while (static_cast<std::int64_t>(entries_.size()) < shape_.n && source_->next(entry)) {
+    std::size_t held = 0;
+    while (static_cast<std::int64_t>(entries_.size()) < shape_.n && held < kMostHeldBytes &&
+           source_->next(entry)) {
+      held += held_bytes(entry);
       entries_.push_back(std::move(entry));
     }
     return !entries_.empty();
@@ -118,7 +125,7 @@ class Run {
       o.number = first + static_cast<std::int64_t>(i);
       o.entry = std::move(entries_[i]);
       o.entry.bytes.reset();  // decoded by now
-      o.entry.pixels.reset();
+      o.entry.stored.reset();
       o.stem = names_.stem(o.number, o.entry.name);
       o.spooled.row.name = o.entry.name;
     }

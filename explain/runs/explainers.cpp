@@ -163,6 +163,7 @@ Explainers::Explainers(const Model& model,
   Session::Options options;
   options.engines = context.settings.engines();
   options.observer = &context.observer;
+  options.budget = context.settings.share_of_memory();
   session_ =
       std::make_unique<Session>(model, std::move(made), rows, context.settings.stream(), options);
   for (const std::size_t k : first_of) {

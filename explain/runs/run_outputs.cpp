@@ -11,6 +11,7 @@
 #include "explain/runs/report_pages.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/folder.h"
 #include "runtime/files/npy.h"
 
 namespace cutaway::explain {
@@ -41,7 +42,7 @@ void RunOutputs::write_files(ImageOutcome& outcome) {
   const std::string sub = OutputNames::folder(outcome.number);
   const bool any = !job_.pack && (job_.raw || job_.pictures);
   if (any && !sub.empty() && sub != folder_made_) {
-    fs::create_directories(job_.out + "/" + sub);
+    files::make_folder(job_.out + "/" + sub);
     folder_made_ = sub;
   }
   std::set<std::string> written;  // two targets of one class are one file
@@ -102,7 +103,7 @@ void RunOutputs::add(ImageOutcome& outcome) {
   if (good) write_files(outcome);
   if (job_.pack && good) {
     if (!part_) {
-      fs::create_directories(parts_folder());
+      files::make_folder(parts_folder());
       part_name_ = parts_folder() + "/" + std::to_string(outcome.number) + ".h5";
       part_ = std::make_unique<PackWriter>(part_name_);
     }

@@ -108,14 +108,16 @@ void Tally::add(const Record& line) {
   for (const Record& map : line["maps"]) maps += map.contains("missing") ? 0 : 1;
 }
 
-Journal resume_run(const ExplainJob& job,
-                   const Record& identity,
-                   ImageSource& source,
-                   OutputNames& names,
-                   MethodRecords& records,
-                   Tally& tally,
-                   const RunContext& context) {
-  const std::string path = job.out + "/index.jsonl";
+namespace {
+
+Journal read_journal(const std::string& path,
+                     const ExplainJob& job,
+                     const Record& identity,
+                     ImageSource& source,
+                     OutputNames& names,
+                     MethodRecords& records,
+                     Tally& tally,
+                     const RunContext& context) {
   JournalReader reader(path);
   check_same_run(reader, identity, job.out);
   files::remove_abandoned_files(job.out);
@@ -142,6 +144,25 @@ Journal resume_run(const ExplainJob& job,
     whole = reader.offset();
   }
   return Journal::reopen(path, whole);
+}
+
+}  // namespace
+
+Journal resume_run(const ExplainJob& job,
+                   const Record& identity,
+                   ImageSource& source,
+                   OutputNames& names,
+                   MethodRecords& records,
+                   Tally& tally,
+                   const RunContext& context) {
+  const std::string path = job.out + "/index.jsonl";
+  try {
+    return read_journal(path, job, identity, source, names, records, tally, context);
+  } catch (const Record::exception&) {
+    throw Error(ErrorKind::kInput, "a line that no run of explain wrote")
+        .at(path)
+        .hint("begin anew with --overwrite");
+  }
 }
 
 }  // namespace cutaway::explain

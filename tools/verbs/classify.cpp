@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "explain/network.h"
+#include "explain/promise.h"
 #include "explain/runs/batch.h"
 #include "explain/runs/load_network.h"
 #include "explain/scores.h"
@@ -94,20 +95,42 @@ void count_hit(const ImageEntry& entry, const std::vector<double>& p, Totals& to
   }
 }
 
-int finish(const Context& context, const Totals& totals, Json rows) {
-  if (context.common.json) {
-    Json failures = Json::array();
-    for (const auto& f : totals.failures) failures.push_back(f.error);
-    Json result{{"images", totals.images}};
+std::string text_of(const Json& json, int indent) {
+  std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
+  const std::string lines = "\n" + std::string(static_cast<std::size_t>(indent), ' ');
+  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += lines.size())
+    text.replace(at, 1, lines);
+  return text;
+}
+
+/// The object that --json prints, written row by row as the pictures are classified: of a million
+/// pictures it would fill the memory. What is known only at the end stands at its end.
+class JsonOutput {
+ public:
+  void row(const Json& json) {
+    std::printf("%s    %s", rows_++ == 0 ? "{\n  \"results\": [\n" : ",\n",
+                text_of(json, 4).c_str());
+  }
+
+  void finish(const Totals& totals) const {
+    Json end{{"images", totals.images}};
     if (totals.labelled > 0) {
-      result["labelled"] = totals.labelled;
-      result["top1"] = percent(totals.top1, totals.labelled);
-      result["top5"] = percent(totals.top5, totals.labelled);
+      end["labelled"] = totals.labelled;
+      end["top1"] = percent(totals.top1, totals.labelled);
+      end["top5"] = percent(totals.top5, totals.labelled);
     }
-    result["failures"] = std::move(failures);
-    result["results"] = std::move(rows);
-    std::printf("%s\n", result.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
-  } else if (totals.labelled > 0) {
+    end["failures"] = Json::array();
+    for (const auto& f : totals.failures) end["failures"].push_back(f.error);
+    const std::string text = text_of(end, 0);  // "{" and the line feed behind it go
+    std::printf("%s],\n%s\n", rows_ == 0 ? "{\n  \"results\": [" : "\n  ", text.c_str() + 2);
+  }
+
+ private:
+  std::int64_t rows_{0};
+};
+
+int finish(const Context& context, const Totals& totals) {
+  if (!context.common.json && totals.labelled > 0) {
     std::printf("%lld images: top-1 %.2f %%, top-5 %.2f %%\n",
                 static_cast<long long>(totals.images), percent(totals.top1, totals.labelled),
                 percent(totals.top5, totals.labelled));
@@ -117,21 +140,37 @@ int finish(const Context& context, const Totals& totals, Json rows) {
   return totals.failures.empty() ? kExitOk : kExitPartial;
 }
 
-int classify(const Options& o, const Context& context) {
+std::vector<ImageEntry> pictures_of(const Options& o,
+                                    const weights::Package& package,
+                                    const Context& context) {
+  const std::int64_t known = class_count(package.model.graph);
   std::vector<ImageEntry> list;
   for (const std::string& path : o.lists) {
-    const auto more = read_image_list(path);
+    std::string columns;
+    const auto more = read_image_list(path, known, &columns);
+    if (!columns.empty()) {
+      context.warn(path + ": no column 'label', so no accuracy; the columns are " + columns);
+    }
     list.insert(list.end(), more.begin(), more.end());
   }
   if (!o.inputs.empty() || list.empty()) {
     const auto more = collect_images(o.inputs, o.recursive);
+    for (const ImageEntry& entry : more) {
+      if (entry.label) check_label(*entry.label, known, entry.name);
+    }
     list.insert(list.end(), more.begin(), more.end());
   }
+  return list;
+}
+
+int classify(const Options& o, const Context& context) {
   const weights::Package package = load_network(o.model);
+  const std::vector<ImageEntry> list = pictures_of(o, package, context);
   const Graph& graph = package.model.graph;
   PlanRequest request;
   request.input = graph.node(0).shape;
-  request.input.n = std::min(o.batch, static_cast<std::int64_t>(list.size()));
+  request.input.n = batch_within(graph, std::min(o.batch, static_cast<std::int64_t>(list.size())),
+                                 context.common.share_of_memory());
   request.output = logits_node(graph);
   request.engines = context.engines();
   const std::int64_t classes = class_count(graph);
@@ -142,7 +181,7 @@ int classify(const Options& o, const Context& context) {
 
   Totals totals;
   Scores scores;
-  Json rows = Json::array();
+  JsonOutput json;
   // Predictions of a labelled list are wanted only as numbers, or as JSON.
   const bool print = !context.common.json && (list.size() <= 20 || o.lists.empty());
   Progress progress(context.observer(), "classify", static_cast<std::int64_t>(list.size()));
@@ -158,9 +197,8 @@ int classify(const Options& o, const Context& context) {
       const ImageEntry& entry = list[batch.entries[i]];
       const auto p = probabilities(out, static_cast<std::int64_t>(i));
       count_hit(entry, p, totals);
-      rows.push_back(describe(package, entry, p, o.top));
-      if (print) print_row(rows.back());
-      if (!context.common.json) rows.clear();
+      if (context.common.json) json.row(describe(package, entry, p, o.top));
+      if (print) print_row(describe(package, entry, p, o.top));
       if (o.outputs.empty()) continue;
       const auto row = out.f32().subspan(i * static_cast<std::size_t>(classes),
                                          static_cast<std::size_t>(classes));
@@ -174,7 +212,8 @@ int classify(const Options& o, const Context& context) {
   if (!o.outputs.empty() && totals.images > 0) {
     save_scores(o.outputs, scores, classes, graph.node(request.output).name);
   }
-  return finish(context, totals, std::move(rows));
+  if (context.common.json) json.finish(totals);
+  return finish(context, totals);
 }
 
 }  // namespace

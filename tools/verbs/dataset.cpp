@@ -2,7 +2,6 @@
 #include <cstdio>
 
 #include "runtime/error.h"
-#include "runtime/progress.h"
 #include "tools/datasets/creature_folder.h"
 #include "tools/verbs/verbs.h"
 
@@ -21,10 +20,9 @@ int make(const Options& o, const Context& context) {
   }
   creatures::Options scene = o.scene;
   scene.seed = context.common.seed;
-  Progress progress(context.observer(), "render", o.count);
   write_creatures(o.folder, scene, static_cast<std::uint64_t>(o.first),
                   static_cast<std::uint64_t>(o.count), CpuStream(context.common.threads).threads(),
-                  [&](std::int64_t done) { progress.add(done); });
+                  context.observer());
   if (context.common.json) {
     std::printf("{\"images\": %lld, \"classes\": %zu, \"size\": %d, \"seed\": %llu}\n",
                 static_cast<long long>(o.count), creatures::class_names().size(), scene.size,

@@ -60,11 +60,14 @@ class Collector {
     if (job_.most > 0 && (total == 0 || total > job_.most)) total = job_.most;
     Progress progress(context_.observer, "features", total);
     std::vector<ImageEntry> batch;
+    std::size_t held = 0;
     std::int64_t seen = 0;
     for (ImageEntry entry; (job_.most == 0 || seen < job_.most) && source->next(entry); ++seen) {
+      held += held_bytes(entry);
       batch.push_back(std::move(entry));
       entry = {};
-      if (static_cast<std::int64_t>(batch.size()) < job_.batch) continue;
+      if (static_cast<std::int64_t>(batch.size()) < job_.batch && held < kMostHeldBytes) continue;
+      held = 0;
       add(batch, seen + 1);
       progress.add(static_cast<std::int64_t>(batch.size()));
       batch.clear();

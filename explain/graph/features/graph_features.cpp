@@ -34,7 +34,10 @@ Shape input_shape(const weights::Package& package, std::int64_t batch) {
 std::optional<Image> read_cutting(
     const ObjectEntry& object, int width, int height, bool mirrored, std::string& error) {
   try {
-    return cut_out(read_image(object.path), object.box, width, height, mirrored);
+    PictureMemory::Claim claim;
+    ReadOptions reading;
+    reading.claim = &claim;
+    return cut_out(read_image(object.path, reading), object.box, width, height, mirrored);
   } catch (const std::exception& failure) {
     error = failure.what();
     return std::nullopt;

@@ -5,7 +5,9 @@
 
 #include "explain/localization/run/outputs.h"
 #include "explain/localization/run/resume.h"
+#include "explain/network.h"
 #include "explain/report/manifest.h"
+#include "explain/runs/load_network.h"
 #include "explain/runs/run_manifest.h"
 #include "explain/runs/run_resume.h"
 #include "runtime/config.h"
@@ -21,14 +23,15 @@ class Localize {
       : job_(job),
         package_(package),
         context_(context),
-        truth_(job.truth.empty() ? Truth() : Truth(job.truth)),
-        source_(open_images(job.inputs, job.source)),
+        truth_(job.truth.empty() ? Truth() : Truth(job.truth, class_count(package.model.graph))),
+        source_(open_images(job.inputs, with_classes(job.source, package))),
         names_(row_names(job)),
         finder_(job, package, truth_, context),
         hash_(weights::weights_hash(package.model)),
         gaussian_(centre_gaussian(224)) {}
 
   LocalizeSummary run() {
+    if (!truth_.note().empty()) context_.observer.warn(truth_.note());
     const Record identity = localize_identity(job_, package_, finder_.layer(), context_);
     LocalizeOutputs outputs(job_, package_);
     Progress progress(context_.observer, "localize", source_->count().value_or(0));
@@ -106,7 +109,10 @@ class Localize {
   bool next(std::vector<Located>& batch) {
     batch.clear();
     Located p;
-    while (static_cast<std::int64_t>(batch.size()) < job_.batch && source_->next(p.entry)) {
+    std::size_t held = 0;
+    while (static_cast<std::int64_t>(batch.size()) < job_.batch && held < kMostHeldBytes &&
+           source_->next(p.entry)) {
+      held += held_bytes(p.entry);
       batch.push_back(std::move(p));
       p = {};
     }

@@ -8,6 +8,7 @@
 
 #include "explain/network.h"
 #include "explain/pictures/preprocess.h"
+#include "explain/pictures/read_seen.h"
 #include "explain/runs/load_network.h"
 #include "explain/runs/output_names.h"
 #include "explain/runs/run_folder.h"
@@ -15,6 +16,7 @@
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/folder.h"
 #include "runtime/progress.h"
 
 namespace cutaway::explain {
@@ -67,8 +69,8 @@ StudyImage StudyFrame::prepare(const ImageEntry& entry) const {
   StudyImage image;
   image.entry = entry;
   image.entry.bytes.reset();
-  image.entry.pixels.reset();
-  image.seen = resize_and_crop(read_entry(entry), rule);
+  image.entry.stored.reset();
+  image.seen = read_seen(entry, rule);
   image.input = input_of(image.seen, entry.name);
   return image;
 }
@@ -92,7 +94,7 @@ void StudyFrame::fail(const std::string& name, const std::string& error) {
 }
 
 void StudyFrame::each(const std::string& what, const std::function<void(const StudyImage&)>& use) {
-  const ImageSourcePtr source = open_images(job_.inputs, job_.source);
+  const ImageSourcePtr source = open_images(job_.inputs, with_classes(job_.source, package_));
   Progress progress(context_.observer, what, source->count().value_or(0));
   OutputNames names;
   std::int64_t number = 0;
@@ -102,10 +104,10 @@ void StudyFrame::each(const std::string& what, const std::function<void(const St
     try {
       StudyImage image = prepare(entry);
       image.stem = stem;
-      fs::create_directories(fs::path(path(stem)).parent_path());
+      files::make_folder(fs::path(path(stem)).parent_path().string());
       use(image);
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::kInput && error.kind() != ErrorKind::kShape) throw;
+      if (!concerns_picture(error.kind())) throw;
       fail(entry.name, error.what());
     }
     progress.add();

@@ -78,7 +78,10 @@ UnitSearch find_units(const UnitsJob& job,
     throw_if_cancelled(context.observer);
     std::vector<ImageEntry> entries;
     ImageEntry entry;
-    while (static_cast<std::int64_t>(entries.size()) < shape.n && (more = source->next(entry))) {
+    std::size_t held = 0;
+    while (static_cast<std::int64_t>(entries.size()) < shape.n && held < kMostHeldBytes &&
+           (more = source->next(entry))) {
+      held += held_bytes(entry);
       entries.push_back(std::move(entry));
     }
     if (entries.empty()) break;

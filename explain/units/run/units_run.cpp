@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "explain/pictures/preprocess.h"
+#include "explain/pictures/read_seen.h"
 #include "explain/pictures/write_image.h"
 #include "explain/render/panel.h"
 #include "explain/report/manifest.h"
@@ -21,6 +22,7 @@
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/folder.h"
 #include "runtime/progress.h"
 #include "runtime/stopwatch.h"
 
@@ -139,7 +141,7 @@ class Units {
                      TileProjector& projector,
                      const ImageEntry& entry,
                      const std::vector<Wanted>& tiles) {
-    const Image photo = resize_and_crop(read_entry(entry), package_.preprocess);
+    const Image photo = read_seen(entry, package_.preprocess);
     auto input = std::make_shared<Tensor>(
         kCpuDevice, DType::kF32,
         Shape{1, package_.preprocess.channels(), photo.height, photo.width});
@@ -176,7 +178,7 @@ class Units {
     for (std::size_t l = 0; l < summary_.layers.size(); ++l) {
       const UnitsLayer& layer = summary_.layers[l];
       const std::string folder = file_word(layer.name);
-      fs::create_directories(job_.out + "/" + folder);
+      files::make_folder(job_.out + "/" + folder);
       files_.emplace_back();
       std::vector<Image> sheet;
       int sheets = 0;
