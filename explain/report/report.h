@@ -117,8 +117,9 @@ class ReportBuilder {
   bool has_shared_{false}, has_heat_{false};
 };
 
-/// Text made safe inside HTML elements and quoted attributes; malformed UTF-8 and control
-/// characters are replaced.
+/// Text made safe inside HTML elements and quoted attributes; malformed UTF-8, control characters
+/// and the marks that turn the direction of text (bidirectional embeddings, overrides and isolates)
+/// are replaced.
 [[nodiscard]] std::string html_escape(const std::string& text);
 
 /// Standard base64 with padding (RFC 4648).

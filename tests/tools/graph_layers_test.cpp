@@ -76,7 +76,7 @@ TEST_CASE("graph layers: graphs of large nets are learned without a word about l
   fs::remove_all(folder);
   creatures::Options scene;
   scene.seed = 4;
-  write_creatures((folder / "data").string(), scene, 0, 6, 2, [](std::int64_t) {});
+  write_creatures((folder / "data").string(), scene, 0, 6, 2);
   for (const char* net :
        {"resnet18", "squeezenet1.1-torchvision", "alexnet-torchvision", "googlenet-caffe"}) {
     CAPTURE(net);

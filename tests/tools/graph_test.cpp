@@ -317,7 +317,7 @@ TEST_CASE("graph: from pictures to a graph, positions, pictures and measurements
   const Folder folder;
   creatures::Options scene;
   scene.seed = 4;
-  write_creatures(folder / "data", scene, 0, 24, 2, [](std::int64_t) {});
+  write_creatures(folder / "data", scene, 0, 24, 2);
   const auto cutaway = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.end(), {"--quiet", "--threads", "2"});
     return run_program(arguments);

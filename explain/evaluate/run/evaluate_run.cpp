@@ -131,7 +131,7 @@ class EvaluateRun final : public PictureTask {
     std::vector<std::string> reads = job_.inputs;
     reads.insert(reads.end(), {job_.model_path, job_.truth});
     folder_.open(existing(job_.resume, job_.overwrite), reads);
-    const ImageSourcePtr source = open_images(job_.inputs, job_.source);
+    const ImageSourcePtr source = open_images(job_.inputs, with_classes(job_.source, package_));
     const LoopPlan plan{.task = "evaluate",
                         .batch = 1,
                         .most = job_.most,
@@ -155,7 +155,7 @@ class EvaluateRun final : public PictureTask {
       try {
         result = measurer_.measure(measurer_.prepare(entry), entry);
       } catch (const Error& error) {
-        if (error.kind() != ErrorKind::kInput && error.kind() != ErrorKind::kShape) throw;
+        if (!concerns_picture(error.kind())) throw;
         result.error = error.what();
       }
       result.name = valid_utf8(entry.name);
@@ -189,7 +189,7 @@ class EvaluateRun final : public PictureTask {
   /// Calls `use` with entry and number of those pictures, in the order of the list.
   template <class Use>
   void visit(const std::vector<std::int64_t>& numbers, const Use& use) {
-    const ImageSourcePtr source = open_images(job_.inputs, job_.source);
+    const ImageSourcePtr source = open_images(job_.inputs, with_classes(job_.source, package_));
     ImageEntry entry;
     for (std::int64_t n = 0; n < done(); ++n) {
       const bool wanted = std::ranges::find(numbers, n) != numbers.end();

@@ -100,7 +100,7 @@ Measurer::Measurer(const EvaluateJob& job,
     : job_(job),
       package_(package),
       context_(context),
-      truth_(job.truth.empty() ? Truth() : Truth(job.truth)),
+      truth_(job.truth.empty() ? Truth() : Truth(job.truth, class_count(package.model.graph))),
       pixels_(pixel_space(package.preprocess)),
       metrics_(chosen_metrics(job)),
       explainers_(package.model,
@@ -119,6 +119,7 @@ Measurer::Measurer(const EvaluateJob& job,
     Session::Options options;
     options.layer = job.layer;
     options.engines = context.settings.engines();
+    options.budget = context.settings.share_of_memory();
     again_.push_back(make_explainer(package.model, method.name, method.options, stream, options));
   }
   for (const std::string& name : baseline_names()) rows_.push_back("baseline_" + name);
@@ -312,6 +313,7 @@ std::vector<SanityCurve> Measurer::check_sanity(const Tensor& inputs,
   Session::Options options;
   options.layer = job_.layer;
   options.engines = context_.settings.engines();
+  options.budget = context_.settings.share_of_memory();
   std::vector<SanityCurve> curves;
   std::vector<std::string> names;  // of the steps
   for (const MethodChoice& method : job_.methods) {

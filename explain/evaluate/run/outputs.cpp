@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "explain/report/chart.h"
+#include "runtime/files/csv.h"
 
 namespace cutaway::explain {
 namespace {
@@ -159,12 +160,7 @@ void add_continuity(StudyPage& page, const EvaluateResults& results) {
 
 }  // namespace
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
+std::string csv_field(const std::string& text) { return files::csv_cell(text); }
 
 std::string csv_value(double v) {
   if (!std::isfinite(v)) return "";

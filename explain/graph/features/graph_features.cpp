@@ -35,7 +35,10 @@ Shape input_shape(const weights::Package& package, std::int64_t batch) {
 /// Settles the object by the way.
 std::optional<Image> read_cutting(ObjectEntry& object, int width, int height, std::string& error) {
   try {
-    const Image picture = read_image(object.path);
+    PictureMemory::Claim claim;
+    ReadOptions reading;
+    reading.claim = &claim;
+    const Image picture = read_image(object.path, reading);
     settle(object, picture.width, picture.height);
     return cut_out(picture, object.box, width, height);
   } catch (const std::exception& failure) {

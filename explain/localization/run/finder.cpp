@@ -52,7 +52,10 @@ void BoxFinder::load(std::vector<Located>& pictures, Tensor& input) {
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     Located& p = pictures[i];
     try {
-      const Image file = read_entry(p.entry);
+      PictureMemory::Claim claim;
+      ReadOptions reading;
+      reading.claim = &claim;
+      const Image file = read_entry(p.entry, reading);
       const Image seen = resize_and_crop(file, rule);
       const auto row = static_cast<std::int64_t>(i);
       if (job_.crops) {
@@ -66,7 +69,7 @@ void BoxFinder::load(std::vector<Located>& pictures, Tensor& input) {
       p.error = error.what();
     }
     p.entry.bytes.reset();
-    p.entry.pixels.reset();
+    p.entry.stored.reset();
   }
 }
 

@@ -5,8 +5,10 @@
 
 #include "explain/localization/run/outputs.h"
 #include "explain/localization/run/resume.h"
+#include "explain/network.h"
 #include "explain/report/manifest.h"
 #include "explain/runs/complaints.h"
+#include "explain/runs/load_network.h"
 #include "explain/runs/picture_loop.h"
 #include "explain/runs/run_manifest.h"
 #include "runtime/error.h"
@@ -30,7 +32,7 @@ class Localize final : public PictureTask {
       : job_(with_methods(job, chosen)),
         package_(package),
         context_(context),
-        truth_(job.truth.empty() ? Truth() : Truth(job.truth)),
+        truth_(job.truth.empty() ? Truth() : Truth(job.truth, class_count(package.model.graph))),
         source_(open_images(job.inputs, source_options())),
         names_(row_names(job_)),
         finder_(job_, package, truth_, context),
@@ -42,6 +44,7 @@ class Localize final : public PictureTask {
   }
 
   LocalizeSummary run() {
+    if (!truth_.note().empty()) context_.observer.warn(truth_.note());
     std::vector<std::string> reads = job_.inputs;
     reads.insert(reads.end(), {job_.model_path, job_.truth});
     folder_.open(existing(job_.resume, job_.overwrite), reads);
