@@ -70,7 +70,7 @@ class CompareRun {
     summary_.failed = static_cast<std::int64_t>(set_.failures.size());
     summary_.classes = set_.labelled() ? static_cast<std::int64_t>(set_.class_names.size()) : 0;
     measure_pixels();
-    for (std::size_t k = 1; k < set_.features.size(); ++k) measure(k);
+    for (std::size_t k = 1; k < set_.features.size(); ++k) measure(k);  // 0: the pixels
     write_statistics();
     if (set_.size() == 2) {
       pair_report();
