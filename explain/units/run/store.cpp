@@ -145,7 +145,8 @@ UnitTile UnitStore::read(std::size_t layer, std::int64_t map, std::int64_t place
       hdf5::read_block(l.projections.get(), tile_at(map, place), H5T_NATIVE_FLOAT,
                        tile.projection.data()) &&
       hdf5::read_block(l.patches.get(), tile_at(map, place), H5T_NATIVE_UINT8, tile.patch.data());
-  if (!good) throw hdf5::failure(state_->file.path(), l.shape.name, "a tile cannot be read");
+  // It is read from the file that is being written: where the disk is full, it never got there.
+  if (!good) state_->file.fail(l.shape.name);
   return tile;
 }
 
