@@ -23,6 +23,8 @@ BEGIN {
   room("explain/visualize/run", 5)
   room("explain/evaluate/run", 7)
   room("explain/compare/run", 8)
+  room("explain/training/data", 2)
+  room("explain/training/run", 9)
   room("explain/graph/features", 5)
   room("explain/graph/files", 5)
   room("explain/graph/run", 6)
