@@ -25,6 +25,7 @@ BEGIN {
   room("explain/compare/run", 8)
   room("explain/training/data", 2)
   room("explain/training/run", 9)
+  room("explain/training/transfer", 10)
   room("explain/graph/features", 5)
   room("explain/graph/files", 5)
   room("explain/graph/run", 6)
