@@ -14,6 +14,7 @@
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/files/folder.h"
+#include "runtime/files/output_check.h"
 #include "tools/training/train_options.h"
 
 namespace cutaway::tools {
@@ -53,6 +54,9 @@ std::vector<std::int64_t> chosen(const training::LabelledSet& set, const std::st
 }  // namespace
 
 int evaluate_labelled(const EvaluateLabelled& o, const Context& context) {
+  if (!o.out.empty())
+    files::check_outputs(
+        {.reads = {o.data, o.model}, .writes = {}, .folders = {o.out}, .overwrite = true});
   const weights::Package package = explain::load_network(o.model);
   training::LabelledSet set =
       open_labelled(o.data, package.model.graph.node(0).shape.h, o.classes, context);

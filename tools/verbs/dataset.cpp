@@ -4,6 +4,7 @@
 #include "explain/training/data/pack.h"
 #include "explain/training/run/prepare.h"
 #include "runtime/error.h"
+#include "runtime/files/output_check.h"
 #include "runtime/progress.h"
 #include "tools/datasets/creature_folder.h"
 #include "tools/training/train_options.h"
@@ -15,6 +16,7 @@ namespace {
 struct Options {
   std::string name, folder;
   std::int64_t count{1000}, first{0};
+  bool overwrite{false};
   creatures::Options scene;
 };
 
@@ -22,6 +24,10 @@ int make(const Options& o, const Context& context) {
   if (o.name != "creatures") {
     throw Error(ErrorKind::kUsage, "unknown data set '" + o.name + "'").hint("known: creatures");
   }
+  files::check_outputs({.reads = {},
+                        .writes = {o.folder + "/truth.json", o.folder + "/labels.csv"},
+                        .folders = {o.folder},
+                        .overwrite = o.overwrite});
   creatures::Options scene = o.scene;
   scene.seed = context.common.seed;
   Progress progress(context.observer(), "render", o.count);
@@ -42,9 +48,12 @@ struct PackOptions {
   std::string data, target;
   std::vector<std::string> classes;
   int size{64};
+  bool overwrite{false};
 };
 
 int pack(const PackOptions& o, const Context& context) {
+  files::check_outputs(
+      {.reads = {o.data}, .writes = {o.target}, .folders = {}, .overwrite = o.overwrite});
   training::LabelledSet set = open_labelled(o.data, o.size, o.classes, context);
   const training::Survey found =
       training::survey(set, context.common.cpu_threads(), context.observer());
@@ -70,6 +79,7 @@ void add_pack(CLI::App& verb, Context& context) {
       ->check(CLI::Range(8, 1024))
       ->capture_default_str();
   packer->add_option("--classes", o->classes, "only these, numbered in this order")->delimiter(',');
+  packer->add_flag("--overwrite", o->overwrite, "replace the file");
   packer->callback([o, &context] { context.action = [o, &context] { return pack(*o, context); }; });
 }
 
@@ -96,6 +106,7 @@ void add_dataset(CLI::App& program, Context& context) {
   maker->add_option("--clutter", o->scene.clutter, "0 to 1")->check(CLI::Range(0.0, 1.0));
   maker->add_option("--occlusion", o->scene.occlusion, "share of pictures with something in front")
       ->check(CLI::Range(0.0, 1.0));
+  maker->add_flag("--overwrite", o->overwrite, "replace the data set that the folder holds");
   maker->callback([o, &context] { context.action = [o, &context] { return make(*o, context); }; });
 }
 

@@ -77,6 +77,7 @@ void add_transfer(CLI::App& program, Context& context) {
   verb->add_option("--cost", job.cost, "of the SVM's errors")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  verb->add_flag("--overwrite", job.overwrite, "write into the folder of a finished run");
   verb->add_option("--classes", o->classes, "only these")->delimiter(',');
   verb->add_option("--batch", job.batch, "pictures at a time")->check(CLI::Range(1, 4096));
   verb->callback(

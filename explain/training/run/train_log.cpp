@@ -44,7 +44,8 @@ EpochRecord record_of(const Json& line) {
 
 }  // namespace
 
-void TrainLog::begin() {
+void TrainLog::begin(const std::string& path) {
+  path_ = path;
   epochs_.clear();
   pending_.clear();
   files::write_file_atomically(path_, std::string_view());

@@ -25,8 +25,8 @@ class TrainLog {
  public:
   explicit TrainLog(std::string path) : path_(std::move(path)) {}
 
-  /// Begins anew.
-  void begin();
+  /// Begins anew, in that file.
+  void begin(const std::string& path);
   /// Keeps what was logged up to update `steps` and epoch `epochs`, and the epochs' records. Throws
   /// kInput when the log is missing or has no such lines.
   void go_on(std::int64_t steps, std::int64_t epochs);

@@ -144,23 +144,38 @@ class Training {
     // Everything that can be wrong with net and recipe is found here, before a file is written.
     trainer_ = std::make_unique<Trainer>(job_.start.model, job_.recipe, order_.batches(),
                                          context_.settings.stream(), context_.settings.engines());
-    folder_.open(job_.overwrite ? explain::Existing::kOverwrite : explain::Existing::kRefuse);
+    const bool old = std::filesystem::exists(folder_.file("log.jsonl"));
+    folder_.open(explain::existing(false, job_.overwrite), {job_.data, job_.net});
     folder_.begin();
-    for (const char* old : {"checkpoints", "watch"}) std::filesystem::remove_all(folder_.file(old));
+    if (old) remove_old();
     write_settings();
-    log_.begin();
     save();
   }
 
-  void write_settings() const {
-    std::filesystem::create_directories(folder_.file("checkpoints"));
-    files::write_file_atomically(folder_.file("recipe.json"), weights::to_json(job_.recipe));
-    files::write_file_atomically(folder_.file("division.csv"), division_csv(job_, division_));
+  /// Checkpoints and sheets of another training of this folder: files of the names that we give.
+  void remove_old() const {
+    for (const char* below : {"checkpoints", "watch"}) {
+      std::error_code code;
+      std::vector<std::filesystem::path> own;
+      for (const auto& entry : std::filesystem::directory_iterator(folder_.file(below), code)) {
+        const std::string name = entry.path().filename().string();
+        if (name.starts_with("checkpoint-") || name.starts_with("epoch-"))
+          own.push_back(entry.path());
+      }
+      for (const auto& path : own) std::filesystem::remove(path, code);
+    }
+  }
+
+  void write_settings() {
+    folder_.make_room_for("checkpoints/any");
+    log_.begin(folder_.claim("log.jsonl"));
+    files::write_file_atomically(folder_.claim("recipe.json"), weights::to_json(job_.recipe));
+    files::write_file_atomically(folder_.claim("division.csv"), division_csv(job_, division_));
     if (job_.unreadable.empty()) return;
     std::string csv = "file,why\n";
     for (const auto& [name, why] : job_.unreadable)
       csv += explain::csv_field(name) + "," + explain::csv_field(why) + "\n";
-    files::write_file_atomically(folder_.file("unreadable.csv"), csv);
+    files::write_file_atomically(folder_.claim("unreadable.csv"), csv);
   }
 
   void go_on() {
@@ -189,6 +204,7 @@ class Training {
     loss_sum_ = note["loss_sum"];
     correct_ = note["correct"];
     last_rate_ = note["rate"];
+    folder_.open(explain::Existing::kResume, {job_.data, job_.net});
     folder_.begin();
     log_.go_on(trainer_->steps(), epochs_done_);
   }
@@ -343,14 +359,14 @@ class Training {
     epoch_start_ = Clock::now();
   }
 
-  void write_report(const Model& model, const Evaluation* evaluation) const {
+  void write_report(const Model& model, const Evaluation* evaluation) {
     TrainReport now;
     now.model = &model;
     now.evaluation = evaluation;
     now.steps = trainer_->steps();
     now.of = job_.recipe.epochs * order_.batches();
     now.sheets = watch_.sheets();
-    files::write_file_atomically(folder_.file("report.html"),
+    files::write_file_atomically(folder_.claim("report.html"),
                                  report_page(job_, log_.epochs(), now, context_));
   }
 
@@ -372,8 +388,10 @@ class Training {
       s.evaluation = evaluate(package.model, job_.start.preprocess, job_.set, pictures,
                               job_.recipe.batch_size(), context_);
     }
-    s.model = folder_.file("net.h5");
+    s.model = folder_.claim("net.h5");
     weights::save(package, s.model);
+    for (const char* name : {"predictions.csv", "confusion.csv", "classes.csv", "evaluation.json"})
+      (void)folder_.claim(name);
     write_evaluation(s.evaluation, job_.set, job_.out);
     watch_.finish();
     write_report(package.model, &s.evaluation);
@@ -402,8 +420,10 @@ class Training {
                {"data", job_.data},
                {"data_digest", job_.survey.digest},
                {"accuracy", s.evaluation.accuracy},
-               {"loss", s.evaluation.loss}};
+               {"loss", s.evaluation.loss},
+               folder_.files()};
     explain::write_manifest(folder_.last(), m);
+    folder_.end();
   }
 
   const TrainJob& job_;

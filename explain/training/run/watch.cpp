@@ -8,6 +8,7 @@
 #include "explain/pictures/write_image.h"
 #include "explain/render/panel.h"
 #include "explain/runs/cells.h"
+#include "explain/runs/choose_methods.h"
 #include "explain/runs/explainers.h"
 #include "explain/runs/paint.h"
 #include "explain/training/data/pack.h"
@@ -42,8 +43,11 @@ std::vector<std::int64_t> probes_of(const LabelledSet& set,
 }
 
 std::vector<explain::MethodChoice> choices_of(const TrainJob& job) {
-  std::vector<std::string> left_out;
-  return explain::choose_methods(job.explain_methods, {}, job.start.model.graph, "", left_out);
+  explain::ChosenMethods chosen =
+      explain::choose_methods(explain::methods_named(job.explain_methods), {}, job.start, "");
+  if (!chosen.refused.empty())
+    throw Error(ErrorKind::kUnsupported, "an explanation").got(chosen.refused.front());
+  return std::move(chosen.methods);
 }
 
 /// Rectified maps, evenly over the depth.

@@ -16,7 +16,6 @@
 #include "explain/training/transfer/softmax_regression.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
-#include "runtime/files/folder.h"
 #include "runtime/files/npy.h"
 #include "runtime/philox.h"
 #include "runtime/progress.h"
@@ -121,7 +120,7 @@ class Transfer {
   std::vector<TransferResult> run() {
     const std::vector<FeatureTable> tables =
         extract_features(package_, set_, layers_, job_.batch, context_);
-    folder_.open(explain::Existing::kOverwrite);
+    folder_.open(explain::existing(false, job_.overwrite), {job_.data, job_.model});
     folder_.begin();
     write_features(tables);
     Progress progress(context_.observer, "classify",
@@ -133,8 +132,9 @@ class Transfer {
         start_manifest(job_.model, weights::weights_hash(package_.model), package_, context_);
     const auto count = static_cast<std::int64_t>(set_.pictures.size());
     m.counts = {count, count, 0, 1};
-    m.extra = {{"data", job_.data}, {"layers", layers_}, {"folds", job_.folds}};
+    m.extra = {{"data", job_.data}, {"layers", layers_}, {"folds", job_.folds}, folder_.files()};
     explain::write_manifest(folder_.last(), m);
+    folder_.end();
     return results_;
   }
 
@@ -171,11 +171,10 @@ class Transfer {
     }
   }
 
-  void write_features(const std::vector<FeatureTable>& tables) const {
-    files::make_folder(folder_.file("features"));
+  void write_features(const std::vector<FeatureTable>& tables) {
     for (const FeatureTable& table : tables) {
       const std::int64_t extents[]{static_cast<std::int64_t>(set_.pictures.size()), table.width};
-      files::write_npy(folder_.file("features/" + explain::file_word(table.layer) + ".npy"),
+      files::write_npy(folder_.claim("features/" + explain::file_word(table.layer) + ".npy"),
                        extents, table.values);
     }
     std::string csv = "file,label,class,split\n";
@@ -184,7 +183,7 @@ class Transfer {
              explain::csv_field(set_.classes[static_cast<std::size_t>(p.label)]) + "," +
              to_string(p.split) + "\n";
     }
-    files::write_file_atomically(folder_.file("pictures.csv"), csv);
+    files::write_file_atomically(folder_.claim("pictures.csv"), csv);
     std::string folds = "per_class,fold,use,picture\n";
     for (std::size_t f = 0; f < folds_.size(); ++f) {
       const std::size_t each = static_cast<std::size_t>(job_.folds);
@@ -195,10 +194,10 @@ class Transfer {
       for (const std::int64_t i : folds_[f].test)
         folds += begin + "test," + std::to_string(i) + "\n";
     }
-    files::write_file_atomically(folder_.file("folds.csv"), folds);
+    files::write_file_atomically(folder_.claim("folds.csv"), folds);
   }
 
-  void write_tables() const {
+  void write_tables() {
     std::string csv = "layer,classifier,per_class,fold,accuracy\n";
     for (const TransferResult& r : results_) {
       for (std::size_t k = 0; k < r.folds.size(); ++k) {
@@ -207,10 +206,10 @@ class Transfer {
                explain::csv_value(r.folds[k]) + "\n";
       }
     }
-    files::write_file_atomically(folder_.file("accuracy.csv"), csv);
+    files::write_file_atomically(folder_.claim("accuracy.csv"), csv);
   }
 
-  void write_page() const {
+  void write_page() {
     explain::StudyPage page("Transfer of " + job_.model,
                             job_.data + ": " + std::to_string(set_.classes.size()) +
                                 " classes, accuracies are means of the classes'");
@@ -242,7 +241,7 @@ class Transfer {
                      " folds.");
     page.table(head, rows);
     page.charts({chart_svg(charts[0]), chart_svg(charts[1]), explain::legend_svg(names)}, "");
-    files::write_file_atomically(folder_.file("report.html"),
+    files::write_file_atomically(folder_.claim("report.html"),
                                  page.html(context_.origin.argv, {{"cost of the SVM", job_.cost}}));
   }
 

@@ -17,6 +17,7 @@ struct TransferJob {
   std::vector<std::int64_t> per_class{15, 30};
   std::int64_t folds{5}, most_test{50}, batch{16};
   double cost{1.0};
+  bool overwrite{false};
 };
 
 /// Accuracy of one classifier on one layer with so many pictures a class: mean of the classes'.
