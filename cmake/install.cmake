@@ -18,7 +18,7 @@ foreach(folder IN LISTS public_folders)
   list(APPEND targets cutaway_${folder})
 endforeach()
 if(CUTAWAY_PROGRAM)
-  list(APPEND targets cutaway_pictures cutaway_report cutaway_runs cutaway_graph)
+  list(APPEND targets cutaway_pictures cutaway_report cutaway_runs cutaway_graph cutaway_training)
   # Only paths to OpenCV's libraries, which explain links.
   set_target_properties(cutaway_opencv PROPERTIES EXPORT_NAME opencv)
   list(APPEND targets cutaway_opencv)

@@ -1,4 +1,5 @@
-// Trainings, schedules and losses against PyTorch (float64), recorded in tests/golden/training.h5.
+// Trainings, schedules and losses against PyTorch (float64; means of Adam part there from float32),
+// recorded in tests/golden/training.h5.
 
 #include <doctest/doctest.h>
 
