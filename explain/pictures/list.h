@@ -120,10 +120,13 @@ class ImageList {
 /// Throws kInput when `label` is none of `classes` classes (0: not known), with what may be meant.
 void check_label(std::int64_t label, std::int64_t classes, const std::string& where);
 
-/// The files of a folder that are named as pictures, sorted by path, byte by byte; hidden files and folders are skipped, links to folders not followed. `name` is the path
-/// below the folder. Throws kInput when the folder cannot be read or holds no picture.
+/// The files of a folder that are named as pictures, sorted by path, byte by byte; hidden files and
+/// folders are skipped, links to folders not followed. `name` is the path below the folder.
+/// `without`: a folder below it that is left out; may be empty. Throws kInput when the folder cannot
+/// be read or holds no picture.
 [[nodiscard]] std::vector<ImageEntry> list_folder(const std::string& folder,
-                                                  bool recursive = false);
+                                                  bool recursive = false,
+                                                  const std::string& without = {});
 
 /// All pictures of a command line, in its order: each input is a folder, a list (*.csv, *.txt) or
 /// one picture. Throws kUsage without inputs, kInput when one does not exist, and like the above.

@@ -91,7 +91,7 @@ ImageSourcePtr open_folder(const std::string& folder, const SourceOptions& optio
       return std::make_unique<ListSource>(list, options.classes);
     }
   }
-  return std::make_unique<KnownEntries>(list_folder(folder, options.recursive));
+  return std::make_unique<KnownEntries>(list_folder(folder, options.recursive, options.without));
 }
 
 ImageSourcePtr open_one(const std::string& input, const SourceOptions& options) {
