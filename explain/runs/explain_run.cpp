@@ -166,7 +166,7 @@ class ExplainRun final : public PictureTask {
       o.number = first + static_cast<std::int64_t>(i);
       o.entry = std::move(entries[i]);
       o.entry.bytes.reset();  // decoded by now
-      o.entry.pixels.reset();
+      o.entry.stored.reset();
       o.stem = names_.stem(o.number, o.entry.name);
       o.spooled.row.name = o.entry.name;
     }
