@@ -127,6 +127,40 @@ int orientation_of(Reader& reader) {
   return 1;
 }
 
+/// All rows, each pass over all of them.
+void read_whole(Reader& reader, int passes, std::size_t row, std::vector<std::uint8_t>& pixels) {
+  png_structp png = reader.png();
+  const std::size_t height = pixels.size() / row;
+  auto read_rows = [&] {
+    for (int pass = 0; pass < passes; ++pass) {
+      for (std::size_t y = 0; y < height; ++y) png_read_row(png, pixels.data() + y * row, nullptr);
+    }
+    png_read_end(png, reader.info());
+  };
+  reader.run(read_rows);
+}
+
+/// A row at a time, into the mean of squares of pixels.
+void read_shrunk(Reader& reader, Alpha alpha, int factor, std::uint8_t* to) {
+  png_structp png = reader.png();
+  png_infop info = reader.info();
+  const int width = static_cast<int>(png_get_image_width(png, info));
+  const int height = static_cast<int>(png_get_image_height(png, info));
+  Shrinker shrinker(width, height, factor, to);
+  std::vector<std::uint8_t> line(png_get_rowbytes(png, info));
+  const bool has_alpha = png_get_channels(png, info) == 4;
+  auto read_rows = [&] {
+    for (int y = 0; y < height; ++y) {
+      png_read_row(png, line.data(), nullptr);
+      if (has_alpha)
+        without_alpha(line.data(), static_cast<std::size_t>(width), alpha, line.data());
+      shrinker.add(line.data());
+    }
+    png_read_end(png, info);
+  };
+  reader.run(read_rows);
+}
+
 }  // namespace
 
 Decoded decode_png(std::span<const std::uint8_t> bytes, const ReadOptions& options) {
@@ -152,46 +186,23 @@ Decoded decode_png(std::span<const std::uint8_t> bytes, const ReadOptions& optio
   check((channels == 3 || channels == 4) && png_get_bit_depth(png, info) == 8 &&
             row == channels * static_cast<std::size_t>(width),
         "libpng did not give 8-bit RGB");
-  Decoded out;
   // Turning takes a second picture. The tag may stand behind the pixels; few writers put it there.
   const bool turned = options.apply_orientation && orientation_of(reader) > 1;
-  const auto each = static_cast<std::int64_t>(turned ? 6 : channels);
   const int factor = passes > 1 ? 1 : reduction(width, height, 0, turned ? 6 : 3, options);
-  if (factor > 1) {
-    out.image.width = (width + factor - 1) / factor;
-    out.image.height = (height + factor - 1) / factor;
-  } else {
-    out.image.width = width;
-    out.image.height = height;
-  }
+  const bool shrunk = factor > 1;
+  Decoded out;
+  out.image.width = (width + factor - 1) / factor;
+  out.image.height = (height + factor - 1) / factor;
   const auto left =
       static_cast<std::size_t>(out.image.width) * static_cast<std::size_t>(out.image.height);
-  out.claim = options.memory->take((factor > 1 ? (turned ? 6 : 3) : each) *
-                                   static_cast<std::int64_t>(left));
+  const std::size_t each = turned ? 6 : shrunk ? 3 : channels;
+  out.claim = options.memory->take(static_cast<std::int64_t>(each * left));
   std::vector<std::uint8_t>& pixels = out.image.rgb;
-  pixels.resize((factor > 1 ? 3 : channels) * left);
-  if (factor > 1) {
-    Shrinker shrinker(width, height, factor, pixels.data());
-    std::vector<std::uint8_t> line(row);
-    auto read_rows = [&] {
-      for (int y = 0; y < height; ++y) {
-        png_read_row(png, line.data(), nullptr);
-        if (channels == 4)
-          without_alpha(line.data(), static_cast<std::size_t>(width), options.alpha, line.data());
-        shrinker.add(line.data());
-      }
-      png_read_end(png, info);
-    };
-    reader.run(read_rows);
+  pixels.resize((shrunk ? 3 : channels) * left);
+  if (shrunk) {
+    read_shrunk(reader, options.alpha, factor, pixels.data());
   } else {
-    auto read_rows = [&] {
-      for (int pass = 0; pass < passes; ++pass) {
-        for (int y = 0; y < height; ++y)
-          png_read_row(png, pixels.data() + static_cast<std::size_t>(y) * row, nullptr);
-      }
-      png_read_end(png, info);
-    };
-    reader.run(read_rows);
+    read_whole(reader, passes, row, pixels);
     if (channels == 4) without_alpha(pixels.data(), left, options.alpha, pixels.data());
     pixels.resize(3 * left);
   }

@@ -10,6 +10,7 @@
 #include "explain/report/layer_table.h"
 #include "explain/report/named_values.h"
 #include "explain/runs/load_network.h"
+#include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/files/output_check.h"
 #include "tools/program/output.h"
