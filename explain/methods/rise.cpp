@@ -4,6 +4,7 @@
 
 #include "explain/methods/methods.h"
 #include "explain/methods/of_class.h"
+#include "kernels/vector_sums.h"
 #include "runtime/parallel.h"
 #include "runtime/philox.h"
 
@@ -139,8 +140,8 @@ class Rise final : public Method {
                     : probability(b.scores(k), target);
             least = std::min(least, p);
             most = std::max(most, p);
-            const std::vector<float>& mask = drawn[static_cast<std::size_t>(k)];
-            for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += p * static_cast<double>(mask[i]);
+            kernels::add_scaled(std::span<const float>(drawn[static_cast<std::size_t>(k)]), p,
+                                sum.data());
           }
         });
     const double scale = 1.0 / (static_cast<double>(masks_) * keep_);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 
+#include "kernels/vector_sums.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {
@@ -133,7 +134,7 @@ void along_columns(const float* x, std::size_t width, const Taps& taps, float* y
     for (std::size_t t = taps.first[o]; t < taps.first[o + 1]; ++t) {
       const float* row = x + static_cast<std::size_t>(taps.source[t]) * width;
       const auto w = static_cast<float>(taps.weight[t]);
-      for (std::size_t i = 0; i < width; ++i) out[i] += w * row[i];
+      kernels::add_scaled(std::span<const float>(row, width), w, out);
     }
   }
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "explain/compare/feature_matrix.h"
+#include "tests/support/source_dir.h"
 #include "weights/hdf5_file.h"
 
 /// Of the tests of explain/compare and explain/evaluate.
@@ -36,7 +37,7 @@ inline bool close(double got, double want, double tolerance = 1e-5) {
 class CompareBundle {
  public:
   CompareBundle()
-      : file_(weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) +
+      : file_(weights::Hdf5File::open(source_dir() +
                                       "/tests/golden/compare.h5")) {}
 
   [[nodiscard]] std::vector<float> values(const std::string& path) const {

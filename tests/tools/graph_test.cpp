@@ -20,6 +20,7 @@
 #include "explain/pictures/objects.h"
 #include "explain/runs/load_network.h"
 #include "runtime/error.h"
+#include "tests/support/source_dir.h"
 #include "tools/creatures/creatures.h"
 #include "tools/datasets/creature_folder.h"
 #include "tools/program/context.h"
@@ -32,7 +33,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string kModel = std::string(CUTAWAY_SOURCE_DIR) + "/weights/shipped/creatures.h5";
+const std::string kModel = source_dir() + "/weights/shipped/creatures.h5";
 
 /// A folder that goes away with the test.
 struct Folder {

@@ -26,6 +26,7 @@
 #include "layers/softmax.h"
 #include "runtime/error.h"
 #include "tests/support/random_tensor.h"
+#include "tests/support/source_dir.h"
 #include "tools/program/context.h"
 #include "weights/hdf5_file.h"
 #include "weights/import/formats.h"
@@ -430,7 +431,7 @@ TEST_CASE("preprocessing is part of what is verified") {
 }
 
 TEST_CASE("small models of Keras, models in models among them, compute what Keras computed") {
-  const std::string fixtures = CUTAWAY_SOURCE_DIR "/tests/golden/keras/";
+  const std::string fixtures = source_dir() + "/tests/golden/keras/";
   for (const char* name : {"net", "sequential", "nested", "transfer"}) {
     for (const char* form : {".h5", ".keras"}) {
       INFO(name << form);

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "tests/support/source_dir.h"
 #include "tests/weights/imported_difference.h"
 #include "tests/weights/torch_support.h"
 #include "weights/json.h"
@@ -46,7 +47,7 @@ double difference_from(const Model& model,
 
 TEST_CASE("random graphs of ONNX, Keras and Caffe give the frameworks' numbers, or are refused") {
   const Hdf5File bundle =
-      Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/random_graphs.h5");
+      Hdf5File::open(source_dir() + "/tests/golden/random_graphs.h5");
   const std::string files = bytes_of(bundle, "/files");
   const std::vector<float> inputs = bundle.read_f32("/inputs", kMost);
   const std::vector<float> outputs = bundle.read_f32("/outputs", kMost);

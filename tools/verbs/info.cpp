@@ -102,9 +102,10 @@ void draw(const weights::Package& package, const Options& o) {
 int info(const Options& o, const Context& context) {
   if (o.model.empty()) {
     const CudaStatus cuda = cuda_status();
-    std::printf("%s\nCPU threads: %d\nCUDA devices: %d%s%s\n", version_text().c_str(),
-                CpuStream(context.common.threads).threads(), cuda.count,
-                cuda.reason.empty() ? "" : ", ", cuda.reason.c_str());
+    std::printf("%s\nCPU threads: %d\nCPU kernels: %s\nCUDA devices: %d%s%s\n",
+                version_text().c_str(), CpuStream(context.common.threads).threads(),
+                cpu_level_text().c_str(), cuda.count, cuda.reason.empty() ? "" : ", ",
+                cuda.reason.c_str());
     return kExitOk;
   }
   const weights::Package package = load_network(o.model, Use::kStructure);
