@@ -3,7 +3,7 @@
 #   make build      the program, at build/cutaway
 #   make test       build everything with its tests and run them; with CUDA where the toolkit is installed
 #   make sanitize   the CPU suites under AddressSanitizer and UndefinedBehaviorSanitizer
-#   make demo       explain a few pictures; look at out/demo/report.html
+#   make demo       explain a few pictures, without CUDA; look at out/demo/report.html
 #   make bench      time the program on this machine
 #   make format     clang-format all sources; format-check only says which lines it would change
 #   make tidy       clang-tidy all sources of the CPU build
@@ -54,8 +54,11 @@ sanitize: setup
 	  echo "Under AddressSanitizer and UndefinedBehaviorSanitizer:"; \
 	  tests/support/count.sh build-dev/$(RESULTS) || status=1; exit $$status
 
-demo: build
-	tools/demo.sh build/cutaway out/demo
+# Without CUDA: nothing in the demo needs it, and it is a third of the compilation.
+demo: setup
+	@cmake --preset cpu
+	cmake --build build-cpu --target cutaway -j $(JOBS)
+	tools/demo.sh build-cpu/cutaway out/demo
 
 bench: build
 	build/cutaway bench vgg16 --pass forward --batch 1
@@ -82,4 +85,4 @@ install: configure
 	cmake --install build --prefix $(PREFIX)
 
 clean:
-	rm -rf build build-dev build-gpu out
+	rm -rf build build-cpu build-dev build-gpu out

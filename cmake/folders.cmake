@@ -1,11 +1,12 @@
 include(levels)
+include(unity)
 
 # cutaway_folder(NAME LINKS left neighbours...): one library a folder, linked only to the folders it may include.
 # Its sources are all below this folder; with FOLDERS, all below each of those, and for a name that ends in "." (or is
 # ".") only those in it. Sources in a folder cpu/ are compiled for every level of the CPU's instruction set, but for
-# those that match a pattern in ONCE.
+# those that match a pattern in ONCE. OPTIMIZE 1 compiles with -O1 instead of -O3: for code whose time is spent elsewhere.
 function(cutaway_folder name)
-  cmake_parse_arguments(ARG "" "" "LINKS;PRIVATE_LINKS;EXCLUDE;FOLDERS;ONCE" ${ARGN})
+  cmake_parse_arguments(ARG "" "OPTIMIZE" "LINKS;PRIVATE_LINKS;EXCLUDE;FOLDERS;ONCE" ${ARGN})
   set(patterns "*.cpp")
   if(CUTAWAY_HAVE_CUDA)
     list(APPEND patterns "*.cu")
@@ -41,9 +42,10 @@ function(cutaway_folder name)
   if(per_level)
     list(REMOVE_ITEM sources ${per_level})
   endif()
+  cutaway_unity(sources ${name} ${sources})
   add_library(cutaway_${name} STATIC ${sources})
   add_library(cutaway::${name} ALIAS cutaway_${name})
-  set_target_properties(cutaway_${name} PROPERTIES EXPORT_NAME ${name})
+  set_target_properties(cutaway_${name} PROPERTIES EXPORT_NAME ${name} CUTAWAY_OPTIMIZE "${ARG_OPTIMIZE}")
   target_include_directories(cutaway_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
     $<INSTALL_INTERFACE:include/cutaway>)

@@ -8,6 +8,8 @@
 #include "explain/explanation.h"
 #include "explain/report/named_values.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 using Record = nlohmann::ordered_json;
@@ -47,3 +49,5 @@ class MethodRecords {
 };
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

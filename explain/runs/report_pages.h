@@ -7,6 +7,8 @@
 #include "explain/runs/spool.h"
 #include "runtime/observer.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// Rows on a page of the report: what a browser shows without delay.
@@ -25,3 +27,5 @@ void write_sheet(const ExplainJob& job, const weights::Package& package, const S
 inline constexpr std::int64_t kSheetRows = 8;
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

@@ -10,6 +10,8 @@
 #include "explain/runs/pack.h"
 #include "explain/runs/spool.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// All that is known of one image when it is done.
@@ -62,3 +64,5 @@ class RunOutputs {
 };
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

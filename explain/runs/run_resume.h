@@ -5,6 +5,8 @@
 #include "explain/runs/method_record.h"
 #include "explain/runs/output_names.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// What a run is: all that decides what it writes. Two runs with equal identities write the same
@@ -43,3 +45,5 @@ struct Tally {
                                  const RunContext& context);
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

@@ -1,7 +1,6 @@
+#include <algorithm>
 #include <cstdio>
 #include <new>
-
-#include <CLI/CLI.hpp>
 
 #include "layers/graph.h"
 #include "runtime/config.h"
@@ -27,13 +26,13 @@ int exit_code(ErrorKind kind) {
   }
 }
 
-void add_common(CLI::App& app, CommonOptions& c) {
-  app.add_option("--device", c.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+void add_common(Command& app, CommonOptions& c) {
+  app.add_option("--device", c.device, "auto, cpu, cuda or cuda:N").capture_default_str();
   app.add_option("--precision", c.precision, "fp32: exact single precision")
-      ->check(CLI::IsMember({"fp32"}))
-      ->capture_default_str();
-  app.add_option("--threads", c.threads, "CPU threads; 0 takes all")->check(CLI::Range(0, 4096));
-  app.add_option("--seed", c.seed, "seed of all random numbers")->capture_default_str();
+      .check(one_of({"fp32"}))
+      .capture_default_str();
+  app.add_option("--threads", c.threads, "CPU threads; 0 takes all").check(range(0, 4096));
+  app.add_option("--seed", c.seed, "seed of all random numbers").capture_default_str();
   app.add_option("--engine", c.engine, "force engines, e.g. conv:reference,cpu:baseline");
   app.add_flag("--json", c.json, "results as one JSON object");
   app.add_flag("-q,--quiet", c.quiet, "no progress, no messages but warnings");
@@ -45,12 +44,10 @@ int fail(const std::string& message, int code) {
   return code;
 }
 
-/// CLI11 names what it does not know; add what the user may have meant.
-std::string suggestion(const CLI::App& app, const std::string& wrong) {
+/// The command line's error names what is unknown; adds what the user may have meant.
+std::string suggestion(const Command& app, const std::string& wrong) {
   std::vector<std::string> verbs;
-  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
-    verbs.push_back(verb->get_name());
-  }
+  for (const auto& verb : app.subcommands()) verbs.push_back(verb->name());
   if (wrong.empty()) {
     std::string text = "; hint: verbs are";
     for (const std::string& verb : verbs) text += " " + verb;
@@ -62,31 +59,24 @@ std::string suggestion(const CLI::App& app, const std::string& wrong) {
 }
 
 int parse_and_run(const std::vector<std::string>& arguments, Context& context) {
-  CLI::App app("Cutaway: convolutional networks with interpretability built into the engine",
-               "cutaway");
-  app.require_subcommand(1);
+  Command app("cutaway",
+              "Cutaway: convolutional networks with interpretability built into the engine");
+  app.require_subcommand();
   app.set_version_flag("--version", version_text());
   add_verbs(app, context);
-  for (CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+  for (const auto& verb : app.subcommands()) {
     add_common(*verb, context.common);
-    for (CLI::App* inner : verb->get_subcommands([](const CLI::App*) { return true; })) {
-      inner->fallthrough();
-    }
+    for (const auto& inner : verb->subcommands()) inner->fallthrough();
   }
-  try {
-    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-    app.parse(std::move(reversed));
-  } catch (const CLI::Success& success) {
-    return app.exit(success);
-  } catch (const CLI::ParseError& error) {
-    std::string text = error.what();
-    const bool verb_missing = arguments.empty() || app.get_subcommands().empty();
-    return fail(
-        text +
-            (verb_missing ? suggestion(app, arguments.empty() ? std::string() : arguments.front())
-                          : std::string()) +
-            (verb_missing ? "" : "; hint: cutaway " + arguments.front() + " --help"),
-        kExitUsage);
+  const Command::Outcome outcome = app.parse(arguments);
+  if (outcome.shown) return kExitOk;
+  if (!outcome.error.empty()) {
+    const bool chosen = std::any_of(app.subcommands().begin(), app.subcommands().end(),
+                                    [](const auto& verb) { return verb->parsed(); });
+    return fail(outcome.error + (chosen ? "; hint: cutaway " + arguments.front() + " --help"
+                                        : suggestion(app, arguments.empty() ? std::string()
+                                                                            : arguments.front())),
+                kExitUsage);
   }
   const kernels::EngineOptions engines = context.engines();
   if (!engines.forced("cpu").empty()) limit_cpu_level(engines.cpu_level());

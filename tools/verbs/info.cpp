@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -6,6 +5,7 @@
 #include "explain/report/drawing/graph_drawing.h"
 #include "explain/report/named_values.h"
 #include "explain/runs/load_network.h"
+#include "kernels/library.h"
 #include "layers/receptive_field.h"
 #include "runtime/buffer.h"
 #include "runtime/files/atomic_file.h"
@@ -102,10 +102,10 @@ void draw(const weights::Package& package, const Options& o) {
 int info(const Options& o, const Context& context) {
   if (o.model.empty()) {
     const CudaStatus cuda = cuda_status();
-    std::printf("%s\nCPU threads: %d\nCPU kernels: %s\nCUDA devices: %d%s%s\n",
+    std::printf("%s\nCPU threads: %d\nCPU kernels: %s\nCPU library: %s\nCUDA devices: %d%s%s\n",
                 version_text().c_str(), CpuStream(context.common.threads).threads(),
-                cpu_level_text().c_str(), cuda.count, cuda.reason.empty() ? "" : ", ",
-                cuda.reason.c_str());
+                cpu_level_text().c_str(), kernels::cpu_library_text().c_str(), cuda.count,
+                cuda.reason.empty() ? "" : ", ", cuda.reason.c_str());
     return kExitOk;
   }
   const weights::Package package = load_network(o.model, Use::kStructure);
@@ -145,17 +145,17 @@ int info(const Options& o, const Context& context) {
 
 }  // namespace
 
-void add_info(CLI::App& program, Context& context) {
+void add_info(Command& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb =
+  Command& verb =
       program.add_subcommand("info", "Layers, shapes, receptive fields, costs of a model");
-  verb->footer(
+  verb.footer(
       "example: cutaway info googlenet.h5 --svg googlenet.svg; without a model: this build and its "
       "devices");
-  verb->add_option("model", o->model, "a Cutaway package");
-  verb->add_option("--svg", o->svg, "draw the graph into this file")->needs("model");
-  verb->add_option("--dot", o->dot, "write the graph for Graphviz into this file")->needs("model");
-  verb->callback([o, &context] { context.action = [o, &context] { return info(*o, context); }; });
+  verb.add_option("model", o->model, "a Cutaway package");
+  verb.add_option("--svg", o->svg, "draw the graph into this file").needs("model");
+  verb.add_option("--dot", o->dot, "write the graph for Graphviz into this file").needs("model");
+  verb.callback([o, &context] { context.action = [o, &context] { return info(*o, context); }; });
 }
 
 }  // namespace cutaway::tools

@@ -9,6 +9,8 @@
 #include "explain/report/report.h"
 #include "explain/runs/output_names.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// Names of a table's rows and of its curves.
@@ -51,3 +53,5 @@ class LocalizeOutputs {
 [[nodiscard]] std::string results_json(const LocalizeJob& job, const LocalizeSummary& summary);
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

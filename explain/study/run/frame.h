@@ -14,6 +14,8 @@
 #include "explain/study/run/page.h"
 #include "explain/study/run/study.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// One picture of a study, as the net takes it.
@@ -91,3 +93,5 @@ class StudyFrame {
 [[nodiscard]] std::string csv_number(double v);
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

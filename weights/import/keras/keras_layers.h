@@ -11,6 +11,8 @@
 #include "layers/graph.h"
 #include "weights/import/keras/keras_config.h"
 
+#pragma GCC visibility push(hidden)
+
 /// Private to weights/import/keras_*.cpp.
 namespace cutaway::weights {
 
@@ -150,3 +152,5 @@ class KerasBuilder {
 };
 
 }  // namespace cutaway::weights
+
+#pragma GCC visibility pop
