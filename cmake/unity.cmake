@@ -1,5 +1,5 @@
 # cutaway_unity(VAR NAME sources...): sets VAR to the sources with those that fit together replaced by files that include
-# up to CUTAWAY_UNITY of them. Most of what compiling a source costs is reading headers; together they read them once.
+# up to CUTAWAY_UNITY of them; sources with flags of their own stay alone. Most of what compiling a source costs is reading headers; together they read them once.
 # The files are the same in every clone, so that the compiler's cache serves all of them.
 set(CUTAWAY_UNITY 0 CACHE STRING "Compile up to so many sources as one; 0: each alone")
 find_program(CUTAWAY_AWK awk)
@@ -11,6 +11,13 @@ function(cutaway_unity result name)
   set(joined ${ARGN})
   list(FILTER joined INCLUDE REGEX "\\.cpp$")
   list(FILTER joined EXCLUDE REGEX "/cuda/")
+  foreach(source IN LISTS joined)
+    get_source_file_property(options "${source}" COMPILE_OPTIONS)
+    get_source_file_property(definitions "${source}" COMPILE_DEFINITIONS)
+    if(options OR definitions)
+      list(REMOVE_ITEM joined "${source}")
+    endif()
+  endforeach()
   list(LENGTH joined count)
   if(NOT CUTAWAY_UNITY GREATER 1 OR count LESS 2)
     set(${result} ${ARGN} PARENT_SCOPE)

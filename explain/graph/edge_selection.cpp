@@ -4,7 +4,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "explain/graph/staging.h"
 #include "kernels/pattern_graph.h"
 
 namespace cutaway::explain::graph {
@@ -129,17 +128,16 @@ EdgeSelector::EdgeSelector(const Config& config,
 }
 
 std::vector<double> EdgeSelector::squares(std::span<const Records> records,
-                                          std::span<const float> offset_h,
-                                          std::span<const float> offset_w) const {
+                                          const Terms& terms) const {
   std::vector<double> sums(static_cast<std::size_t>(child_.count()));
   for (const Records& r : records) {
     for (std::size_t n = 0; n < sums.size(); ++n) {
       const auto row = static_cast<std::int64_t>(n);
       for (std::int64_t i = 0; i < r.images(); ++i) {
-        const double h =
-            child_.stride * static_cast<double>(r.h.at(row, i)) - static_cast<double>(offset_h[n]);
-        const double w =
-            child_.stride * static_cast<double>(r.w.at(row, i)) - static_cast<double>(offset_w[n]);
+        const double h = child_.stride * static_cast<double>(r.h.at(row, i)) -
+                         static_cast<double>(terms.offset_h[n]);
+        const double w = child_.stride * static_cast<double>(r.w.at(row, i)) -
+                         static_cast<double>(terms.offset_w[n]);
         sums[n] += h * h + w * w;
       }
     }
@@ -149,8 +147,7 @@ std::vector<double> EdgeSelector::squares(std::span<const Records> records,
 }
 
 std::vector<float> EdgeSelector::bandwidths(std::span<const Records> records,
-                                            std::span<const float> offset_h,
-                                            std::span<const float> offset_w) const {
+                                            const Terms& terms) const {
   const auto nodes = static_cast<std::size_t>(child_.count());
   std::vector<double> sums(nodes);
   for (std::size_t s = 0; s < shards_.size(); ++s) {
@@ -159,9 +156,9 @@ std::vector<float> EdgeSelector::bandwidths(std::span<const Records> records,
       for (std::int64_t i = 0; i < records[s].images(); ++i) {
         const auto image = static_cast<std::size_t>(i);
         const double h = child_.stride * static_cast<double>(records[s].h.at(row, i)) -
-                         static_cast<double>(offset_h[n]);
+                         static_cast<double>(terms.offset_h[n]);
         const double w = child_.stride * static_cast<double>(records[s].w.at(row, i)) -
-                         static_cast<double>(offset_w[n]);
+                         static_cast<double>(terms.offset_w[n]);
         sums[n] +=
             h * h + w * w - 2 * (h * shards_[s].mean_h[image] + w * shards_[s].mean_w[image]);
       }
@@ -176,6 +173,64 @@ std::vector<float> EdgeSelector::bandwidths(std::span<const Records> records,
   return bandwidth;
 }
 
+EdgeSelector::Terms EdgeSelector::terms(std::span<const Records> records) const {
+  const double added = affine_offset(config_, child_);
+  const auto offsets = [&](Rows Records::*position) {
+    const std::vector<double> mean =
+        mean_of(records, reducer_, [&](const Records& r, std::int64_t n, std::int64_t i) {
+          return static_cast<double>((r.*position).at(n, i));
+        });
+    std::vector<float> offset(mean.size());
+    std::ranges::transform(mean, offset.begin(),
+                           [&](double m) { return static_cast<float>(child_.stride * m - added); });
+    return offset;
+  };
+  Terms result{.offset_h = offsets(&Records::h),
+               .offset_w = offsets(&Records::w),
+               .bandwidth = {},
+               .squares = {}};
+  if (config_.likeness == Likeness::kConcordance) {
+    result.squares = squares(records, result);
+  } else {
+    result.bandwidth = bandwidths(records, result);
+  }
+  return result;
+}
+
+void EdgeSelector::measure(Stream& stream,
+                           std::span<const Records> records,
+                           const Terms& terms,
+                           std::int64_t first,
+                           std::int64_t last,
+                           double* affinity,
+                           Staging& there) const {
+  const bool concordance = config_.likeness == Likeness::kConcordance;
+  const auto candidates = static_cast<std::int64_t>(candidates_.size());
+  for (std::size_t s = 0; s < shards_.size(); ++s) {
+    const Records& r = records[s];
+    const auto rows = static_cast<std::size_t>(child_.count() * r.h.stride());
+    const auto above = static_cast<std::size_t>(candidates * r.h.stride());
+    kernels::run(stream, kernels::PatternAffinity{
+                             .first = first,
+                             .last = last,
+                             .candidates = candidates,
+                             .images = r.images(),
+                             .stride = r.h.stride(),
+                             .position_h = there.read(r.h.data(), rows),
+                             .position_w = there.read(r.w.data(), rows),
+                             .peak = concordance ? nullptr : there.read(r.peak.data(), rows),
+                             .scale = static_cast<float>(child_.stride),
+                             .offset_h = there.read(terms.offset_h),
+                             .offset_w = there.read(terms.offset_w),
+                             .y_h = there.read(shards_[s].y_h.data(), above),
+                             .y_w = there.read(shards_[s].y_w.data(), above),
+                             .bandwidth = there.read(terms.bandwidth),
+                             .out = affinity,
+                             .accumulate = s > 0,
+                             .product = concordance});
+  }
+}
+
 std::vector<std::int32_t> EdgeSelector::select(Stream& stream,
                                                std::span<const Records> records,
                                                Observer& observer) const {
@@ -183,27 +238,8 @@ std::vector<std::int32_t> EdgeSelector::select(Stream& stream,
   const auto candidates = static_cast<std::int64_t>(candidates_.size());
   std::vector<std::int32_t> edges(static_cast<std::size_t>(nodes * parents_));
   if (parents_ == 0) return edges;
-  const double added = affine_offset(config_, child_);
-  const auto offsets = [&](const std::vector<double>& mean) {
-    std::vector<float> offset(mean.size());
-    std::ranges::transform(mean, offset.begin(),
-                           [&](double m) { return static_cast<float>(child_.stride * m - added); });
-    return offset;
-  };
-  const auto offset_h =
-      offsets(mean_of(records, reducer_, [](const Records& r, std::int64_t n, std::int64_t i) {
-        return static_cast<double>(r.h.at(n, i));
-      }));
-  const auto offset_w =
-      offsets(mean_of(records, reducer_, [](const Records& r, std::int64_t n, std::int64_t i) {
-        return static_cast<double>(r.w.at(n, i));
-      }));
+  const Terms own = terms(records);
   const bool concordance = config_.likeness == Likeness::kConcordance;
-  const std::vector<float> bandwidth =
-      concordance ? std::vector<float>() : bandwidths(records, offset_h, offset_w);
-  const std::vector<double> own =
-      concordance ? squares(records, offset_h, offset_w) : std::vector<double>();
-
   const std::int64_t block = nodes_at_a_time(stream, candidates);
   std::vector<double> sum(static_cast<std::size_t>(std::min(block, nodes) * candidates));
   Staging there;
@@ -211,41 +247,30 @@ std::vector<std::int32_t> EdgeSelector::select(Stream& stream,
     const std::int64_t last = std::min(nodes, first + block);
     throw_if_cancelled(observer);
     const auto pairs = static_cast<std::size_t>((last - first) * candidates);
+    const auto count = static_cast<std::size_t>(last - first);
     there.begin(stream);
     double* affinity =
         reducer_.alone() ? there.keep(sum.data(), pairs) : there.write(sum.data(), pairs);
-    for (std::size_t s = 0; s < shards_.size(); ++s) {
-      const Records& r = records[s];
-      const auto rows = static_cast<std::size_t>(nodes * r.h.stride());
-      const auto above = static_cast<std::size_t>(candidates * r.h.stride());
-      kernels::run(
-          stream,
-          kernels::PatternAffinity{
-              first, last, candidates, r.images(), r.h.stride(), there.read(r.h.data(), rows),
-              there.read(r.w.data(), rows), concordance ? nullptr : there.read(r.peak.data(), rows),
-              static_cast<float>(child_.stride), there.read(offset_h.data(), offset_h.size()),
-              there.read(offset_w.data(), offset_w.size()),
-              there.read(shards_[s].y_h.data(), above), there.read(shards_[s].y_w.data(), above),
-              concordance ? nullptr : there.read(bandwidth.data(), bandwidth.size()), affinity,
-              s > 0, concordance});
-    }
+    measure(stream, records, own, first, last, affinity, there);
     if (!reducer_.alone()) {
       there.finish(stream);
       reducer_.sum({sum.data(), pairs});
       there.begin(stream);
       affinity = there.write(sum.data(), pairs, true);
     }
-    const auto count = static_cast<std::size_t>((last - first) * parents_);
-    kernels::run(
-        stream,
-        kernels::PatternBest{
-            last - first, candidates, parents_, kGrain, affinity,
-            there.read(candidates_.data(), candidates_.size()),
-            there.write(edges.data() + static_cast<std::ptrdiff_t>(first * parents_), count),
-            concordance ? there.read(own.data() + first, static_cast<std::size_t>(last - first))
-                        : nullptr,
-            concordance ? there.read(squares_above_.data(), squares_above_.size()) : nullptr,
-            config_.least_likeness});
+    kernels::run(stream,
+                 kernels::PatternBest{
+                     .nodes = last - first,
+                     .candidates = candidates,
+                     .parents = parents_,
+                     .grain = kGrain,
+                     .affinity = affinity,
+                     .nodes_above = there.read(candidates_),
+                     .edges = there.write(edges.data() + first * parents_,
+                                          count * static_cast<std::size_t>(parents_)),
+                     .own = concordance ? there.read(own.squares.data() + first, count) : nullptr,
+                     .other = concordance ? there.read(squares_above_) : nullptr,
+                     .least = config_.least_likeness});
     there.finish(stream);
     observer.progress("edges", static_cast<double>(last), static_cast<double>(nodes));
   }

@@ -7,6 +7,7 @@
 #include "explain/graph/graph.h"
 #include "explain/graph/records.h"
 #include "explain/graph/reducer.h"
+#include "explain/graph/staging.h"
 #include "runtime/observer.h"
 #include "runtime/stream.h"
 
@@ -44,13 +45,25 @@ class EdgeSelector {
     Rows y_h, y_w;                       // of the candidates
     std::vector<double> mean_h, mean_w;  // over the candidates, an image each
   };
-  /// Sum of |x_n|^2 over the images.
+  /// What else likeness needs of the own nodes: one of the last two, as Config::likeness says.
+  struct Terms {
+    std::vector<float> offset_h, offset_w;  // x = scale position - offset
+    std::vector<float> bandwidth;           // h
+    std::vector<double> squares;            // sum of |x|^2 over the images
+  };
+  [[nodiscard]] Terms terms(std::span<const Records> records) const;
   [[nodiscard]] std::vector<double> squares(std::span<const Records> records,
-                                            std::span<const float> offset_h,
-                                            std::span<const float> offset_w) const;
+                                            const Terms& terms) const;
   [[nodiscard]] std::vector<float> bandwidths(std::span<const Records> records,
-                                              std::span<const float> offset_h,
-                                              std::span<const float> offset_w) const;
+                                              const Terms& terms) const;
+  /// Nodes [first, last) against all candidates, over the images of all shards.
+  void measure(Stream& stream,
+               std::span<const Records> records,
+               const Terms& terms,
+               std::int64_t first,
+               std::int64_t last,
+               double* affinity,
+               Staging& there) const;
 
   Config config_;
   LayerSpec child_;

@@ -32,8 +32,13 @@ std::vector<Records> infer(const ExplanatoryGraph& graph,
     } else {
       pass.without_parents(layer.delta);
     }
-    pass.run(stream, features[l], mirror, layer.parents > 0 ? &motion : nullptr, layer.mu_h,
-             layer.mu_w, all[l], nullptr);
+    pass.run(stream,
+             {.features = features[l],
+              .mirror = mirror,
+              .motion = layer.parents > 0 ? &motion : nullptr,
+              .mu_h = layer.mu_h,
+              .mu_w = layer.mu_w},
+             all[l]);
   }
   return all;
 }

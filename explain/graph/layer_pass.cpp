@@ -188,15 +188,8 @@ kernels::PatternMaps LayerPass::place(const Stream& stream,
   return maps;
 }
 
-void LayerPass::run(Stream& stream,
-                    const FeatureMaps& features,
-                    std::span<const std::uint8_t> mirror,
-                    const Motion* motion,
-                    std::span<const float> mu_h,
-                    std::span<const float> mu_w,
-                    Records& records,
-                    PassSums* sums,
-                    bool likelihood) {
+void LayerPass::run(Stream& stream, const PassInput& input, Records& records, PassSums* sums) {
+  const auto& [features, mirror, motion, mu_h, mu_w] = input;
   const std::int64_t images = features.images();
   check(features.filters() == spec_.filters && features.size() == spec_.size,
         "features of another layer");
@@ -239,6 +232,7 @@ void LayerPass::run(Stream& stream,
   k.position_w = there.write(records.w.data(), rows, true);
   k.peak = there.write(records.peak.data(), rows, true);
   k.total = there.write(records.total.data(), rows, true);
+  const bool likelihood = sums != nullptr && sums->likelihood;
   std::vector<double> logs(likelihood ? static_cast<std::size_t>(2 * spec_.filters) : 0);
   if (sums != nullptr) {
     sums->nodes.resize(n * kernels::kPatternSums);
@@ -249,7 +243,7 @@ void LayerPass::run(Stream& stream,
   }
   kernels::run(stream, k);
   there.finish(stream);
-  for (std::size_t d = 0; sums != nullptr && d + 1 < logs.size(); d += 2) {
+  for (std::size_t d = 0; d + 1 < logs.size(); d += 2) {
     sums->log_mix += logs[d];
     sums->evidence += logs[d + 1];
   }

@@ -29,7 +29,16 @@ struct Motion {
 /// and the evidence-weighted sum of the log mixture with the evidence, for watching convergence.
 struct PassSums {
   std::vector<double> nodes;
+  bool likelihood{false};  ///< asks for the next two, which cost a logarithm a candidate
   double log_mix{0}, evidence{0};
+};
+
+/// What a pass looks at: a shard of the images and where the layer's nodes are expected.
+struct PassInput {
+  const FeatureMaps& features;
+  std::span<const std::uint8_t> mirror;  ///< an image each; empty: none is mirrored
+  const Motion* motion;                  ///< of the layer above; null without parents
+  std::span<const float> mu_h, mu_w;     ///< mean positions, cells, a node each
 };
 
 /// One pass over the images with fixed parameters: where every node is, and how well it fits. On a
@@ -53,17 +62,8 @@ class LayerPass {
                     std::span<const float> parent_delta,
                     double ratio);
 
-  /// Finds all nodes in all images. `motion` only with parents. `sums`, where wanted, are added to;
-  /// `likelihood` costs some time.
-  void run(Stream& stream,
-           const FeatureMaps& features,
-           std::span<const std::uint8_t> mirror,
-           const Motion* motion,
-           std::span<const float> mu_h,
-           std::span<const float> mu_w,
-           Records& records,
-           PassSums* sums,
-           bool likelihood = false);
+  /// Finds all nodes in all images. `sums`, where wanted, are added to.
+  void run(Stream& stream, const PassInput& input, Records& records, PassSums* sums = nullptr);
 
  private:
   void set_radius(std::span<const float> delta);

@@ -25,6 +25,15 @@ void check_features(const std::vector<LayerSpec>& specs,
     throw Error(ErrorKind::kShape, "features do not fit the layers of the explanatory graph");
 }
 
+/// Records of all pictures, a shard each, of so many nodes.
+bool records_fit(const std::vector<Records>& records,
+                 std::int64_t nodes,
+                 const std::vector<const ShardFeatures*>& shards) {
+  return std::ranges::equal(records, shards, [&](const Records& r, const ShardFeatures* shard) {
+    return r.nodes() == nodes && r.images() == shard->front().images();
+  });
+}
+
 Layer blank(const LayerSpec& spec) {
   Layer layer;
   layer.spec = spec;
@@ -189,14 +198,20 @@ PassReport Learner::step() {
   Layer& layer = state_.layers[static_cast<std::size_t>(state_.layer)];
   const bool parents = layer.parents > 0;
   PassSums sums;
+  sums.likelihood = likelihood_;
   std::int64_t images = 0, all = 0;
   for (std::size_t s = 0; s < shards_.size(); ++s) all += features(s).images();
   for (std::size_t s = 0; s < shards_.size(); ++s) {
     const std::span<const std::uint8_t> mirror =
         config_.flips ? std::span<const std::uint8_t>(state_.mirror[s])
                       : std::span<const std::uint8_t>();
-    pass_->run(stream_, features(s), mirror, parents ? &motion_[s] : nullptr, layer.mu_h,
-               layer.mu_w, state_.current[s], update_after ? &sums : nullptr, likelihood_);
+    pass_->run(stream_,
+               {.features = features(s),
+                .mirror = mirror,
+                .motion = parents ? &motion_[s] : nullptr,
+                .mu_h = layer.mu_h,
+                .mu_w = layer.mu_w},
+               state_.current[s], update_after ? &sums : nullptr);
     images += features(s).images();
     observer_->progress("images", static_cast<double>(images), static_cast<double>(all));
   }
@@ -304,36 +319,44 @@ bool Learner::another_restart(double score) {
   return false;
 }
 
+std::string Learner::misfit(const Snapshot& snapshot, std::size_t l) const {
+  const Layer& layer = snapshot.layers[l];
+  const std::string of = " of layer " + specs_[l].name;
+  if (layer.spec != specs_[l]) return "the size, filters or nodes" + of;
+  const auto place = static_cast<std::int64_t>(l);
+  if (place < snapshot.layer) return "";  // not begun
+  const auto nodes = static_cast<std::size_t>(specs_[l].count());
+  if (layer.mu_h.size() != nodes || layer.mu_w.size() != nodes || layer.delta.size() != nodes) {
+    return "the positions" + of;
+  }
+  if (place == snapshot.layer) return "";  // not finished
+  if (layer.mean_h.size() != nodes) return "the mean positions" + of;
+  return records_fit(snapshot.records[l], specs_[l].count(), shards_) ? "" : "the records" + of;
+}
+
+std::string Learner::misfit(const Snapshot& snapshot) const {
+  if (snapshot.layer >= static_cast<std::int64_t>(specs_.size()) ||
+      snapshot.layers.size() != specs_.size() || snapshot.records.size() != specs_.size()) {
+    return "the number of layers";
+  }
+  for (std::size_t l = 0; l < specs_.size(); ++l) {
+    if (std::string found = misfit(snapshot, l); !found.empty()) return found;
+  }
+  const auto size = [](const auto& mirror) { return mirror.size(); };
+  if (!std::ranges::equal(snapshot.mirror, state_.mirror, {}, size, size)) {
+    return "the number of mirrored pictures";
+  }
+  if (snapshot.layer < 0 || snapshot.pass <= 1) return "";
+  const LayerSpec& now = specs_[static_cast<std::size_t>(snapshot.layer)];
+  return records_fit(snapshot.current, now.count(), shards_) ? "" : "the records of " + now.name;
+}
+
 void Learner::resume(Snapshot snapshot) {
-  const auto count = static_cast<std::int64_t>(specs_.size());
-  bool good = snapshot.layer < count && snapshot.layers.size() == specs_.size() &&
-              snapshot.records.size() == specs_.size() &&
-              snapshot.mirror.size() == state_.mirror.size();
-  for (std::size_t l = 0; good && l < specs_.size(); ++l) {
-    const Layer& layer = snapshot.layers[l];
-    good = layer.spec == specs_[l];
-    const auto nodes = static_cast<std::size_t>(specs_[l].count());
-    if (static_cast<std::int64_t>(l) < snapshot.layer) continue;
-    good = good && layer.mu_h.size() == nodes && layer.mu_w.size() == nodes &&
-           layer.delta.size() == nodes;
-    if (static_cast<std::int64_t>(l) == snapshot.layer) continue;
-    good = good && layer.mean_h.size() == nodes && snapshot.records[l].size() == shards_.size();
-    for (std::size_t s = 0; good && s < shards_.size(); ++s) {
-      good = snapshot.records[l][s].nodes() == specs_[l].count() &&
-             snapshot.records[l][s].images() == (*shards_[s])[l].images();
-    }
+  if (const std::string found = misfit(snapshot); !found.empty()) {
+    throw Error(ErrorKind::kShape, "the checkpoint belongs to another graph or other images")
+        .got("a difference in " + found)
+        .hint("give the net, pictures and options it was begun with, or start anew");
   }
-  for (std::size_t s = 0; good && s < snapshot.mirror.size(); ++s) {
-    good = snapshot.mirror[s].size() == state_.mirror[s].size();
-  }
-  for (std::size_t s = 0; good && snapshot.layer >= 0 && snapshot.pass > 1 && s < shards_.size();
-       ++s) {
-    good = snapshot.current.size() == shards_.size() &&
-           snapshot.current[s].images() == shards_[s]->front().images() &&
-           snapshot.current[s].nodes() == specs_[static_cast<std::size_t>(snapshot.layer)].count();
-  }
-  if (!good)
-    throw Error(ErrorKind::kShape, "the checkpoint belongs to another graph or other images");
   state_ = std::move(snapshot);
   if (!done()) look_up();
 }

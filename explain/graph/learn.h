@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "explain/graph/edge_selection.h"
@@ -88,6 +89,9 @@ class Learner {
   [[nodiscard]] ExplanatoryGraph graph() const;
 
  private:
+  /// Why a snapshot, or its layer l, does not belong to these arguments; empty where it does.
+  [[nodiscard]] std::string misfit(const Snapshot& snapshot) const;
+  [[nodiscard]] std::string misfit(const Snapshot& snapshot, std::size_t l) const;
   [[nodiscard]] bool is_top() const {
     return state_.layer + 1 == static_cast<std::int64_t>(specs_.size());
   }

@@ -53,7 +53,7 @@ std::vector<std::uint8_t> better_orientations(LayerPass& pass,
   for (const int way : {0, 1}) {
     const std::vector<std::uint8_t> all(static_cast<std::size_t>(features.images()),
                                         static_cast<std::uint8_t>(way));
-    pass.run(stream, features, all, nullptr, mu_h, mu_w, seen[way], nullptr);
+    pass.run(stream, {features, all, nullptr, mu_h, mu_w}, seen[way]);
   }
   const std::vector<double> gain = mirror_gain(seen[0], seen[1], criterion);
   std::vector<std::uint8_t> mirror(gain.size());

@@ -20,6 +20,11 @@ class Staging {
   [[nodiscard]] const T* read(const T* data, std::size_t count) {
     return static_cast<const T*>(place(data, count * sizeof(T)));
   }
+  /// Null where there is nothing.
+  template <class T>
+  [[nodiscard]] const T* read(const std::vector<T>& data) {
+    return read(data.empty() ? nullptr : data.data(), data.size());
+  }
   /// For kernels to write, and with `filled` to read; finish() brings it back.
   template <class T>
   [[nodiscard]] T* write(T* data, std::size_t count, bool filled = false) {

@@ -5,6 +5,9 @@
 #include <cstdlib>
 #include <utility>
 
+#include "explain/report/page.css.h"
+#include "explain/report/page.js.h"
+
 namespace cutaway::explain::page {
 namespace {
 
@@ -160,8 +163,8 @@ std::string opening(const ReportHead& head, const Facts& facts, const std::strin
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
 <meta name="generator" content="cutaway">
 <title>)" + html_escape(head.title) +
-                    "</title>\n<style>" + std::string(style()) + heat + ramps +
-                    "</style>\n</head>\n<body data-view=\"overlay\" data-scale=\"own\">\n" +
+                    "</title>\n<style>" + std::string(embedded::explain_report_page_css) + heat +
+                    ramps + "</style>\n</head>\n<body data-view=\"overlay\" data-scale=\"own\">\n" +
                     "<header class=\"wrap\"><h1>" + html_escape(head.title) + "</h1>";
   if (!head.subtitle.empty()) {
     out += "<p class=\"subtitle\">" + html_escape(head.subtitle) + "</p>";
@@ -190,7 +193,7 @@ then <kbd>&larr;</kbd> <kbd>&rarr;</kbd> <kbd>&uarr;</kbd> <kbd>&darr;</kbd></fo
 <button type="button" class="plain" id="box-close">Close</button></div>
 <div id="box-figure"></div></div></dialog>
 <script>)" +
-         std::string(script()) + "</script>\n</body>\n</html>\n";
+         std::string(embedded::explain_report_page_js) + "</script>\n</body>\n</html>\n";
 }
 
 }  // namespace cutaway::explain::page

@@ -2,17 +2,13 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "explain/report/report.h"
 
-// The frame of the report page; private to tools/report.
+// The frame of the report page; private to explain/report; its style sheet
+// (without colour maps, which the report adds) and script are page.css and page.js.
 namespace cutaway::explain::page {
-
-/// The style sheet (without colour maps, which the report adds) and the script.
-[[nodiscard]] std::string_view style();
-[[nodiscard]] std::string_view script();
 
 /// What the rows add up to, or the whole run.
 struct Facts {

@@ -95,7 +95,7 @@ TEST_CASE("explanatory graph: evidence, density and responsibility of one node")
     CHECK(pass.radius()[0] == 2);
     Records records;
     Stream stream = CpuStream(1);
-    pass.run(stream, features, {}, nullptr, mu, mu, records, nullptr);
+    pass.run(stream, {features, {}, nullptr, mu, mu}, records);
     const double expected = 0.0351916 * (authors ? 0.460176 : 0.472839);
     CHECK(static_cast<double>(records.peak.at(0, 0)) == doctest::Approx(expected).epsilon(1e-5));
   }
@@ -129,7 +129,7 @@ TEST_CASE("explanatory graph: two parents that disagree") {
     Stream stream = CpuStream(1);
     const std::vector<float> mu_h{6.4f};  // and the shift of 0.6 makes 7
     const std::vector<float> mu_w{7};
-    pass.run(stream, features, {}, &motion, mu_h, mu_w, records, nullptr);
+    pass.run(stream, {features, {}, &motion, mu_h, mu_w}, records);
     const auto total = static_cast<double>(records.total.at(0, 0));
     if (strength == Strength::kOne) plain = total;
     CHECK(total / plain == doctest::Approx(expected).epsilon(1e-5));
@@ -181,7 +181,7 @@ TEST_CASE("explanatory graph: a pass is what the equations say, on random proble
     Records records;
     PassSums sums;
     Stream stream = CpuStream(2);
-    pass.run(stream, features, {}, nullptr, mu_h, mu_w, records, &sums);
+    pass.run(stream, {features, {}, nullptr, mu_h, mu_w}, records, &sums);
     for (std::size_t n = 0; n < 9; ++n) {
       CAPTURE(size);
       CAPTURE(n);
@@ -283,7 +283,7 @@ TEST_CASE("explanatory graph: the gradient is that of the expected log-likelihoo
   Records records;
   PassSums sums;
   Stream stream = CpuStream(1);
-  pass.run(stream, features, {}, nullptr, mu_h, mu_w, records, &sums);
+  pass.run(stream, {features, {}, nullptr, mu_h, mu_w}, records, &sums);
   for (std::size_t n = 0; n < 2; ++n) {
     const auto value = [&](double moved) {
       double total = 0;

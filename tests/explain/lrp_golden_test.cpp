@@ -155,7 +155,8 @@ void check_small(const std::string& name, Graph graph, const std::vector<std::st
   for (const std::string& composite : composites) methods.push_back(lrp(composite, low, high));
   explain::Session session(m, std::move(methods), x.shape(), CpuStream(1));
   const Tensor& logits = session.forward(x.clone());
-  CHECK(compare(logits.f32(), file.read_f32("/" + name + "/logits", 10), 1.0).largest <= 1e-5);
+  CHECK(tests::agreement(logits.f32(), file.read_f32("/" + name + "/logits", 10), 1.0).largest <=
+        1e-5);
   const auto maps = session.explain({file.read_attribute_integer("/" + name, "class")});
   for (std::size_t i = 0; i < maps.size(); ++i) {
     const Agreement a = agreement(file, "/" + name + "/" + composites[i], maps[i].map);

@@ -174,7 +174,8 @@ TEST_CASE("options: every default of every method lies in its own range") {
                                                  : Attributes::Value(v);
       };
       CHECK_THROWS_AS((void)make_method(name, {{fact.name, beyond(fact.least - 1.0)}}), Error);
-      if (std::isfinite(fact.most))
+      // Beyond 2^53 the next number is the same.
+      if (fact.most < 9e15)
         CHECK_THROWS_AS((void)make_method(name, {{fact.name, beyond(fact.most + 1.0)}}), Error);
     }
   }

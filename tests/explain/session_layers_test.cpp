@@ -53,6 +53,11 @@ MethodPtr quick_method(const std::string& name) {
   return make_method(name);
 }
 
+/// Ablation-CAM computes what lies above its layer again, which a branch alone does not determine.
+bool serves(const std::string& name, const std::string& layer) {
+  return name != "ablationcam" || layer != "left_relu";
+}
+
 const std::vector<std::string> kLayers{"relu2", "both", "left_relu", "conv1", "pool1"};
 
 }  // namespace
@@ -63,18 +68,22 @@ TEST_CASE("session: methods at several layers give the bytes of a session a laye
   const std::vector<std::int64_t> targets{2, 0};
   std::vector<MethodAt> all;
   for (const std::string& layer : kLayers) {
-    for (const std::string& name : method_names()) all.push_back({quick_method(name), layer});
+    for (const std::string& name : method_names()) {
+      if (serves(name, layer)) all.push_back({quick_method(name), layer});
+    }
   }
   Session together(m, std::move(all), x.shape(), CpuStream(2), {});
   (void)together.forward(x.clone());
   const std::vector<Explanation> got = together.explain(targets);
-  REQUIRE(got.size() == kLayers.size() * method_names().size());
+  REQUIRE(got.size() == kLayers.size() * method_names().size() - 1);
   std::size_t k = 0;
   for (const std::string& layer : kLayers) {
     Session::Options options;
     options.layer = layer;
     std::vector<MethodPtr> methods;
-    for (const std::string& name : method_names()) methods.push_back(quick_method(name));
+    for (const std::string& name : method_names()) {
+      if (serves(name, layer)) methods.push_back(quick_method(name));
+    }
     Session alone(m, std::move(methods), x.shape(), CpuStream(2), options);
     (void)alone.forward(x.clone());
     for (const Explanation& want : alone.explain(targets)) {
@@ -122,7 +131,7 @@ TEST_CASE("methods do with a layer what they state") {
     const LayerUse use = method_facts(name).layer;
     CHECK(make_method(name)->layer_use() == use);
     CHECK(plans(name, -1, false) == (use != LayerUse::kRequired));
-    const bool moves = layer_of(name, "left_relu") != layer_of(name, "both");
+    const bool moves = layer_of(name, "conv2") != layer_of(name, "both");
     CHECK(moves == (use == LayerUse::kRequired || use == LayerUse::kOptional));
     if (use != LayerUse::kOptional) CHECK(layer_of(name, "") == layer_of(name, "relu2"));
   }

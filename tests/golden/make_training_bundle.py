@@ -72,8 +72,9 @@ TRAININGS = {
     "sgd": {"rate": 0.05, "momentum": 0.9, "decay": [1e-3, 0, 0]},
     "plain_sgd": {"rate": 0.1, "momentum": 0.0, "decay": [0, 0, 0]},
     "nesterov": {"rate": 0.05, "momentum": 0.9, "nesterov": True, "decay": [1e-3, 5e-4, 2e-4], "smoothing": 0.1},
-    "adam": {"rate": 3e-3, "momentum": 0.9, "decay": [1e-3, 0, 0]},
-    "adamw": {"rate": 3e-3, "momentum": 0.9, "decay": [0.05, 0, 0]},
+    # Without the bias in front of norm2: its gradient is nothing but rounding, of which Adam makes steps of full size.
+    "adam": {"rate": 3e-3, "momentum": 0.9, "decay": [1e-3, 0, 0], "conv2_bias": False},
+    "adamw": {"rate": 3e-3, "momentum": 0.9, "decay": [0.05, 0, 0], "conv2_bias": False},
     "clipped": {"rate": 0.1, "momentum": 0.9, "decay": [1e-3, 0, 0], "clip_norm": 0.5},
     "clipped_values": {"rate": 0.1, "momentum": 0.9, "decay": [0, 0, 0], "clip_value": 0.05},
     "frozen_norm": {"rate": 0.05, "momentum": 0.9, "decay": [1e-3, 0, 0], "freeze_batch_norm": True},
@@ -84,6 +85,8 @@ TRAININGS = {
 
 def train(x, labels, weights, o, name):
     net = make_net(weights)
+    if not o.get("conv2_bias", True):
+        net.conv2.bias = None
     for frozen in o.get("freeze", []):
         layer = getattr(net, frozen)
         layer.requires_grad_(False)

@@ -138,7 +138,7 @@ TEST_CASE("bad models: one line, exit code 3, nothing left behind") {
     CHECK(run({"explain", f / name, f / "a.png", "--method", "cam", "--out", f / "out"}) == 3);
     CHECK(run({"classify", f / name, f / "a.png"}) == 3);
     CHECK(run({"info", f / name}) == 3);
-    CHECK(run({"convert", "--architecture", "gap-small", f / name, f / "new.h5"}) == 3);
+    CHECK(run({"convert", "--preprocess", "torchvision", f / name, f / "new.h5"}) == 3);
     CHECK(!fs::exists(f / "out"));
     CHECK(!fs::exists(f / "new.h5"));
   }

@@ -2,24 +2,11 @@
 
 #include "explain/pictures/write_image.h"
 #include "explain/report/report.h"
+#include "explain/study/run/page.css.h"
 #include "explain/units/run/pictures.h"
 
 namespace cutaway::explain {
 namespace {
-
-constexpr const char* kStyle = R"css(<style>
-.shown{width:fit-content;max-width:100%;margin:0 0 18px}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(330px,1fr));gap:10px 16px}
-.charts svg{width:100%;height:auto;display:block}
-table{border-collapse:collapse;background:var(--card);border:1px solid var(--line);border-radius:12px;margin:0 0 18px;
-font-variant-numeric:tabular-nums}
-th,td{padding:6px 16px;text-align:right;border-top:1px solid var(--line)}
-th{color:var(--soft);font-weight:600;border-top:0}
-th:first-child,td:first-child{text-align:left}
-details{margin:28px 0 0}summary{cursor:pointer;font-weight:620}
-pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px}
-.fields td{text-align:left;overflow-wrap:anywhere}
-</style>)css";
 
 std::string row(const std::vector<std::string>& cells, const char* tag) {
   std::string out = "<tr>";
@@ -31,7 +18,8 @@ std::string row(const std::vector<std::string>& cells, const char* tag) {
 }  // namespace
 
 StudyPage::StudyPage(const std::string& title, const std::string& intro)
-    : body_(page_head(title) + kStyle + "<p>" + html_escape(intro) + "</p>\n") {}
+    : body_(page_head(title) + "<style>" + std::string(embedded::explain_study_run_page_css) +
+            "</style><p>" + html_escape(intro) + "</p>\n") {}
 
 void StudyPage::section(const std::string& heading, const std::string& text) {
   body_ += "<h2>" + html_escape(heading) + "</h2>";

@@ -1,9 +1,3 @@
-#include "explain/report/page.h"
-
-namespace cutaway::explain::page {
-
-std::string_view script() {
-  return R"js(
 (() => {
 'use strict';
 const root = document.documentElement, $ = id => document.getElementById(id);
@@ -136,7 +130,3 @@ document.addEventListener('keydown', e => {
 });
 refresh();
 })();
-)js";
-}
-
-}  // namespace cutaway::explain::page
