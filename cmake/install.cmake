@@ -33,7 +33,9 @@ set_target_properties(cutaway_shared PROPERTIES EXPORT_NAME cutaway OUTPUT_NAME 
   VERSION "${PROJECT_VERSION}" SOVERSION "${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}"
   LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}"
   LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,${all}" LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/exports.map")
-target_link_libraries(cutaway_shared PRIVATE ${parts} $<BUILD_INTERFACE:cutaway_flags>)
+# The last of them links all others: named once, each archive is taken once.
+list(GET parts -1 last)
+target_link_libraries(cutaway_shared PRIVATE ${last} $<BUILD_INTERFACE:cutaway_flags>)
 target_link_options(cutaway_shared PRIVATE "LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map"
   LINKER:--no-undefined)
 target_compile_features(cutaway_shared INTERFACE cxx_std_20)

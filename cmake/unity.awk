@@ -25,8 +25,18 @@ FNR == 1 {
   if (whole ~ /^\}  \/\/ namespace$/) anonymous = 0
   name = declared($0)
   if (file <= headers) {
-    if (name != "") in_header[name] = 1
+    if (name != "" && last[name] != file) {
+      ++in_header[name]
+      last[name] = file
+    }
     next
+  }
+  # using other_space::Name; is of no harm unless there are several of that name.
+  if ($0 ~ /^using .*::[A-Za-z_0-9]+;/) {
+    sub(/;.*/, "", $0)
+    name = $0
+    sub(/.*::/, "", name)
+    imported[file, ++imports[file]] = name
   }
   if (name != "" && (anonymous || $0 ~ /^static / || $0 ~ /^using [A-Za-z_0-9]+ *=/ || $0 ~ /^# *define/))
     own[file, ++owns[file]] = name
@@ -73,6 +83,9 @@ function leading(text) {
 function stands_alone(f,    i) {
   for (i = 1; i <= owns[f]; ++i) {
     if (own[f, i] in in_header) return 1
+  }
+  for (i = 1; i <= imports[f]; ++i) {
+    if (in_header[imported[f, i]] > 1) return 1
   }
   return 0
 }

@@ -36,9 +36,7 @@ inline bool close(double got, double want, double tolerance = 1e-5) {
 /// Values that scikit-learn, SciPy and scikit-image found (tests/golden/make_compare_bundle.py).
 class CompareBundle {
  public:
-  CompareBundle()
-      : file_(weights::Hdf5File::open(source_dir() +
-                                      "/tests/golden/compare.h5")) {}
+  CompareBundle() : file_(weights::Hdf5File::open(source_dir() + "/tests/golden/compare.h5")) {}
 
   [[nodiscard]] std::vector<float> values(const std::string& path) const {
     return file_.read_f32(path, std::size_t{1} << 20);

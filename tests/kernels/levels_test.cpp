@@ -41,7 +41,7 @@ double difference(const std::vector<float>& a, const std::vector<float>& b) {
   double error = 0.0, scale = 0.0;
   std::size_t odd = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    odd += std::isfinite(a[i]) ? 0 : 1;
+    odd += std::isfinite(a[i]) ? 0U : 1U;
     error = std::max(error, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
     scale = std::max(scale, std::abs(static_cast<double>(b[i])));
   }

@@ -22,8 +22,7 @@ using Json = nlohmann::json;
 namespace {
 
 const weights::Hdf5File& bundle() {
-  static const auto file =
-      weights::Hdf5File::open(source_dir() + "/tests/golden/training.h5");
+  static const auto file = weights::Hdf5File::open(source_dir() + "/tests/golden/training.h5");
   return file;
 }
 

@@ -46,7 +46,7 @@ find_all() {
       echo "$header:1: visibility: a private header without #pragma GCC visibility push(hidden)"
   done
   # A public header that hides what it declares could be included, but not linked.
-  for header in $(grep -lE '^#pragma GCC visibility push' -- "${code[@]}" || true); do
+  for header in $(grep -lE "^#pragma GCC visibility push" -- "${code[@]}" || true); do
     [[ " $private " == *" $header "* ]] || echo "$header:1: visibility: hidden, but not in cmake/private_headers.txt"
   done
   awk -v private="$private" -f "$here/check_tree.awk" "${code[@]}"

@@ -46,8 +46,7 @@ double difference_from(const Model& model,
 }  // namespace
 
 TEST_CASE("random graphs of ONNX, Keras and Caffe give the frameworks' numbers, or are refused") {
-  const Hdf5File bundle =
-      Hdf5File::open(source_dir() + "/tests/golden/random_graphs.h5");
+  const Hdf5File bundle = Hdf5File::open(source_dir() + "/tests/golden/random_graphs.h5");
   const std::string files = bytes_of(bundle, "/files");
   const std::vector<float> inputs = bundle.read_f32("/inputs", kMost);
   const std::vector<float> outputs = bundle.read_f32("/outputs", kMost);
