@@ -7,6 +7,10 @@
 #include "explain/runs/run_context.h"
 #include "tools/program/console.h"
 
+namespace CLI {
+class App;
+}
+
 namespace cutaway::tools {
 
 /// What every verb takes.

@@ -1,6 +1,7 @@
-#include <algorithm>
 #include <cstdio>
 #include <new>
+
+#include <CLI/CLI.hpp>
 
 #include "layers/graph.h"
 #include "runtime/config.h"
@@ -26,13 +27,13 @@ int exit_code(ErrorKind kind) {
   }
 }
 
-void add_common(Command& app, CommonOptions& c) {
-  app.add_option("--device", c.device, "auto, cpu, cuda or cuda:N").capture_default_str();
+void add_common(CLI::App& app, CommonOptions& c) {
+  app.add_option("--device", c.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--precision", c.precision, "fp32: exact single precision")
-      .check(one_of({"fp32"}))
-      .capture_default_str();
-  app.add_option("--threads", c.threads, "CPU threads; 0 takes all").check(range(0, 4096));
-  app.add_option("--seed", c.seed, "seed of all random numbers").capture_default_str();
+      ->check(CLI::IsMember({"fp32"}))
+      ->capture_default_str();
+  app.add_option("--threads", c.threads, "CPU threads; 0 takes all")->check(CLI::Range(0, 4096));
+  app.add_option("--seed", c.seed, "seed of all random numbers")->capture_default_str();
   app.add_option("--engine", c.engine, "force engines, e.g. conv:reference,cpu:baseline");
   app.add_flag("--json", c.json, "results as one JSON object");
   app.add_flag("-q,--quiet", c.quiet, "no progress, no messages but warnings");
@@ -44,10 +45,12 @@ int fail(const std::string& message, int code) {
   return code;
 }
 
-/// The command line's error names what is unknown; adds what the user may have meant.
-std::string suggestion(const Command& app, const std::string& wrong) {
+/// CLI11 names what it does not know; add what the user may have meant.
+std::string suggestion(const CLI::App& app, const std::string& wrong) {
   std::vector<std::string> verbs;
-  for (const auto& verb : app.subcommands()) verbs.push_back(verb->name());
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+    verbs.push_back(verb->get_name());
+  }
   if (wrong.empty()) {
     std::string text = "; hint: verbs are";
     for (const std::string& verb : verbs) text += " " + verb;
@@ -59,24 +62,31 @@ std::string suggestion(const Command& app, const std::string& wrong) {
 }
 
 int parse_and_run(const std::vector<std::string>& arguments, Context& context) {
-  Command app("cutaway",
-              "Cutaway: convolutional networks with interpretability built into the engine");
-  app.require_subcommand();
+  CLI::App app("Cutaway: convolutional networks with interpretability built into the engine",
+               "cutaway");
+  app.require_subcommand(1);
   app.set_version_flag("--version", version_text());
   add_verbs(app, context);
-  for (const auto& verb : app.subcommands()) {
+  for (CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
     add_common(*verb, context.common);
-    for (const auto& inner : verb->subcommands()) inner->fallthrough();
+    for (CLI::App* inner : verb->get_subcommands([](const CLI::App*) { return true; })) {
+      inner->fallthrough();
+    }
   }
-  const Command::Outcome outcome = app.parse(arguments);
-  if (outcome.shown) return kExitOk;
-  if (!outcome.error.empty()) {
-    const bool chosen = std::any_of(app.subcommands().begin(), app.subcommands().end(),
-                                    [](const auto& verb) { return verb->parsed(); });
-    return fail(outcome.error + (chosen ? "; hint: cutaway " + arguments.front() + " --help"
-                                        : suggestion(app, arguments.empty() ? std::string()
-                                                                            : arguments.front())),
-                kExitUsage);
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(std::move(reversed));
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    std::string text = error.what();
+    const bool verb_missing = arguments.empty() || app.get_subcommands().empty();
+    return fail(
+        text +
+            (verb_missing ? suggestion(app, arguments.empty() ? std::string() : arguments.front())
+                          : std::string()) +
+            (verb_missing ? "" : "; hint: cutaway " + arguments.front() + " --help"),
+        kExitUsage);
   }
   const kernels::EngineOptions engines = context.engines();
   if (!engines.forced("cpu").empty()) limit_cpu_level(engines.cpu_level());

@@ -1,3 +1,4 @@
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -178,21 +179,23 @@ int classify(const Options& o, const Context& context) {
 
 }  // namespace
 
-void add_classify(Command& program, Context& context) {
+void add_classify(CLI::App& program, Context& context) {
   auto o = std::make_shared<Options>();
-  Command& verb =
+  CLI::App* verb =
       program.add_subcommand("classify", "Classify pictures; accuracy on labelled lists");
-  verb.footer("example: cutaway classify googlenet.h5 --list labels.csv --json");
-  verb.add_option("model", o->model, "a Cutaway package").required();
-  verb.add_option("inputs", o->inputs, "pictures, folders, lists (.csv)");
-  verb.add_option("--list", o->lists, "CSV with columns file,label; files relative to the list");
-  verb.add_option("--batch", o->batch, "pictures at a time")
-      .check(range(1, 4096))
-      .capture_default_str();
-  verb.add_option("--top", o->top, "classes to print").check(range(1, 1000)).capture_default_str();
-  verb.add_option("--outputs", o->outputs, "HDF5 file for the raw class scores");
-  verb.add_flag("--recursive", o->recursive, "look into sub-folders");
-  verb.callback(
+  verb->footer("example: cutaway classify googlenet.h5 --list labels.csv --json");
+  verb->add_option("model", o->model, "a Cutaway package")->required();
+  verb->add_option("inputs", o->inputs, "pictures, folders, lists (.csv)");
+  verb->add_option("--list", o->lists, "CSV with columns file,label; files relative to the list");
+  verb->add_option("--batch", o->batch, "pictures at a time")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  verb->add_option("--top", o->top, "classes to print")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  verb->add_option("--outputs", o->outputs, "HDF5 file for the raw class scores");
+  verb->add_flag("--recursive", o->recursive, "look into sub-folders");
+  verb->callback(
       [o, &context] { context.action = [o, &context] { return classify(*o, context); }; });
 }
 

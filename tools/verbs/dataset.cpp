@@ -1,3 +1,4 @@
+#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "runtime/error.h"
@@ -36,23 +37,27 @@ int make(const Options& o, const Context& context) {
 
 }  // namespace
 
-void add_dataset(Command& program, Context& context) {
+void add_dataset(CLI::App& program, Context& context) {
   auto o = std::make_shared<Options>();
-  Command& verb = program.add_subcommand("dataset", "Make data sets");
-  verb.require_subcommand();
-  Command& maker = verb.add_subcommand("make", "Render a synthetic data set with its ground truth");
-  maker.footer("example: cutaway dataset make creatures DIR --count 2000 --seed 7");
-  maker.add_option("name", o->name, "creatures").required();
-  maker.add_option("folder", o->folder, "where to write it").required();
-  maker.add_option("--count", o->count, "pictures").check(range(1, 1000000)).capture_default_str();
-  maker.add_option("--first", o->first, "number of the first picture").check(non_negative());
-  maker.add_option("--size", o->scene.size, "height and width")
-      .check(range(32, 1024))
-      .capture_default_str();
-  maker.add_option("--clutter", o->scene.clutter, "0 to 1").check(range(0.0, 1.0));
-  maker.add_option("--occlusion", o->scene.occlusion, "share of pictures with something in front")
-      .check(range(0.0, 1.0));
-  maker.callback([o, &context] { context.action = [o, &context] { return make(*o, context); }; });
+  CLI::App* verb = program.add_subcommand("dataset", "Make data sets");
+  verb->require_subcommand(1);
+  CLI::App* maker =
+      verb->add_subcommand("make", "Render a synthetic data set with its ground truth");
+  maker->footer("example: cutaway dataset make creatures DIR --count 2000 --seed 7");
+  maker->add_option("name", o->name, "creatures")->required();
+  maker->add_option("folder", o->folder, "where to write it")->required();
+  maker->add_option("--count", o->count, "pictures")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  maker->add_option("--first", o->first, "number of the first picture")
+      ->check(CLI::NonNegativeNumber);
+  maker->add_option("--size", o->scene.size, "height and width")
+      ->check(CLI::Range(32, 1024))
+      ->capture_default_str();
+  maker->add_option("--clutter", o->scene.clutter, "0 to 1")->check(CLI::Range(0.0, 1.0));
+  maker->add_option("--occlusion", o->scene.occlusion, "share of pictures with something in front")
+      ->check(CLI::Range(0.0, 1.0));
+  maker->callback([o, &context] { context.action = [o, &context] { return make(*o, context); }; });
 }
 
 }  // namespace cutaway::tools

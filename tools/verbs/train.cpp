@@ -1,3 +1,4 @@
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -46,44 +47,44 @@ int train(CreatureTraining& o, const std::string& target, const Context& context
 
 }  // namespace
 
-void add_train(Command& program, Context& context) {
+void add_train(CLI::App& program, Context& context) {
   auto o = std::make_shared<CreatureTraining>();
   auto target = std::make_shared<std::string>();
-  Command& verb =
+  CLI::App* verb =
       program.add_subcommand("train", "Train a small net on creatures, rendered as it goes");
-  verb.footer("example: cutaway train creatures.h5 --seed 1");
-  verb.add_option("target", *target, "the package to write").required();
-  verb.add_option("--architecture", o->architecture, "architecture of the zoo")
-      .capture_default_str();
-  verb.add_option("--images", o->images, "training pictures")
-      .check(range(64, 10000000))
-      .capture_default_str();
-  verb.add_option("--epochs", o->epochs, "passes over them")
-      .check(range(1, 10000))
-      .capture_default_str();
-  verb.add_option("--batch", o->batch, "pictures an update")
-      .check(range(2, 4096))
-      .capture_default_str();
-  verb.add_option("--rate", o->rate, "greatest learning rate")
-      .check(positive())
-      .capture_default_str();
-  verb.add_option("--weight-decay", o->weight_decay, "L2 penalty")
-      .check(non_negative())
-      .capture_default_str();
-  verb.add_option("--renormalize-filters", o->filter_radius,
-                  "after each update, scale filters of a greater root mean square back to this "
-                  "(Zeiler & Fergus: 0.1)")
-      .check(positive());
-  verb.add_option("--smoothing", o->smoothing, "label smoothing")
-      .check(range(0.0, 0.9))
-      .capture_default_str();
-  verb.add_option("--checkpoints", o->checkpoints,
-                  "epochs after which the net is kept beside the target, e.g. 1,2,5,10")
-      .delimiter(',');
-  verb.add_option("--held-out", o->held_out, "test pictures")
-      .check(range(10, 1000000))
-      .capture_default_str();
-  verb.callback([o, target, &context] {
+  verb->footer("example: cutaway train creatures.h5 --seed 1");
+  verb->add_option("target", *target, "the package to write")->required();
+  verb->add_option("--architecture", o->architecture, "architecture of the zoo")
+      ->capture_default_str();
+  verb->add_option("--images", o->images, "training pictures")
+      ->check(CLI::Range(64, 10000000))
+      ->capture_default_str();
+  verb->add_option("--epochs", o->epochs, "passes over them")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  verb->add_option("--batch", o->batch, "pictures an update")
+      ->check(CLI::Range(2, 4096))
+      ->capture_default_str();
+  verb->add_option("--rate", o->rate, "greatest learning rate")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verb->add_option("--weight-decay", o->weight_decay, "L2 penalty")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb->add_option("--renormalize-filters", o->filter_radius,
+                   "after each update, scale filters of a greater root mean square back to this "
+                   "(Zeiler & Fergus: 0.1)")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--smoothing", o->smoothing, "label smoothing")
+      ->check(CLI::Range(0.0, 0.9))
+      ->capture_default_str();
+  verb->add_option("--checkpoints", o->checkpoints,
+                   "epochs after which the net is kept beside the target, e.g. 1,2,5,10")
+      ->delimiter(',');
+  verb->add_option("--held-out", o->held_out, "test pictures")
+      ->check(CLI::Range(10, 1000000))
+      ->capture_default_str();
+  verb->callback([o, target, &context] {
     context.action = [o, target, &context] { return train(*o, *target, context); };
   });
 }
