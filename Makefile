@@ -3,6 +3,7 @@
 #   make build      the program, at build/cutaway
 #   make test       build everything with its tests and run them; with CUDA where the toolkit is installed
 #   make sanitize   the CPU suites under AddressSanitizer and UndefinedBehaviorSanitizer
+#   make threads    two runs on two threads of one process under ThreadSanitizer
 #   make demo       explain a few pictures, without CUDA; look at out/demo/report.html
 #   make bench      time the program on this machine
 #   make format     clang-format all sources; format-check only says which lines it would change
@@ -27,7 +28,7 @@ RESULTS := results.xml
 CTEST := ctest --output-on-failure --no-tests=error --output-junit $(RESULTS) --test-output-size-passed 10000000
 SOURCES = $(shell git ls-files -co --exclude-standard -- '*.h' '*.cpp' '*.inl' '*.cu' '*.cuh')
 
-.PHONY: build test sanitize demo bench format format-check tidy install clean setup configure
+.PHONY: build test sanitize threads demo bench format format-check tidy install clean setup configure
 
 build: configure
 	cmake --build build --target cutaway -j $(JOBS)
@@ -54,7 +55,13 @@ sanitize: setup
 	  echo "Under AddressSanitizer and UndefinedBehaviorSanitizer:"; \
 	  tests/support/count.sh build-dev/$(RESULTS) || status=1; exit $$status
 
-# Without CUDA: nothing in the demo needs it, and it is a third of the compilation.
+# One OpenMP thread a run: libgomp is not instrumented, and what its threads share would look like races.
+threads: setup
+	cmake --preset threads
+	cmake --build --preset threads --target test_tools -j $(JOBS)
+	OMP_NUM_THREADS=1 TSAN_OPTIONS=halt_on_error=1 build-threads/tests/test_tools --test-case='two runs on two threads*'
+
+# Without CUDA, which nothing in the demo needs.
 demo: setup
 	@cmake --preset cpu
 	cmake --build build-cpu --target cutaway -j $(JOBS)
@@ -85,4 +92,4 @@ install: configure
 	cmake --install build --prefix $(PREFIX)
 
 clean:
-	rm -rf build build-cpu build-dev build-gpu out
+	rm -rf build build-cpu build-dev build-gpu build-threads out

@@ -61,7 +61,7 @@ Session::Session(const Model& model,
                  const Shape& input,
                  Stream stream,
                  Options options)
-    : setting_(setting_of(model.graph, options.layer)) {
+    : setting_(setting_of(model.graph, options.layer)), keep_going_(options.keep_going) {
   const Graph& graph = model.graph;
   Needs needs;
   for (MethodAt& at : methods) {
@@ -105,6 +105,23 @@ const Tensor& Session::forward(Tensor input, std::vector<std::uint64_t> numbers)
   return logits_;
 }
 
+Explanation Session::explain_with(const Planned& planned, Passes& passes) {
+  refused_.emplace_back();
+  try {
+    return planned.method->explain(passes);
+  } catch (const Error& error) {
+    const bool of_input = error.kind() == ErrorKind::kUnsupported ||
+                          error.kind() == ErrorKind::kInput || error.kind() == ErrorKind::kShape;
+    if (!keep_going_ || !of_input) throw;
+    Explanation none;
+    none.method = planned.method->name();
+    none.layer =
+        planned.setting.layer >= 0 ? executor_->model().graph.node(planned.setting.layer).name : "";
+    refused_.back() = error.what();
+    return none;
+  }
+}
+
 std::vector<Explanation> Session::explain(std::vector<std::int64_t> targets) {
   check(!logits_.empty(), "explain() before forward()");
   const Shape& logits = logits_.shape();
@@ -122,10 +139,11 @@ std::vector<Explanation> Session::explain(std::vector<std::int64_t> targets) {
   }
   Passes passes(*executor_, *evaluators_, setting_, input_, targets, numbers_);
   std::vector<Explanation> explanations;
+  refused_.clear();
   for (const Planned& planned : methods_) {
     evaluators_->set_task(planned.method->name());
-    explanations.push_back(planned.method->explain(passes));
-    examine(explanations.back(), logits_);
+    explanations.push_back(explain_with(planned, passes));
+    if (refused_.back().empty()) examine(explanations.back(), logits_);
   }
   return explanations;
 }

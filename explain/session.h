@@ -23,6 +23,9 @@ class Session {
     std::string layer;  ///< of methods that take one; empty: default_layer()
     kernels::EngineOptions engines;
     bool guard{false};
+    /// A method that cannot explain a batch (kUnsupported, kInput, kShape) gives an explanation
+    /// without a map, and refused() says why; otherwise its error ends explain().
+    bool keep_going{false};
     /// Of methods that run many inputs (occlusion, RISE, SmoothGrad): bytes of activations at a
     /// time.
     std::size_t budget{std::size_t{1} << 30};
@@ -55,6 +58,8 @@ class Session {
   /// scores or maps that are not finite, and maps that have one value everywhere.
   [[nodiscard]] std::vector<Explanation> explain(std::vector<std::int64_t> targets);
 
+  /// Why method k could not explain the last batch; empty: it did.
+  [[nodiscard]] const std::string& refused(std::size_t k) const { return refused_.at(k); }
   /// Of methods for which no layer was named.
   [[nodiscard]] const Setting& setting() const noexcept { return setting_; }
   /// Of method k.
@@ -69,8 +74,12 @@ class Session {
     Setting setting;
   };
 
+  [[nodiscard]] Explanation explain_with(const Planned& planned, Passes& passes);
+
   std::vector<Planned> methods_;
   Setting setting_;
+  bool keep_going_;
+  std::vector<std::string> refused_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<EvaluatorPool> evaluators_;
   Tensor input_, logits_;

@@ -6,17 +6,20 @@
 namespace cutaway::kernels {
 
 /// y[n,c,h,w] = exp(x - m) / sum over channels of exp(x - m), m = max over channels; padding
-/// becomes 0. y may alias x.
+/// becomes 0. `log`: the logarithm of that, x - m - log(sum). y may alias x.
 struct Softmax {
   View<const float> x;
   View<float> y;
+  bool log{false};
 };
 CUTAWAY_KERNEL(Softmax);
 
-/// dx = y * (dy - sum over channels of dy * y). dx may alias dy.
+/// dx = y * (dy - sum over channels of dy * y). `log`, of y that is a logarithm: dx = dy - exp(y) *
+/// sum over channels of dy. dx may alias dy.
 struct SoftmaxBackward {
   View<const float> y, dy;
   View<float> dx;
+  bool log{false};
 };
 CUTAWAY_KERNEL(SoftmaxBackward);
 

@@ -25,6 +25,17 @@ struct SoftmaxAt {
     const Channels<const float> x(k.x, p);
     const Channels<float> y(k.y, p);
     const float most = largest(x);
+    if (k.log) {
+      const double all = channel_sum(x.count, [&](std::int64_t c0, int l) {
+        return std::exp(static_cast<double>(x(c0, l) - most));
+      });
+      const double log_of_all = std::log(all);
+      each_channel(y.count, [&](std::int64_t c0, int l) {
+        y(c0, l) = static_cast<float>(static_cast<double>(x(c0, l) - most) - log_of_all);
+      });
+      y.clear_padding(k.y);
+      return;
+    }
     const double sum = channel_sum(
         x.count, [&](std::int64_t c0, int l) { return y(c0, l) = std::exp(x(c0, l) - most); });
     const auto scale = static_cast<float>(1.0 / sum);
@@ -41,6 +52,16 @@ struct SoftmaxBackwardAt {
     const Channels<const float> y(k.y, p);
     const Channels<const float> dy(k.dy, p);
     const Channels<float> dx(k.dx, p);
+    if (k.log) {
+      const double sum = channel_sum(
+          y.count, [&](std::int64_t c0, int l) { return static_cast<double>(dy(c0, l)); });
+      each_channel(y.count, [&](std::int64_t c0, int l) {
+        dx(c0, l) = static_cast<float>(static_cast<double>(dy(c0, l)) -
+                                       std::exp(static_cast<double>(y(c0, l))) * sum);
+      });
+      dx.clear_padding(k.dx);
+      return;
+    }
     const auto dot = static_cast<float>(channel_sum(y.count, [&](std::int64_t c0, int l) {
       return static_cast<double>(dy(c0, l)) * static_cast<double>(y(c0, l));
     }));

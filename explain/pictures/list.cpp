@@ -7,6 +7,7 @@
 
 #include "explain/pictures/read_image.h"
 #include "runtime/error.h"
+#include "runtime/files/output_check.h"
 #include "runtime/files/read_file.h"
 
 namespace cutaway::explain {
@@ -48,7 +49,7 @@ Error folder_error(const std::string& folder, const std::error_code& code) {
 }
 
 template <class Iterator>
-std::vector<fs::path> pictures_below(const std::string& folder) {
+std::vector<fs::path> pictures_below(const std::string& folder, const std::string& without) {
   std::error_code code;
   std::vector<fs::path> found;
   Iterator it(folder, code);
@@ -56,7 +57,9 @@ std::vector<fs::path> pictures_below(const std::string& folder) {
   while (it != Iterator()) {
     const bool hidden = is_hidden(it->path());
     if constexpr (std::is_same_v<Iterator, fs::recursive_directory_iterator>) {
-      if (hidden) it.disable_recursion_pending();
+      const bool left_out = !without.empty() && it->is_directory(code) &&
+                            files::same_place(it->path().string(), without);
+      if (hidden || left_out) it.disable_recursion_pending();
     }
     std::error_code ignored;
     if (is_picture_name(it->path().string()) && !it->is_directory(ignored)) {
@@ -213,9 +216,12 @@ std::unique_ptr<ImageList> open_image_list(const std::string& path, std::int64_t
   return std::make_unique<ImageList>(text, folder, path, form_of(path));
 }
 
-std::vector<ImageEntry> list_folder(const std::string& folder, bool recursive) {
-  std::vector<fs::path> found = recursive ? pictures_below<fs::recursive_directory_iterator>(folder)
-                                          : pictures_below<fs::directory_iterator>(folder);
+std::vector<ImageEntry> list_folder(const std::string& folder,
+                                    bool recursive,
+                                    const std::string& without) {
+  std::vector<fs::path> found =
+      recursive ? pictures_below<fs::recursive_directory_iterator>(folder, without)
+                : pictures_below<fs::directory_iterator>(folder, without);
   std::vector<ImageEntry> entries;
   entries.reserve(found.size());
   for (const fs::path& path : found) {

@@ -84,9 +84,11 @@ class ImageList {
 
 /// The files of a folder whose names end in .jpg, .jpeg or .png (any case), sorted by path, byte by
 /// byte; hidden files and folders are skipped, links to folders not followed. `name` is the path
-/// below the folder. Throws kInput when the folder cannot be read or holds no picture.
+/// below the folder. `without`: a folder below it that is left out; may be empty. Throws kInput when
+/// the folder cannot be read or holds no picture.
 [[nodiscard]] std::vector<ImageEntry> list_folder(const std::string& folder,
-                                                  bool recursive = false);
+                                                  bool recursive = false,
+                                                  const std::string& without = {});
 
 /// All pictures of a command line, in its order: each input is a folder, a list (*.csv, *.txt) or
 /// one picture. Throws kUsage without inputs, kInput when one does not exist, and like the above.

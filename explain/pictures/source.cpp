@@ -78,7 +78,7 @@ class Sequence final : public ImageSource {
   std::optional<std::int64_t> count_;
 };
 
-ImageSourcePtr open_folder(const std::string& folder, bool recursive) {
+ImageSourcePtr open_folder(const std::string& folder, const SourceOptions& options) {
   const std::string list = (fs::path(folder) / "labels.csv").string();
   std::error_code code;
   if (fs::is_regular_file(list, code)) {
@@ -90,7 +90,7 @@ ImageSourcePtr open_folder(const std::string& folder, bool recursive) {
       return std::make_unique<ListSource>(list);
     }
   }
-  return std::make_unique<KnownEntries>(list_folder(folder, recursive));
+  return std::make_unique<KnownEntries>(list_folder(folder, options.recursive, options.without));
 }
 
 ImageSourcePtr open_one(const std::string& input, const SourceOptions& options) {
@@ -99,7 +99,7 @@ ImageSourcePtr open_one(const std::string& input, const SourceOptions& options) 
   std::error_code code;
   const fs::file_status status = fs::status(input, code);
   if (!fs::exists(status)) throw Error(ErrorKind::kInput, "no such file or folder").at(input);
-  if (fs::is_directory(status)) return open_folder(input, options.recursive);
+  if (fs::is_directory(status)) return open_folder(input, options);
   const std::string extension = lower_extension(input);
   if (extension == ".csv" || extension == ".txt") return std::make_unique<ListSource>(input);
   if (is_tar(input)) return open_tar(input);

@@ -26,7 +26,9 @@ class ImageSource {
 using ImageSourcePtr = std::unique_ptr<ImageSource>;
 
 struct SourceOptions {
-  bool recursive{false};       ///< folders: with those below them
+  bool recursive{false};  ///< folders: with those below them
+  /// A folder that holds no inputs, though one of them may hold it: where the run writes.
+  std::string without{};
   bool null_separated{false};  ///< standard input: paths end in NUL, not in a line feed
   int standard_input{0};       ///< its descriptor
   /// May cancel the reading of standard input; outlives the source.

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace cutaway::explain {
 namespace {
@@ -68,6 +69,29 @@ std::size_t sequence_length(std::string_view s) {
 
 std::string to_text(const AnyValue& value) {
   return std::visit([](const auto& v) { return text_of(v); }, value);
+}
+
+const AnyValue* find_value(const NamedValues& values, std::string_view name) {
+  for (const NamedValue& value : values) {
+    if (value.name == name) return &value.value;
+  }
+  return nullptr;
+}
+
+void set_value(NamedValues& values, NamedValue value) {
+  for (NamedValue& known : values) {
+    if (known.name != value.name) continue;
+    known.value = std::move(value.value);
+    return;
+  }
+  values.push_back(std::move(value));
+}
+
+NamedValues named_values(const Attributes& attributes) {
+  NamedValues all;
+  for (const auto& [name, value] : attributes.values())
+    all.push_back({name, std::visit([](const auto& v) { return AnyValue(v); }, value)});
+  return all;
 }
 
 NamedValues fields_of(const weights::Preprocess& rule) {

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
+#include "layers/attributes.h"
 #include "weights/preprocess.h"
 
 namespace cutaway::explain {
@@ -22,8 +24,16 @@ using AnyValue = std::variant<bool,
 struct NamedValue {
   std::string name;
   AnyValue value;
+  friend bool operator==(const NamedValue&, const NamedValue&) = default;
 };
 using NamedValues = std::vector<NamedValue>;
+
+/// The value of that name; null where there is none.
+[[nodiscard]] const AnyValue* find_value(const NamedValues& values, std::string_view name);
+/// Replaces the value of that name, or adds it behind the others.
+void set_value(NamedValues& values, NamedValue value);
+/// Hyper-parameters of a layer or options of a method, as everything that reports them takes them.
+[[nodiscard]] NamedValues named_values(const Attributes& attributes);
 
 /// For people: true / 12 / 0.5 / text / "1, 2, 3"; doubles with up to six significant digits.
 [[nodiscard]] std::string to_text(const AnyValue& value);

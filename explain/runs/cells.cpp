@@ -11,11 +11,11 @@ namespace cutaway::explain {
 namespace {
 
 /// Options in a few words, for the caption of a method without notes.
-std::string options_text(const Attributes& options) {
+std::string options_text(const NamedValues& options) {
   std::string text;
-  for (const auto& [name, value] : options.values()) {
-    const std::string what = std::visit([](const auto& v) { return to_text(AnyValue(v)); }, value);
-    if (!what.empty()) text += (text.empty() ? "" : ", ") + name + " " + what;
+  for (const NamedValue& option : options) {
+    const std::string what = to_text(option.value);
+    if (!what.empty()) text += (text.empty() ? "" : ", ") + option.name + " " + what;
   }
   return text;
 }
@@ -38,12 +38,17 @@ MapCell cell_of(const Explanation& e,
                 std::int64_t class_wanted,
                 const weights::Package& package) {
   MapCell cell = empty_cell(e, target, "");
+  if (n < e.doubts.size() && e.doubts[n].meaningless()) {
+    cell.refused = true;
+    cell.warning = e.doubts[n].text;
+  }
   cell.class_index = n < e.targets.size() ? e.targets[n] : class_wanted;
-  // Methods that explain a unit of a layer say so by another number than the class's.
-  const bool unit = e.method == "deconvnet" || cell.class_index != class_wanted;
+  cell.unit = e.target == TargetKind::kUnit;
   cell.class_name =
-      unit ? "unit" + std::to_string(cell.class_index) : label_name(package, cell.class_index);
-  cell.note = n < e.notes.size() ? e.notes[n] : e.notes.empty() ? options_text(e.options) : "";
+      cell.unit ? "unit" + std::to_string(cell.class_index) : label_name(package, cell.class_index);
+  cell.note = n < e.notes.size() ? e.notes[n]
+              : e.notes.empty()  ? options_text(named_values(e.options))
+                                 : "";
   const Shape& s = e.map.shape();
   cell.channels = s.c;
   cell.height = s.h;

@@ -79,6 +79,13 @@ Journal Journal::create(const std::string& path, const Record& run) {
   return journal;
 }
 
+void Journal::check_free(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  lock(fd, path);
+  ::close(fd);
+}
+
 Journal Journal::reopen(const std::string& path, std::uint64_t bytes) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   if (fd < 0) fail(path, errno, ErrorKind::kUsage);

@@ -1,26 +1,18 @@
 #include "explain/runs/method_record.h"
 
 #include <algorithm>
-#include <cmath>
+#include <optional>
 #include <variant>
+
+#include "explain/runs/named_record.h"
 
 namespace cutaway::explain {
 namespace {
 
-Record record_of(const Attributes& attributes) {
-  Record record = Record::object();
-  for (const auto& [name, value] : attributes.values()) {
-    std::visit([&, &key = name](const auto& v) { record[key] = v; }, value);
-  }
-  return record;
-}
-
-AnyValue value_of(const Record& v) {
-  if (v.is_boolean()) return v.get<bool>();
-  if (v.is_number_integer()) return v.get<std::int64_t>();
-  if (v.is_number()) return v.get<double>();
-  if (v.is_string()) return v.get<std::string>();
-  return v.dump();
+std::optional<double> number_of(const AnyValue& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
+  if (const auto* number = std::get_if<double>(&value)) return *number;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -28,7 +20,7 @@ AnyValue value_of(const Record& v) {
 NamedValues MethodRecords::Entry::fields() const {
   NamedValues all;
   if (!rules.empty()) all.push_back({"rules", rules});
-  for (const auto& [name, value] : options.items()) all.push_back({name, value_of(value)});
+  all.insert(all.end(), options.begin(), options.end());
   for (const Range& range : ranges) {
     all.push_back({range.name + "_least", range.least});
     all.push_back({range.name + "_most", range.most});
@@ -43,62 +35,70 @@ MethodRecords::Entry* MethodRecords::find(const std::string& method, const std::
   return at == entries_.end() ? nullptr : &*at;
 }
 
-void MethodRecords::widen(Entry& entry, const Record& varies) {
-  for (const auto& [name, value] : varies.items()) {
-    if (!value.is_number()) continue;
-    const double v = value.get<double>();
+void MethodRecords::widen(Entry& entry, const NamedValues& varies) {
+  for (const NamedValue& option : varies) {
+    const auto v = number_of(option.value);
+    if (!v) continue;
     auto range = std::find_if(entry.ranges.begin(), entry.ranges.end(),
-                              [&, &key = name](const Entry::Range& r) { return r.name == key; });
+                              [&](const Entry::Range& r) { return r.name == option.name; });
     if (range == entry.ranges.end()) {
-      const bool known = entry.options.contains(name) && entry.options[name].is_number();
-      const double first = known ? entry.options[name].get<double>() : v;
-      entry.ranges.push_back({name, first, first});
+      const AnyValue* known = find_value(entry.options, option.name);
+      const double first = known != nullptr ? number_of(*known).value_or(*v) : *v;
+      entry.ranges.push_back({option.name, first, first});
       range = entry.ranges.end() - 1;
     }
-    range->least = std::min(range->least, v);
-    range->most = std::max(range->most, v);
+    range->least = std::min(range->least, *v);
+    range->most = std::max(range->most, *v);
   }
 }
 
-Record MethodRecords::observe(const Explanation& e, Record& fresh) {
-  const Record options = record_of(e.options);
+NamedValues MethodRecords::observe(const Explanation& e, bool& fresh) {
+  const NamedValues options = named_values(e.options);
   Entry* entry = find(e.method, e.layer);
-  fresh = nullptr;
-  if (entry == nullptr) {
+  fresh = entry == nullptr;
+  if (fresh) {
     entries_.push_back({e.method, e.layer, e.rules, options, {}});
-    fresh = {{"method", e.method}, {"layer", e.layer}, {"rules", e.rules}, {"options", options}};
-    return Record::object();
+    return {};
   }
-  Record varies = Record::object();
-  for (const auto& [name, value] : options.items()) {
-    if (!entry->options.contains(name) || entry->options[name] != value) varies[name] = value;
+  NamedValues varies;
+  for (const NamedValue& option : options) {
+    const AnyValue* known = find_value(entry->options, option.name);
+    if (known == nullptr || *known != option.value) varies.push_back(option);
   }
   widen(*entry, varies);
   return varies;
 }
 
-Record MethodRecords::measure(const Explanation& e, std::size_t n) {
-  if (n >= e.measures.size()) return Record::object();
-  const Record measured = record_of(e.measures[n]);
+NamedValues MethodRecords::measure(const Explanation& e, std::size_t n) {
+  if (n >= e.measures.size()) return {};
+  NamedValues measured = named_values(e.measures[n]);
   if (Entry* entry = find(e.method, e.layer)) widen(*entry, measured);
   return measured;
 }
 
-void MethodRecords::restore(const Record& method) {
-  const std::string name = method.value("method", "");
-  const std::string layer = method.value("layer", "");
+void MethodRecords::restore(const Record& line) {
+  const std::string name = line.value("method", "");
+  const std::string layer = line.value("layer", "");
   if (find(name, layer) != nullptr) return;
+  const bool any = line.contains("options") && line["options"].is_object();
   entries_.push_back({name,
                       layer,
-                      method.value("rules", ""),
-                      method.contains("options") ? method["options"] : Record::object(),
+                      line.value("rules", ""),
+                      any ? named_values(line["options"]) : NamedValues{},
                       {}});
 }
 
 void MethodRecords::restore(const std::string& method,
                             const std::string& layer,
-                            const Record& varies) {
+                            const NamedValues& varies) {
   if (Entry* entry = find(method, layer)) widen(*entry, varies);
+}
+
+Record record_of(const MethodRecords::Entry& entry) {
+  return {{"method", entry.method},
+          {"layer", entry.layer},
+          {"rules", entry.rules},
+          {"options", record_of(entry.options)}};
 }
 
 }  // namespace cutaway::explain

@@ -1,36 +1,24 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "explain/explanation.h"
 #include "explain/report/named_values.h"
+#include "explain/runs/journal.h"
 
 #pragma GCC visibility push(hidden)
 
 namespace cutaway::explain {
 
-using Record = nlohmann::ordered_json;
-
 /// What each method did: the options of its first map, and of options that differ from map to map
 /// (residuals) the least and the greatest.
 class MethodRecords {
  public:
-  /// Notes one explanation. `fresh` becomes the record of a method seen for the first time,
-  /// otherwise null; returned are the options that differ from that record.
-  [[nodiscard]] Record observe(const Explanation& e, Record& fresh);
-  /// What was measured on image n of a noted explanation (residuals); empty: nothing. Its extremes
-  /// join the method's entry.
-  [[nodiscard]] Record measure(const Explanation& e, std::size_t n);
-  /// The same from a log: a method's record, or the differing options of one map.
-  void restore(const Record& method);
-  void restore(const std::string& method, const std::string& layer, const Record& varies);
-
   struct Entry {
     std::string method, layer, rules;
-    Record options;
+    NamedValues options;
     struct Range {
       std::string name;
       double least, most;
@@ -39,14 +27,28 @@ class MethodRecords {
     /// Options, then NAME_least and NAME_most of those that differ.
     [[nodiscard]] NamedValues fields() const;
   };
+
+  /// Notes one explanation; the options that differ from its method's entry. `fresh`: the entry is
+  /// new.
+  [[nodiscard]] NamedValues observe(const Explanation& e, bool& fresh);
+  /// What was measured on image n of a noted explanation (residuals); empty: nothing. Its extremes
+  /// join the method's entry.
+  [[nodiscard]] NamedValues measure(const Explanation& e, std::size_t n);
+  /// The same from a journal: an entry's line, or the differing options of one map.
+  void restore(const Record& line);
+  void restore(const std::string& method, const std::string& layer, const NamedValues& varies);
+
   [[nodiscard]] const std::vector<Entry>& entries() const noexcept { return entries_; }
 
  private:
   Entry* find(const std::string& method, const std::string& layer);
-  static void widen(Entry& entry, const Record& varies);
+  static void widen(Entry& entry, const NamedValues& varies);
 
   std::vector<Entry> entries_;
 };
+
+/// An entry's line in the journal.
+[[nodiscard]] Record record_of(const MethodRecords::Entry& entry);
 
 }  // namespace cutaway::explain
 

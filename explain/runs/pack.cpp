@@ -205,9 +205,16 @@ void PackWriter::add(std::int64_t number,
                      const std::vector<MapCell>& cells) {
   const Session session;
   state_->begin_row(number, name);
+  // Every row has its cells in the same order, so that columns alike but for a slash get the same
+  // numbers in all.
+  std::map<std::string, std::vector<std::string>> alike;
   for (const MapCell& cell : cells) {
-    if (!cell.values.empty())
-      state_->put(column_name(cell), cell, cell.class_index, cell.values.data());
+    std::string column = column_name(cell);
+    std::vector<std::string>& known = alike[column];
+    auto at = std::find(known.begin(), known.end(), cell.column());
+    if (at == known.end()) at = known.insert(known.end(), cell.column());
+    if (at != known.begin()) column += "-" + std::to_string(at - known.begin() + 1);
+    if (!cell.values.empty()) state_->put(column, cell, cell.class_index, cell.values.data());
   }
 }
 

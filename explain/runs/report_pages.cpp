@@ -98,6 +98,7 @@ std::string write_report(const ExplainJob& job,
                          const weights::Package& package,
                          const Spool& spool,
                          ReportHead head,
+                         RunFolder& folder,
                          const Observer& observer) {
   std::vector<std::int64_t> rows = spool.numbers();
   // The sheet may have wanted a few rows more.
@@ -119,12 +120,15 @@ std::string write_report(const ExplainJob& job,
       }
       page.add(spooled.row);
     }
-    page.write(job.out + "/" + report_file(head.page));
+    page.write(folder.claim(report_file(head.page)));
   }
-  return job.out + "/" + report_file(1);
+  return folder.file(report_file(1));
 }
 
-void write_sheet(const ExplainJob& job, const weights::Package& package, const Spool& spool) {
+void write_sheet(const ExplainJob& job,
+                 const weights::Package& package,
+                 const Spool& spool,
+                 RunFolder& folder) {
   std::vector<SpooledRow> rows;
   std::vector<std::int64_t> numbers = spool.numbers();
   for (const std::int64_t n : numbers) {
@@ -148,7 +152,7 @@ void write_sheet(const ExplainJob& job, const weights::Package& package, const S
     }
     while (tiles.size() % columns != 0) tiles.push_back({});
   }
-  write_png(job.out + "/sheet.png", grid(tiles, static_cast<int>(columns)));
+  write_png(folder.claim("sheet.png"), grid(tiles, static_cast<int>(columns)));
 }
 
 }  // namespace cutaway::explain

@@ -4,6 +4,7 @@
 
 #include "explain/report/report.h"
 #include "explain/runs/explain_run.h"
+#include "explain/runs/run_folder.h"
 #include "explain/runs/spool.h"
 #include "runtime/observer.h"
 
@@ -20,10 +21,14 @@ std::string write_report(const ExplainJob& job,
                          const weights::Package& package,
                          const Spool& spool,
                          ReportHead head,
+                         RunFolder& folder,
                          const Observer& observer);
 
 /// The first pictures with all their maps on one sheet.png; nothing when there are none.
-void write_sheet(const ExplainJob& job, const weights::Package& package, const Spool& spool);
+void write_sheet(const ExplainJob& job,
+                 const weights::Package& package,
+                 const Spool& spool,
+                 RunFolder& folder);
 inline constexpr std::int64_t kSheetRows = 8;
 
 }  // namespace cutaway::explain

@@ -5,9 +5,10 @@
 #include <filesystem>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include "explain/pictures/write_image.h"
-#include "explain/runs/output_names.h"
+#include "explain/runs/named_record.h"
 #include "explain/runs/report_pages.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
@@ -38,30 +39,34 @@ std::vector<std::int64_t> part_numbers(const std::string& folder) {
 }  // namespace
 
 void RunOutputs::write_files(ImageOutcome& outcome) {
-  const std::string sub = OutputNames::folder(outcome.number);
-  const bool any = !job_.pack && (job_.raw || job_.pictures);
-  if (any && !sub.empty() && sub != folder_made_) {
-    fs::create_directories(job_.out + "/" + sub);
-    folder_made_ = sub;
+  if (job_.pack) {
+    for (MapCell& cell : outcome.spooled.cells)
+      if (!cell.values.empty()) cell.file = "maps.h5";
+    return;
   }
+  if (!job_.raw && !job_.pictures) return;
+  folder_.make_room_for(outcome.stem);
+  std::vector<MapCell>& cells = outcome.spooled.cells;
+  const std::vector<std::string> bases = names_.of(outcome.stem, cells);
   std::set<std::string> written;  // two targets of one class are one file
-  for (MapCell& cell : outcome.spooled.cells) {
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    MapCell& cell = cells[i];
     if (cell.values.empty()) continue;
-    const std::string base = OutputNames::base(outcome.stem, cell);
-    const bool fresh = written.insert(base).second;
-    if (job_.raw && !job_.pack) {
+    const bool fresh = written.insert(bases[i]).second;
+    if (job_.raw) {
       const std::vector<std::int64_t> extents{cell.channels, cell.height, cell.width};
       const std::vector<std::uint8_t> bytes = files::npy_bytes(extents, cell.values);
-      cell.file = base + ".npy";
+      cell.file = bases[i] + ".npy";
       cell.file_bytes = bytes.size();
       if (fresh)
-        files::write_file_atomically(job_.out + "/" + cell.file, bytes, files::Durability::kRename);
+        files::write_file_atomically(folder_.file(cell.file), bytes, files::Durability::kRename);
     }
-    if (job_.pack) cell.file = "maps.h5";
-    if (!job_.pictures || job_.pack || !fresh) continue;
+    if (!job_.pictures) continue;
+    if (!job_.raw) cell.picture = bases[i] + ".png";
+    if (!fresh) continue;
     const Image& photo = outcome.spooled.row.photo;
     const Painted painted = paint(cell, photo, package_.preprocess, job_.paint);
-    files::write_file_atomically(job_.out + "/" + base + ".png",
+    files::write_file_atomically(folder_.file(bases[i] + ".png"),
                                  encode_png(figure(painted, photo, job_.paint), {1}),
                                  files::Durability::kRename);
   }
@@ -83,12 +88,15 @@ Record RunOutputs::line_of(const ImageOutcome& o) const {
     Record map{{"method", cell.method}, {"layer", cell.layer}, {"target", cell.target}};
     if (cell.values.empty()) {
       map["missing"] = cell.warning;
+      if (cell.refused) map["refused"] = true;
     } else {
       map["class"] = cell.class_index;
       map["class_name"] = cell.class_name;
       if (!cell.note.empty()) map["note"] = cell.note;
-      if (!cell.varies.empty()) map["varies"] = Record::parse(cell.varies, nullptr, false);
+      if (!cell.varies.empty()) map["varies"] = record_of(cell.varies);
+      if (cell.refused) map["doubt"] = cell.warning;
       if (!cell.file.empty()) map["file"] = cell.file;
+      if (!cell.picture.empty()) map["picture"] = cell.picture;
       if (cell.file_bytes > 0) map["bytes"] = cell.file_bytes;
     }
     maps.push_back(std::move(map));
@@ -114,15 +122,13 @@ void RunOutputs::add(ImageOutcome& outcome) {
   lines_.push_back(line_of(outcome));
 }
 
-void RunOutputs::commit(bool last) {
+std::vector<Record> RunOutputs::commit(bool last) {
   if (part_ && (last || part_->rows() >= kRowsAPart)) {
     part_->close();
     part_.reset();
   }
-  if (part_ || lines_.empty()) return;  // lines wait for the part that holds their maps
-  journal_->append(lines_);
-  lines_.clear();
-  if (last) journal_->sync();
+  if (part_) return {};
+  return std::exchange(lines_, {});
 }
 
 void RunOutputs::drop_parts(std::int64_t first) const {
@@ -142,7 +148,7 @@ void RunOutputs::merge_parts() const {
     ends.push_back(i + 1 < numbers.size() ? numbers[i + 1]
                                           : std::numeric_limits<std::int64_t>::max());
   }
-  merge_packs(parts, ends, job_.out + "/maps.h5");
+  merge_packs(parts, ends, folder_.claim("maps.h5"));
 }
 
 void RunOutputs::clean() const {

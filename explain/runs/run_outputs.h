@@ -1,13 +1,14 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "explain/runs/explain_run.h"
 #include "explain/runs/journal.h"
+#include "explain/runs/output_names.h"
 #include "explain/runs/pack.h"
+#include "explain/runs/run_folder.h"
 #include "explain/runs/spool.h"
 
 #pragma GCC visibility push(hidden)
@@ -23,20 +24,22 @@ struct ImageOutcome {
   std::vector<std::pair<std::string, double>> predictions;
 };
 
-/// Brings finished images to the disk, in order: first their files, then their lines in the
+/// Brings finished images to the disk, in order: first their files, then their lines for the
 /// journal, so that what the journal names is there.
 class RunOutputs {
  public:
-  RunOutputs(const ExplainJob& job, const weights::Package& package)
-      : job_(job), package_(package), spool_(job.out) {}
+  RunOutputs(const ExplainJob& job, const weights::Package& package, RunFolder& folder)
+      : job_(job), package_(package), folder_(folder), names_(package), spool_(job.out) {}
 
-  void begin(Journal journal) { journal_.emplace(std::move(journal)); }
   /// Lines for methods that were seen for the first time.
-  void note(const Record& record) { lines_.push_back(record); }
+  void note(const std::vector<Record>& lines) {
+    lines_.insert(lines_.end(), lines.begin(), lines.end());
+  }
   /// Writes the image's files (and sets the cells' file names) or its row of the pack.
   void add(ImageOutcome& outcome);
-  /// What was added becomes final. With a pack, a part is closed when it is full or `last`.
-  void commit(bool last);
+  /// The lines of what is on the disk for good. With a pack, a part is closed when it is full or
+  /// `last`, and lines wait for the part that holds their maps.
+  [[nodiscard]] std::vector<Record> commit(bool last);
   /// Removes parts of the pack that begin at image `first` or later: the journal does not know
   /// them.
   void drop_parts(std::int64_t first) const;
@@ -56,11 +59,12 @@ class RunOutputs {
 
   const ExplainJob& job_;
   const weights::Package& package_;
+  RunFolder& folder_;
+  MapNames names_;
   Spool spool_;
-  std::optional<Journal> journal_;
   std::vector<Record> lines_;
   std::unique_ptr<PackWriter> part_;
-  std::string part_name_, folder_made_;
+  std::string part_name_;
 };
 
 }  // namespace cutaway::explain

@@ -1,21 +1,12 @@
 #include "explain/runs/run_resume.h"
 
-#include "explain/runs/run_outputs.h"
+#include "explain/runs/named_record.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
-#include "runtime/files/atomic_file.h"
 #include "weights/sha256.h"
 
 namespace cutaway::explain {
 namespace {
-
-Record json_of(const Attributes& options) {
-  Record out = Record::object();
-  for (const auto& [name, value] : options.values()) {
-    std::visit([&, &key = name](const auto& v) { out[key] = v; }, value);
-  }
-  return out;
-}
 
 std::string labels_digest(const weights::Package& package) {
   std::string all;
@@ -33,40 +24,35 @@ std::string preprocessing_text(const weights::Package& package) {
 
 }  // namespace
 
-Record run_identity(const ExplainJob& job,
+Record run_identity(const RunParts& parts,
                     const weights::Package& package,
-                    const std::vector<Explainers::Layer>& layers,
                     const RunContext& context) {
   Record identity{{"format", 1},
                   {"version", CUTAWAY_VERSION},
                   {"weights", weights::weights_hash(package.model)},
                   {"labels", labels_digest(package)},
                   {"preprocessing", preprocessing_text(package)},
-                  {"inputs", job.inputs},
-                  {"recursive", job.source.recursive}};
+                  {"inputs", parts.inputs},
+                  {"recursive", parts.source.recursive}};
   Record methods = Record::object();
-  for (const MethodChoice& choice : job.methods) methods[choice.name] = json_of(choice.options);
+  for (const MethodChoice& choice : parts.methods)
+    methods[choice.name] = record_of(named_values(choice.options));
   identity["methods"] = std::move(methods);
-  identity["targets"] = job.targets;
-  identity["layers"] = Record::array();
-  for (const auto& layer : layers) identity["layers"].push_back(layer.name);
-  if (job.crops) {
-    for (const NamedValue& field : job.crops->fields())
+  if (parts.targets != nullptr) identity["targets"] = *parts.targets;
+  identity["layers"] = parts.layers;
+  if (parts.crops) {
+    for (const NamedValue& field : parts.crops->fields())
       identity["crops"][field.name] = to_text(field.value);
   }
   identity["seed"] = context.settings.seed;
   identity["device"] = to_string(device_of(context.settings.stream()));
   identity["engine"] = context.settings.engine;
   identity["precision"] = context.settings.precision;
-  identity["outputs"] = {{"raw", job.raw},
-                         {"pictures", job.pictures},
-                         {"pack", job.pack},
-                         {"report_rows", job.report ? job.report_rows : 0},
-                         {"shared_scale", job.shared_scale},
-                         {"colormap", to_string(job.paint.colormap)},
-                         {"heat", job.paint.heat_weight}};
-  // As it will be read back: numbers may change their type on the way.
-  return Record::parse(identity.dump(-1, ' ', false, Record::error_handler_t::replace));
+  return identity;
+}
+
+Record as_read_back(const Record& record) {
+  return Record::parse(record.dump(-1, ' ', false, Record::error_handler_t::replace));
 }
 
 ImageEntry follow(const Record& line, ImageSource& source, bool content) {
@@ -90,58 +76,6 @@ void check_same_run(const JournalReader& reader, const Record& identity, const s
       .at(out)
       .got(differing)
       .hint("choose another --out, or --overwrite without --resume");
-}
-
-void Tally::add(const Record& line) {
-  if (line.contains("error")) {
-    ++failed;
-    if (failures.size() < kMostFailures)
-      failures.emplace_back(line.value("name", ""), line["error"].get<std::string>());
-    return;
-  }
-  ++images;
-  if (line.contains("correct") && line["correct"].is_boolean()) {
-    ++labelled;
-    correct += line["correct"].get<bool>() ? 1 : 0;
-  }
-  if (!line.contains("maps")) return;
-  for (const Record& map : line["maps"]) maps += map.contains("missing") ? 0 : 1;
-}
-
-Journal resume_run(const ExplainJob& job,
-                   const Record& identity,
-                   ImageSource& source,
-                   OutputNames& names,
-                   MethodRecords& records,
-                   Tally& tally,
-                   const RunContext& context) {
-  const std::string path = job.out + "/index.jsonl";
-  JournalReader reader(path);
-  check_same_run(reader, identity, job.out);
-  files::remove_abandoned_files(job.out);
-  std::uint64_t whole = reader.offset();
-  while (const auto line = reader.next()) {
-    throw_if_cancelled(context.observer);
-    if (line->contains("options")) {
-      records.restore(*line);
-    } else {
-      const std::int64_t due = tally.images + tally.failed;
-      if (line->value("image", std::int64_t{-1}) != due) break;
-      if (!RunOutputs::files_are_there(*line, job.out)) {
-        context.observer.warn("a map of image " + std::to_string(due) +
-                              " is missing or cut short; going on from there");
-        break;
-      }
-      (void)names.stem(due, follow(*line, source, false).name);
-      tally.add(*line);
-      for (const Record& map : line->value("maps", Record::array())) {
-        if (map.contains("varies"))
-          records.restore(map.value("method", ""), map.value("layer", ""), map["varies"]);
-      }
-    }
-    whole = reader.offset();
-  }
-  return Journal::reopen(path, whole);
 }
 
 }  // namespace cutaway::explain

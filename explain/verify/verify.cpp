@@ -124,74 +124,119 @@ class Verifier {
   }
 
   void layers() {
-    const std::vector<Place> forward = places(graph_, reference_, ReferenceKind::kActivation);
+    forward_ = places(graph_, reference_, ReferenceKind::kActivation);
     const std::vector<Place> backward = places(graph_, reference_, ReferenceKind::kGradient);
-    if (forward.empty() && backward.empty()) return;
+    if (forward_.empty() && backward.empty()) return;
     RunRequest request;
     request.input = reference_.input().shape();
     request.engines = engines_;
-    for (const Place& p : forward) request.taps.push_back(p.node);
+    for (const Place& p : forward_) request.taps.push_back(p.node);
     if (!backward.empty()) request.from = score();
     for (const Place& p : backward) request.to.push_back(p.node);
     const RunResult run =
         run_model(package_.model, request, reference_.input(), reference_.targets(), stream_);
-    for (const Place& p : forward) add(p, run.values.at(p.node), tolerances_.activation);
-    const bool sound = std::all_of(result_.rows.begin(), result_.rows.end(),
-                                   [](const Comparison& row) { return row.ok; });
+    for (const Place& p : forward_) add(p, run.values.at(p.node), tolerances_.activation);
+    sound_ = std::all_of(result_.rows.begin(), result_.rows.end(),
+                         [](const Comparison& row) { return row.ok; });
     const std::size_t first = result_.rows.size();
     for (const Place& p : backward) add(p, run.gradients.at(p.node), tolerances_.gradient);
     const std::span<Comparison> gradients = std::span(result_.rows).subspan(first);
     const bool agree = std::all_of(gradients.begin(), gradients.end(),
                                    [](const Comparison& row) { return row.ok; });
     // Where activations differ, so do gradients: that says nothing about rounding.
-    if (agree || !sound) return;
-    if (forward.empty()) {
+    if (agree || !sound_) return;
+    if (forward_.empty()) {
       result_.rounding =
           "the bundle holds no activations, so it cannot be told whether rectifiers and pooling "
           "windows that rounding decides make the difference";
       return;
     }
-    decide(request, forward, backward, gradients);
+    decide(request, backward, gradients);
   }
 
-  /// Gradients jump where a rectifier or a pooling window is decided by rounding. Whether that is
-  /// all that differs is found by taking the reference's activations for granted.
-  void decide(RunRequest request,
-              const std::vector<Place>& forward,
-              const std::vector<Place>& backward,
-              std::span<Comparison> gradients) {
-    const std::vector<NodeId> deciding = deciding_nodes(graph_, request.from);
-    request.taps.insert(request.taps.end(), deciding.begin(), deciding.end());
+  /// The activations that the bundle holds, this model's beside them, and what rectifiers and
+  /// pooling windows decide otherwise at them.
+  struct Recorded {
+    PinnedValues theirs, ours;
+    Decisions decisions;
+  };
+
+  /// Null where the bundle holds no activations, or some differ: that says nothing about rounding.
+  const Recorded* recorded() {
+    if (!sound_ || forward_.empty()) return nullptr;
+    if (recorded_) return &*recorded_;
+    const std::vector<NodeId> deciding = recorded_deciding();
+    RunRequest request;
+    request.input = reference_.input().shape();
+    request.engines = engines_;
+    request.taps = deciding;
+    for (const Place& p : forward_) request.taps.push_back(p.node);
     std::sort(request.taps.begin(), request.taps.end());
     request.taps.erase(std::unique(request.taps.begin(), request.taps.end()), request.taps.end());
     const RunResult own =
         run_model(package_.model, request, reference_.input(), reference_.targets(), stream_);
-    PinnedValues theirs;
-    PinnedValues ours;
-    for (const Place& p : forward) {
+    recorded_.emplace();
+    for (const Place& p : forward_) {
       if (p.node == 0) continue;
-      theirs.emplace(p.node, reference_.read(*p.item));
-      ours.emplace(p.node, own.values.at(p.node).clone());
+      recorded_->theirs.emplace(p.node, reference_.read(*p.item));
+      recorded_->ours.emplace(p.node, own.values.at(p.node).clone());
     }
-    const RunResult at_theirs = run_pinned(request, theirs, deciding);
+    PinnedValues mine;
+    for (const NodeId node : deciding) mine.emplace(node, own.values.at(node).clone());
+    const RunResult at_theirs = run_pinned(request, recorded_->theirs, deciding);
+    recorded_->decisions = compare_decisions(graph_, mine, at_theirs.values);
+    return &*recorded_;
+  }
+
+  /// Deciding nodes whose decision the bundle tells: they, or what they read, are recorded. What
+  /// others decide is computed here in either case, and says nothing of the reference.
+  [[nodiscard]] std::vector<NodeId> recorded_deciding() const {
+    const auto known = [&](NodeId node) {
+      return std::any_of(forward_.begin(), forward_.end(),
+                         [node](const Place& p) { return p.node == node; });
+    };
+    std::vector<NodeId> nodes = deciding_nodes(graph_, score());
+    std::erase_if(nodes, [&](NodeId node) {
+      const std::vector<NodeId>& inputs = graph_.node(node).inputs;
+      return !known(node) && !std::any_of(inputs.begin(), inputs.end(), known);
+    });
+    return nodes;
+  }
+
+  /// Gradients jump where a rectifier or a pooling window is decided by rounding. Whether that is
+  /// all that differs is found by taking the reference's activations for granted.
+  void decide(const RunRequest& request,
+              const std::vector<Place>& backward,
+              std::span<Comparison> gradients) {
+    const Recorded& known = *recorded();
+    const RunResult own =
+        run_model(package_.model, request, reference_.input(), reference_.targets(), stream_);
+    const RunResult at_theirs = run_pinned(request, known.theirs, {});
     // The same detour with our own values must change nothing, or it proves nothing.
-    const RunResult at_ours = run_pinned(request, ours, {});
-    const Decisions d = compare_decisions(graph_, own.values, at_theirs.values);
+    const RunResult at_ours = run_pinned(request, known.ours, {});
     bool explained = true;
     for (std::size_t i = 0; i < backward.size(); ++i) {
       const NodeId node = backward[i].node;
-      Comparison& row = gradients[i];
-      row.decided =
-          distance(at_theirs.gradients.at(node).f32(), reference_.read(*backward[i].item).f32());
       const Distance same =
           distance(at_ours.gradients.at(node).f32(), own.gradients.at(node).f32());
-      if (row.ok) continue;
-      row.ok = d.rectifiers_differ + d.windows_differ > 0 && agrees(same, tolerances_.gradient) &&
-               agrees(*row.decided, tolerances_.gradient);
-      row.by_rounding = row.ok;
-      explained = explained && row.ok;
+      forgive(
+          gradients[i],
+          distance(at_theirs.gradients.at(node).f32(), reference_.read(*backward[i].item).f32()),
+          same);
+      explained = explained && gradients[i].ok;
     }
-    describe(d, explained);
+    describe("gradients", explained);
+  }
+
+  /// A row that differs is right where it agrees with the reference's decisions, some of which
+  /// differ, and where the detour itself (`same`) changes nothing.
+  void forgive(Comparison& row, const Distance& decided, const Distance& same) {
+    const Decisions& d = recorded_->decisions;
+    row.decided = decided;
+    if (row.ok) return;
+    row.ok = d.rectifiers_differ + d.windows_differ > 0 && agrees(same, row.tolerance) &&
+             agrees(decided, row.tolerance);
+    row.by_rounding = row.ok;
   }
 
   /// Gradients (and outputs of `deciding`) at given activations, by the nodes of this model.
@@ -217,20 +262,21 @@ class Verifier {
     return result;
   }
 
-  void describe(const Decisions& d, bool explained) {
+  void describe(const std::string& what, bool explained) {
+    const Decisions& d = recorded_->decisions;
     const auto share = [](std::int64_t part, std::int64_t all) {
       return std::to_string(part) + " of " + std::to_string(all);
     };
     const std::string counts = share(d.rectifiers_differ, d.rectifiers) + " rectifiers and " +
                                share(d.windows_differ, d.windows) + " pooling windows";
     if (explained) {
-      result_.rounding = "gradients differ because rounding decides " + counts +
+      result_.rounding = what + " differ because rounding decides " + counts +
                          " otherwise; with the reference's decisions they agree";
     } else {
-      result_.rounding = counts +
-                         " are decided otherwise, but gradients still differ with the reference's "
-                         "recorded activations: either not all activations are recorded, or a "
-                         "gradient is wrong";
+      result_.rounding = counts + " are decided otherwise, but " + what +
+                         " still differ with the reference's recorded activations: either not all "
+                         "activations are recorded, or one of the " +
+                         what + " is wrong";
     }
   }
 
@@ -256,17 +302,45 @@ class Verifier {
 
   void map(const ReferenceItem& item) {
     const MapRecipe recipe = reference_.recipe(item);
+    const Tensor mine = map_by(package_.model, recipe, recipe.layer);
+    const Tensor wanted = reference_.read(item);
+    Comparison row =
+        compare(ReferenceKind::kMap, item.name, recipe.method, mine, wanted, tolerances_.map);
+    if (!row.ok && row.problem.empty() && recorded() != nullptr) {
+      const auto at = [&](const PinnedValues& values) {
+        const PinnedModel pinned(package_.model, values, device_of(stream_));
+        const NodeId layer = layer_of(recipe);
+        return map_by(pinned.model(), recipe,
+                      layer < 0 ? "" : pinned.model().graph.node(pinned.seen(layer)).name);
+      };
+      const Tensor theirs = at(recorded_->theirs), ours = at(recorded_->ours);
+      if (theirs.shape() == wanted.shape() && ours.shape() == mine.shape()) {
+        forgive(row, distance(theirs.f32(), wanted.f32()), distance(ours.f32(), mine.f32()));
+        describe("maps", row.ok);
+      }
+    }
+    result_.rows.push_back(std::move(row));
+  }
+
+  /// The layer of a map's method, named in the recipe or the method's default; -1: it has none.
+  [[nodiscard]] NodeId layer_of(const MapRecipe& recipe) const {
+    if (!recipe.layer.empty()) return graph_.find(recipe.layer);
+    const bool needed =
+        make_method(recipe.method, recipe.options)->layer_use() == LayerUse::kRequired;
+    return needed ? default_layer(graph_).node : -1;
+  }
+
+  [[nodiscard]] Tensor map_by(const Model& model,
+                              const MapRecipe& recipe,
+                              const std::string& layer) const {
     std::vector<MethodPtr> methods;
     methods.push_back(make_method(recipe.method, recipe.options));
     Session::Options options;
-    options.layer = recipe.layer;
+    options.layer = layer;
     options.engines = engines_;
-    Session session(package_.model, std::move(methods), reference_.input().shape(), stream_,
-                    options);
+    Session session(model, std::move(methods), reference_.input().shape(), stream_, options);
     session.forward(reference_.input().clone());
-    const std::vector<Explanation> maps = session.explain(reference_.targets());
-    result_.rows.push_back(compare(ReferenceKind::kMap, item.name, recipe.method, maps.at(0).map,
-                                   reference_.read(item), tolerances_.map));
+    return std::move(session.explain(reference_.targets()).at(0).map);
   }
 
   const weights::Package& package_;
@@ -275,6 +349,9 @@ class Verifier {
   const Tolerances& tolerances_;
   const Stream& stream_;
   const kernels::EngineOptions& engines_;
+  std::vector<Place> forward_;  // recorded activations
+  bool sound_{false};           // they agree
+  std::optional<Recorded> recorded_;
   Verification result_;
 };
 

@@ -40,7 +40,8 @@ struct Comparison {
   double tolerance{0};
   bool ok{false};
   std::string problem;  ///< why nothing could be compared; then there are no figures
-  /// Gradients, where some differ: the distance with the reference's activations taken for granted.
+  /// Gradients and maps, where some differ: the distance with the reference's activations taken for
+  /// granted.
   std::optional<Distance> decided;
   /// It differs by more than the tolerance, but not with the reference's decisions; then it is ok.
   bool by_rounding{false};
@@ -54,16 +55,17 @@ struct Verification {
   std::size_t first{0};
   /// What would explain the first difference (explain/verify/diagnosis.h); may be empty.
   std::string diagnosis;
-  /// Where gradients differ though activations agree: what rectifiers and pooling windows that are
-  /// decided by rounding have to do with it, as a sentence.
+  /// Where gradients or maps differ though activations agree: what rectifiers and pooling windows
+  /// that are decided by rounding have to do with it, as a sentence. Only those are counted whose
+  /// decision the bundle tells.
   std::string rounding;
 
   [[nodiscard]] bool ok() const noexcept { return first == rows.size(); }
 };
 
-/// Runs the model on the bundle's inputs and compares everything the bundle holds. A gradient that
-/// differs counts as agreeing when all recorded activations agree, some rectifiers or pooling
-/// windows are decided otherwise, and the gradient agrees when the recorded activations decide.
+/// Runs the model on the bundle's inputs and compares everything the bundle holds. A gradient or a
+/// map that differs counts as agreeing when all recorded activations agree, some rectifiers or
+/// pooling windows are decided otherwise, and it agrees when the recorded activations decide.
 /// Throws kInput when the bundle names layers or methods that the model does not have, or has an
 /// input of another shape.
 [[nodiscard]] Verification verify(const weights::Package& package,

@@ -62,7 +62,7 @@ struct PatternAffinityTile {
 };
 
 __global__ void __launch_bounds__(PatternAffinityTile::kThreads)
-    pattern_affinity_kernel(const PatternAffinity k) {
+    pattern_affinity_kernel(const PatternAffinity k) {  // long: one tile, kept in registers
   using Tile = PatternAffinityTile;
   constexpr int kOwn = Tile::kOwn;
   const int lane = static_cast<int>(threadIdx.x) % Tile::kLanes;

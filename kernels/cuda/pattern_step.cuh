@@ -253,7 +253,7 @@ __device__ __forceinline__ void pattern_node(const PatternStepLaunch& g,
                                              std::int64_t image,
                                              bool live,
                                              double* partial,
-                                             double (&logs)[2]) {
+                                             double (&logs)[2]) {  // long: kept in registers
   const PatternStep& k = g.k;
   const PatternComponent& c = nodes[p];
   PatternLane l;

@@ -4,7 +4,8 @@
     python random_graphs.py search FORMAT COUNT --cutaway PROGRAM [--seed N]   # finds, shrinks and prints what differs
     python random_graphs.py bundle OUT.h5 [--count N]                         # the fixed set of random_graphs_test.cpp
 
-FORMAT is onnx (ONNX Runtime), keras (Keras; KERAS_BACKEND=torch) or caffe (Caffe's semantics, written out in random_caffe.py).
+FORMAT is onnx (ONNX Runtime), keras (Keras; KERAS_BACKEND=torch), torch (PyTorch, by way of torch.onnx.export) or caffe (Caffe's
+semantics, written out in random_caffe.py).
 A graph is a recipe: a list of steps, each a dictionary, that a format's module builds in turn and passes over where it does not fit
 the extents so far. So every part of a recipe is a recipe, and what fails is shrunk by leaving steps out. A conversion that is
 refused is no fault; a conversion whose numbers differ is.
@@ -116,7 +117,7 @@ class Pieces:
 def bundle(args):
     pieces = Pieces()
     with tempfile.TemporaryDirectory() as folder:
-        for form in ("onnx", "keras", "caffe"):
+        for form in ("onnx", "keras", "caffe", "torch"):
             made = 0
             for seed in range(args.count * 2):
                 files, x, y = module_of(form).build(recipe_of(form, seed), folder) or (None, None, None)
@@ -131,7 +132,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     s = commands.add_parser("search")
-    s.add_argument("format", choices=["onnx", "keras", "caffe"])
+    s.add_argument("format", choices=["onnx", "keras", "caffe", "torch"])
     s.add_argument("count", type=int)
     s.add_argument("--cutaway", default="build/cutaway")
     s.add_argument("--seed", type=int, default=0)

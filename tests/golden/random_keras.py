@@ -20,7 +20,8 @@ def recipe(rng):
     def step():
         kind = pick("conv", "conv", "conv", "depthwise", "separable", "norm", "max", "mean", "zeros", "relu", "leaky", "activation",
                     "activation", "softmax", "dropout", "noise", "flatten", "flatten", "flatten", "dense", "dense", "global", "rescaling",
-                    "residual", "concat", "nested")
+                    "residual", "concat", "nested", "function", "function", "elu", "prelu", "pair", "pair", "up", "deconv", "crop", "reshape",
+                    "permute", "layer_norm", "group_norm")
         s = {"kind": kind, "seed": int(rng.integers(1 << 30))}
         if kind in ("conv", "depthwise", "separable"):
             s |= {"kernel": [pick(1, 2, 3), pick(1, 2, 3)], "padding": pick("same", "valid"), "filters": pick(3, 4, 6),
@@ -44,6 +45,30 @@ def recipe(rng):
             s |= {"axis": pick(-1, -1, 1, 3)}
         if kind == "rescaling":
             s |= {"scale": pick(0.5, 2.0), "offset": pick(0.0, -1.0)}
+        if kind == "function":
+            s |= {"name": pick("sigmoid", "tanh", "elu", "selu", "silu", "gelu", "hard_sigmoid", "hard_silu", "softplus", "softsign", "mish")}
+        if kind == "elu":
+            s |= {"alpha": pick(1.0, 0.5)}
+        if kind == "prelu":
+            s |= {"shared": pick(True, True, False)}
+        if kind == "pair":
+            s |= {"op": pick("Add", "Multiply", "Multiply", "Subtract", "Average", "Maximum", "Minimum"),
+                  "other": pick("relu", "relu", "gate", "gate", "dense_gate")}
+        if kind == "up":
+            s |= {"size": [pick(1, 2), pick(2, 3)], "interpolation": pick("nearest", "bilinear")}
+        if kind == "deconv":
+            s |= {"kernel": [pick(1, 2, 3), pick(2, 3, 4)], "stride": pick(1, 2), "padding": pick("same", "valid"), "filters": pick(3, 4),
+                  "bias": pick(True, False), "activation": pick("linear", "relu")}
+        if kind == "crop":
+            s |= {"sides": [[pick(0, 1), pick(0, 1)], [pick(0, 1), 0]]}
+        if kind == "reshape":
+            s |= {"to": pick([-1], [1, 1, -1], [2, 2, -1], [3, -1, 2], [-1, 1, 3], [6, 5, -1])}
+        if kind == "permute":
+            s |= {"dims": pick([2, 1, 3], [3, 1, 2], [1, 3, 2])}
+        if kind == "layer_norm":
+            s |= {"center": pick(True, False), "scale": pick(True, False), "axis": -1}
+        if kind == "group_norm":
+            s |= {"groups": pick(1, 2, 3, -1), "center": pick(True, False)}
         if kind == "nested":
             s |= {"inner": [step() for _ in range(3)] if pick(0, 1) else [], "sequential": pick(True, False)}
         return s
@@ -94,6 +119,38 @@ def emit(s, x):
         return L.Add()([x, L.LeakyReLU(negative_slope=0.5)(x)])
     if kind == "concat":
         return L.Concatenate(axis=s["axis"])([x, L.ReLU()(x)]) if s["axis"] < len(x.shape) else None
+    if kind == "function":
+        return L.Activation(s["name"])(x)
+    if kind == "elu":
+        return L.ELU(alpha=s["alpha"])(x)
+    if kind == "prelu":
+        return L.PReLU(shared_axes=[1, 2] if s["shared"] else None)(x) if maps or not s["shared"] else L.PReLU()(x)
+    if kind == "pair":
+        if s["other"] == "relu":
+            other = L.LeakyReLU(negative_slope=0.5)(x)
+        elif not maps:
+            return None
+        elif s["other"] == "gate":
+            other = L.Activation("sigmoid")(L.GlobalAveragePooling2D(keepdims=True)(x))
+        else:
+            other = L.Dense(x.shape[-1], activation="sigmoid")(L.GlobalAveragePooling2D()(x))
+            other = L.Reshape((1, 1, x.shape[-1]))(other)
+        return getattr(L, s["op"])()([x, other])
+    if kind == "up":
+        return L.UpSampling2D(s["size"], interpolation=s["interpolation"])(x) if maps else None
+    if kind == "deconv":
+        return L.Conv2DTranspose(s["filters"], s["kernel"], strides=s["stride"], padding=s["padding"], use_bias=s["bias"],
+                                 activation=s["activation"])(x) if maps else None
+    if kind == "crop":
+        return L.Cropping2D(s["sides"])(x) if maps else None
+    if kind == "reshape":
+        return L.Reshape(s["to"])(x)
+    if kind == "permute":
+        return L.Permute(s["dims"])(x) if maps else None
+    if kind == "layer_norm":
+        return L.LayerNormalization(axis=s["axis"], center=s["center"], scale=s["scale"])(x)
+    if kind == "group_norm":
+        return L.GroupNormalization(s["groups"], center=s["center"])(x)
     if kind == "nested":
         inner = keras.Input(tuple(x.shape[1:]))
         y = chain(s["inner"], inner)

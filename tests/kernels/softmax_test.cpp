@@ -61,6 +61,21 @@ TEST_CASE("softmax and its gradient in every layout, also in place") {
     }
     CHECK(mismatches(dx.get(), want_dx, 4e-6) == 0);
     CHECK((y.damage() + dx.damage()) == "");
+    // The logarithm, and its gradient dy - softmax(x) sum(dy).
+    Floats z(r, s, kind), dz(r, s, kind);
+    run(stream, Softmax{x.view(), z.view(), true});
+    Values want_log(want.size()), want_dz(want.size());
+    for (std::size_t j = 0; j < want.size(); ++j) {
+      want_log[j] = std::log(want[j]);
+      double sum = 0.0;
+      for (std::size_t k = j / image * image + j % plane; k < (j / image + 1) * image; k += plane)
+        sum += g[k];
+      want_dz[j] = g[j] - want[j] * sum;
+    }
+    CHECK(mismatches(z.get(), want_log, 4e-6) == 0);
+    run(stream, SoftmaxBackward{z.view(), dy.view(), dz.view(), true});
+    CHECK(mismatches(dz.get(), want_dz, 4e-6) == 0);
+    CHECK((z.damage() + dz.damage()) == "");
     run(stream, Softmax{x.view(), x.view()});
     CHECK(mismatches(x.get(), y.get(), 0.0) == 0);
     run(stream, SoftmaxBackward{y.view(), dy.view(), dy.view()});

@@ -125,6 +125,11 @@ TEST_CASE("layers: relu, softmax, flatten") {
       1, 1);
   expect_good_at_all_channels(
       [](auto) {
+        return LayerCase{std::make_shared<Softmax>(true), {}};
+      },
+      2, 3);
+  expect_good_at_all_channels(
+      [](auto) {
         return LayerCase{std::make_shared<Flatten>(), {}, true};
       },
       3, 5);

@@ -70,7 +70,7 @@ TEST_CASE("graph layers: graphs of large nets are learned without a word about l
     make_net(net, model);
     REQUIRE(test::run({"graph", "learn", model, "--data", (folder / "data").string(), "--min-area",
                        "0", "--out", out, "--iterations", "1", "--parents", "3", "--candidates",
-                       "20", "--preset", "refined"}) == kExitOk);
+                       "20", "--preset", "refined", "--overwrite"}) == kExitOk);
     const GraphPackage package = load_graph(out);
     std::string text;
     for (const auto& layer : package.graph.layers) {

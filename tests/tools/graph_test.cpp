@@ -437,9 +437,11 @@ TEST_CASE("graph: from pictures to a graph, positions, pictures and measurements
 
   // Halves in a file when there is no memory at all; a graph of other features is another graph.
   std::vector<std::string> scratch = learn;
-  scratch.insert(scratch.end(), {"--memory", "0", "--scratch", folder.path});
+  scratch.insert(scratch.end(), {"--memory", "0", "--scratch", folder.path, "--overwrite"});
   CHECK(cutaway(scratch) == kExitOk);
   CHECK(bytes_of(out) != first);
+  CHECK(cutaway(learn) == kExitUsage);  // there is a graph already
+  fs::remove(out);
   write_bytes(out + ".checkpoint", "nothing");
   CHECK(cutaway(learn) == kExitInput);
 }

@@ -176,8 +176,41 @@ function scan_launches(line,   at) {
   }
 }
 
+# Bodies of functions: what a brace opens at the level of namespaces and classes, behind a parenthesis. A longer one
+# says why in a comment where it opens.
+function scan_functions(line,   c) {
+  while (match(line, /[{};]/)) {
+    c = substr(line, RSTART, 1)
+    statement = statement substr(line, 1, RSTART - 1)
+    line = substr(line, RSTART + 1)
+    if (c == "{") {
+      # Without a space in front it is a value, as in a constructor's list: the statement goes on behind it.
+      is_value[++depth] = statement ~ /[A-Za-z0-9_>(,]$/
+      if (is_value[depth]) continue
+      if (!body && statement ~ /\)/ && statement !~ /^[ \t]*(namespace|class|struct|enum|union|extern)[ \t]/ &&
+          statement !~ /^[^(]*=/) {
+        body = depth
+        opened = FNR
+        excused = $0 ~ /\/\/ long: /
+      }
+    } else if (c == "}") {
+      if (is_value[depth--]) continue
+      if (body && depth < body) {
+        if (FNR - opened - 1 > 60 && !excused) {
+          found(opened, "function-length", FNR - opened - 1 " lines, more than 60 (split it, or say // long: why)")
+        }
+        body = 0
+      }
+    }
+    statement = ""
+  }
+  statement = statement " " line
+}
+
 FNR == 1 {
   ends_file()
+  depth = body = 0
+  statement = ""
   file = FILENAME
   folder = file
   sub(/\/.*/, "", folder)
@@ -198,6 +231,7 @@ FNR == 1 {
   line = code_of($0)
   if (line ~ /^[ \t]*#[ \t]*pragma[ \t]+once/) has_once = 1
   check_type(line)
+  if (folder != "tests" && line !~ /^[ \t]*#/) scan_functions(line)
   if (header && line ~ /(^|[^A-Za-z_])using[ \t]+namespace[ \t]/) found(FNR, "using-namespace", "in a header")
   if (library) {
     if (line ~ /std::(cout|cerr|clog|puts|terminate|exit|abort|quick_exit)([^A-Za-z_]|$)/ ||

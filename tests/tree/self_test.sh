@@ -35,6 +35,9 @@ make_good_tree() {
   printf '// Bach et al. 2015, appendix D.8; docs/messages.md#exit-codes, README.md; https://x.org/gone.md 3.3\n' \
     > explain/cited.cpp
   printf 'See [exits](messages.md#exit-codes), ../README.md and docs/messages.md.\n' > docs/other.md
+  { printf 'int f(int a) {  // long: a table\n'; printf 'x;\n%.0s' {1..61}; printf '}\nX::X() : y{1}, z(2) { f(); }\n'; } \
+    > tools/table.cpp
+  printf 'int g() { return 1; }\nclass Y {\n%s}\n' "$(printf 'int x;\n%.0s' {1..61})" > tools/members.cpp
   printf '// 0x1.8p3F, F16, B.begin(), a(D, 8), docs/messages.md: 1.5 of 2\n' >> explain/cited.cpp
   printf 'using namespace cutaway;\n#include "explain/method.h"\n' > tests/layers/pool_test.cpp
 }
@@ -110,6 +113,7 @@ breaks citation tests/layers/new.cpp 'TEST_CASE("LRP (D8): one unit by hand") {}
 breaks citation tests/layers/new.cpp 'TEST_CASE("explanatory graph A3: parents") {}\n'
 breaks citation docs/new.md 'As in users.md 3.3.\n'
 breaks citation docs/new.md 'As in [exits](messages.md#no-heading).\n'
+breaks function-length explain/new.cpp "$(printf 'int f(int a)\\n    : b_{a} {\\n'; printf 'x;\\n%.0s' {1..61}; printf '}\\n')"
 breaks length explain/new.cpp "$(printf 'x;\\n%.0s' {1..501})"
 
 # Nothing to check must not pass.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <new>
 
@@ -61,6 +62,43 @@ std::string suggestion(const CLI::App& app, const std::string& wrong) {
   return text;
 }
 
+/// The first option that neither the verb nor the program knows; "" where there is none.
+std::string unknown_option(const CLI::App& app, const std::vector<std::string>& arguments) {
+  std::vector<const CLI::App*> chain{&app};
+  const auto known = [&](const std::string& name) {
+    return std::any_of(chain.begin(), chain.end(), [&](const CLI::App* at) {
+      return at->get_option_no_throw(name) != nullptr;
+    });
+  };
+  for (const std::string& argument : arguments) {
+    if (argument == "--") break;
+    if (!argument.starts_with("--")) {
+      const auto inner = chain.back()->get_subcommands(
+          [&](const CLI::App* verb) { return verb->get_name() == argument; });
+      if (!inner.empty()) chain.push_back(inner.front());
+      continue;
+    }
+    const std::string name = argument.substr(0, argument.find('='));
+    if (known(name)) continue;
+    std::vector<std::string> names;
+    for (const CLI::Option* option : chain.back()->get_options()) {
+      for (const std::string& word : option->get_lnames()) names.push_back("--" + word);
+    }
+    std::string text = "unknown option " + name + "; hint: did you mean";
+    for (const std::string& near : nearest_names(name, names)) text += " " + near;
+    return text;
+  }
+  return {};
+}
+
+/// "help explain" as "explain --help".
+std::vector<std::string> as_options(std::vector<std::string> arguments) {
+  if (arguments.empty() || arguments.front() != "help") return arguments;
+  arguments.erase(arguments.begin());
+  arguments.emplace_back("--help");
+  return arguments;
+}
+
 int parse_and_run(const std::vector<std::string>& arguments, Context& context) {
   CLI::App app("Cutaway: convolutional networks with interpretability built into the engine",
                "cutaway");
@@ -69,16 +107,21 @@ int parse_and_run(const std::vector<std::string>& arguments, Context& context) {
   add_verbs(app, context);
   for (CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
     add_common(*verb, context.common);
+    verb->set_version_flag("--version", version_text());
     for (CLI::App* inner : verb->get_subcommands([](const CLI::App*) { return true; })) {
       inner->fallthrough();
     }
   }
   try {
-    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    const std::vector<std::string> words = as_options(arguments);
+    std::vector<std::string> reversed(words.rbegin(), words.rend());
     app.parse(std::move(reversed));
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
+    if (arguments.empty()) std::fputs(app.help().c_str(), stderr);
+    if (const std::string unknown = unknown_option(app, arguments); !unknown.empty())
+      return fail(unknown + "; cutaway " + arguments.front() + " --help", kExitUsage);
     std::string text = error.what();
     const bool verb_missing = arguments.empty() || app.get_subcommands().empty();
     return fail(

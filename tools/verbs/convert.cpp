@@ -1,10 +1,9 @@
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
+#include "tools/converting/imported.h"
 #include "tools/verbs/verbs.h"
 #include "weights/import/formats.h"
 #include "weights/import/import_files.h"
@@ -36,29 +35,6 @@ void check_target(const std::string& target, const Options& o) {
       .hint("choose another name, or --overwrite");
 }
 
-void print_result(const std::string& target,
-                  const weights::ImportedFiles& net,
-                  const Context& context) {
-  const std::int64_t parameters = net.header.model.graph.parameter_count();
-  const std::string name = net.architecture.empty() ? "the file's own net" : net.architecture;
-  if (!context.common.json) {
-    std::fputs(weights::to_text(net.report).c_str(), stdout);
-    std::printf("%s: %lld parameters of %s\n", target.c_str(), static_cast<long long>(parameters),
-                name.c_str());
-    return;
-  }
-  nlohmann::ordered_json result{{"model", target},
-                                {"format", net.report.format},
-                                {"architecture", net.architecture},
-                                {"parameters", parameters},
-                                {"imported", net.report.rows.size()},
-                                {"missing", net.report.missing}};
-  result["ignored"] = nlohmann::ordered_json::array();
-  for (const weights::UnusedRow& row : net.report.unused) result["ignored"].push_back(row.source);
-  result["report"] = nlohmann::ordered_json::parse(weights::to_json(net.report));
-  std::printf("%s\n", result.dump(2).c_str());
-}
-
 int convert(Options o, const Context& context) {
   const std::string target = o.files.back();
   check_target(target, o);
@@ -69,7 +45,7 @@ int convert(Options o, const Context& context) {
       sources, o.import, target, [&] { throw_if_cancelled(context.observer()); });
   if (!o.report.empty())
     files::write_file_atomically(o.report, weights::to_json(net.report) + "\n");
-  print_result(target, net, context);
+  print_imported(target, net, context);
   for (const std::string& note : net.report.notes) context.warn(note);
   if (!net.header.preprocess.declared) {
     context.warn(

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "runtime/error.h"
+#include "runtime/files/output_check.h"
 #include "runtime/progress.h"
 #include "tools/datasets/creature_folder.h"
 #include "tools/verbs/verbs.h"
@@ -12,6 +13,7 @@ namespace {
 struct Options {
   std::string name, folder;
   std::int64_t count{1000}, first{0};
+  bool overwrite{false};
   creatures::Options scene;
 };
 
@@ -19,6 +21,10 @@ int make(const Options& o, const Context& context) {
   if (o.name != "creatures") {
     throw Error(ErrorKind::kUsage, "unknown data set '" + o.name + "'").hint("known: creatures");
   }
+  files::check_outputs({.reads = {},
+                        .writes = {o.folder + "/truth.json", o.folder + "/labels.csv"},
+                        .folders = {o.folder},
+                        .overwrite = o.overwrite});
   creatures::Options scene = o.scene;
   scene.seed = context.common.seed;
   Progress progress(context.observer(), "render", o.count);
@@ -57,6 +63,7 @@ void add_dataset(CLI::App& program, Context& context) {
   maker->add_option("--clutter", o->scene.clutter, "0 to 1")->check(CLI::Range(0.0, 1.0));
   maker->add_option("--occlusion", o->scene.occlusion, "share of pictures with something in front")
       ->check(CLI::Range(0.0, 1.0));
+  maker->add_flag("--overwrite", o->overwrite, "replace the data set that the folder holds");
   maker->callback([o, &context] { context.action = [o, &context] { return make(*o, context); }; });
 }
 

@@ -81,15 +81,14 @@ int evaluate(Options& o, const Context& context) {
   if (o.job.inputs.empty()) return score_creatures(o, context);
   if (o.job.out.empty()) throw Error(ErrorKind::kUsage, "--out is missing");
   const weights::Package package = load_network(o.job.model_path);
-  std::vector<std::string> left_out;
-  o.job.methods = choose_methods(o.methods, {}, package.model.graph, o.job.layer, left_out);
-  for (const std::string& why : left_out) context.info("left out: " + why);
+  o.job.methods = methods_named(o.methods);
+  o.job.source.observer = &context.observer();
   o.job.deletion_fill = find_fill(o.deletion_fill);
   o.job.insertion_fill = find_fill(o.insertion_fill);
   o.job.kind = find_reinitialization(o.weights);
   const EvaluateSummary s = run_evaluate(o.job, package, context.run());
   print(s, context);
-  return s.failed == 0 ? kExitOk : kExitPartial;
+  return s.failed == 0 && s.refusals.empty() ? kExitOk : kExitPartial;
 }
 
 void add_settings(CLI::App& verb, Options& o) {

@@ -1,10 +1,9 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "explain/runs/load_network.h"
-#include "runtime/error.h"
+#include "runtime/files/output_check.h"
 #include "tools/verbs/verbs.h"
 #include "weights/export/exporters.h"
 
@@ -20,12 +19,8 @@ struct Options {
 
 int export_model(const Options& o, const Context& context) {
   const weights::Exporter& exporter = weights::find_exporter(o.target, o.format);
-  std::error_code ignored;
-  if (std::filesystem::exists(o.target, ignored) && !o.overwrite) {
-    throw Error(ErrorKind::kUsage, "the output exists")
-        .at(o.target)
-        .hint("choose another name, or --overwrite");
-  }
+  files::check_outputs(
+      {.reads = {o.model}, .writes = {o.target}, .folders = {}, .overwrite = o.overwrite});
   const weights::Package package = load_network(o.model, Use::kStructure);
   exporter.write(package, o.target);
   if (context.common.json) {

@@ -8,6 +8,7 @@
 #include "explain/units/run/units_run.h"
 #include "explain/visualize/filters.h"
 #include "runtime/error.h"
+#include "runtime/files/output_check.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -19,6 +20,7 @@ struct Options {
   std::string model, layer, out, scale{"each"};
   std::vector<std::string> data;
   int magnify{6};
+  bool overwrite{false};
 };
 
 /// Filters whose rectified answer is 0 on all of the data (the "dead" ones of Zeiler & Fergus 2013,
@@ -50,6 +52,10 @@ std::vector<bool> silent_filters(const Options& o,
 }
 
 int filters(const Options& o, const Context& context) {
+  std::vector<std::string> reads = o.data;
+  reads.push_back(o.model);
+  files::check_outputs(
+      {.reads = reads, .writes = {o.out}, .folders = {}, .overwrite = o.overwrite});
   const weights::Package package = load_network(o.model);
   const Graph& graph = package.model.graph;
   const NodeId node = o.layer.empty() ? first_convolution(graph) : graph.find(o.layer);
@@ -107,6 +113,7 @@ void add_filters(CLI::App& program, Context& context) {
   verb->add_option("model", o->model, "a Cutaway package")->required();
   verb->add_option("--layer", o->layer, "convolution (default: the first that reads the pixels)");
   verb->add_option("--out", o->out, "PNG file");
+  verb->add_flag("--overwrite", o->overwrite, "replace an existing file");
   verb->add_option("--data", o->data, "pictures to look for filters that never answer");
   verb->add_option("--scale", o->scale, "each: a filter's own scale; global: one for all")
       ->check(CLI::IsMember({"each", "global"}))

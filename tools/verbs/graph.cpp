@@ -119,6 +119,7 @@ void add_learn(CLI::App& group, Context& context) {
   verb->add_option("model", o->job.model, "a Cutaway package")->required();
   add_query(verb, o->job.query);
   verb->add_option("--out", o->job.out, "the graph to write")->required();
+  verb->add_flag("--overwrite", o->job.overwrite, "replace an existing graph");
   verb->add_option("--negatives", o->job.negatives,
                    "folder of pictures without the object (default: other categories)");
   verb->add_option("--most-negatives", o->job.most_negatives)
@@ -286,13 +287,14 @@ void add_evaluate_graph(CLI::App& group, Context& context) {
   });
 }
 
-void prepare_folder(const ShowOptions& o, const char* last_file) {
-  RunFolder(o.out, last_file).open(existing(false, o.overwrite));
+void prepare_folder(const SceneQuery& q, const ShowOptions& o, const char* last_file) {
+  RunFolder(o.out, last_file)
+      .open(existing(false, o.overwrite), {q.graph, q.model, q.objects.data, q.objects.boxes});
 }
 
 int infer(SceneQuery& query, const ShowOptions& options, const Context& context) {
   query.objects.seed = context.common.seed;
-  prepare_folder(options, "positions.json");
+  prepare_folder(query, options, "positions.json");
   const Scene scene = open_scene(query, context.run());
   write_positions(scene, options);
   const double ms = 1000 * scene.infer_seconds / static_cast<double>(scene.images());
@@ -312,7 +314,7 @@ int infer(SceneQuery& query, const ShowOptions& options, const Context& context)
 
 int show(SceneQuery& query, const ShowOptions& options, const Context& context) {
   query.objects.seed = context.common.seed;
-  prepare_folder(options, "graph.html");
+  prepare_folder(query, options, "graph.html");
   const Scene scene = open_scene(query, context.run());
   show_graph(scene, options, context.run());
   if (context.common.json) {

@@ -4,12 +4,13 @@
 #include <nlohmann/json.hpp>
 
 #include "explain/report/drawing/graph_drawing.h"
+#include "explain/report/layer_table.h"
 #include "explain/report/named_values.h"
 #include "explain/runs/load_network.h"
 #include "kernels/library.h"
-#include "layers/receptive_field.h"
-#include "runtime/buffer.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/output_check.h"
+#include "tools/program/output.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -19,39 +20,13 @@ namespace {
 
 struct Options {
   std::string model, dot, svg;
+  bool overwrite{false};
 };
 
-struct Row {
-  std::string name, type, output, inputs;
-  std::int64_t parameters{0}, macs{0};
-  cutaway::Field field;  // along the rows
-};
-
-std::vector<Row> rows_of(const Graph& graph) {
-  const std::vector<cutaway::Fields> fields = receptive_fields(graph);
-  std::vector<Row> rows;
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    const Node& node = graph.node(id);
-    Row row{node.name, std::string(node.layer->type()),          {}, {}, 0,
-            0,         fields[static_cast<std::size_t>(id)].rows};
-    const Shape& s = node.shape;
-    row.output = std::to_string(s.c) + "x" + std::to_string(s.h) + "x" + std::to_string(s.w);
-    std::vector<Shape> in;
-    for (const NodeId input : node.inputs) {
-      row.inputs += (row.inputs.empty() ? "" : " ") + graph.node(input).name;
-      in.push_back(graph.node(input).shape);
-    }
-    for (const ParameterSpec& p : graph.parameters(id)) row.parameters += p.shape.count();
-    row.macs = node.layer->macs(in);
-    rows.push_back(std::move(row));
-  }
-  return rows;
-}
-
-void print_table(const weights::Package& package, const std::vector<Row>& rows) {
+void print_table(const weights::Package& package, const std::vector<LayerRow>& rows) {
   std::printf("%-28s %-20s %-14s %12s %12s %9s %6s\n", "layer", "type", "output", "parameters",
               "MACs", "field", "jump");
-  for (const Row& r : rows) {
+  for (const LayerRow& r : rows) {
     std::printf("%-28s %-20s %-14s %12lld %12lld %9.0f %6.0f\n", r.name.c_str(), r.type.c_str(),
                 r.output.c_str(), static_cast<long long>(r.parameters),
                 static_cast<long long>(r.macs), r.field.size, r.field.jump);
@@ -73,31 +48,12 @@ void print_table(const weights::Package& package, const std::vector<Row>& rows) 
               package.provenance.command.c_str());
 }
 
-std::string joined(const weights::Package& package) {
-  std::string text = "preprocessing:";
-  for (const NamedValue& field : fields_of(package.preprocess)) {
-    text += " " + field.name + " " + to_text(field.value) + ";";
-  }
-  text.pop_back();
-  return text;
-}
-
 void draw(const weights::Package& package, const Options& o) {
   const Graph& graph = package.model.graph;
   const std::string name = std::filesystem::path(o.model).filename().string();
   if (!o.dot.empty()) files::write_file_atomically(o.dot, to_dot(graph, name));
-  if (o.svg.empty()) return;
-  const GraphMemory memory = memory_of(graph);
-  DrawingText text{name, {}};
-  text.lines.push_back(short_count(graph.parameter_count()) + " parameters (" +
-                       short_bytes(memory.parameters) + "), " + short_count(graph.macs()) +
-                       " multiply-adds an image; one image takes " + short_bytes(memory.forward) +
-                       ", with the gradient " + short_bytes(memory.gradient));
-  text.lines.push_back(joined(package));
-  text.lines.push_back("labels: " + std::to_string(package.labels.size()) + "; weights " +
-                       weights::weights_hash(package.model) + "; source: " +
-                       package.provenance.source_format + " " + package.provenance.source_file);
-  files::write_file_atomically(o.svg, to_svg(graph, text));
+  if (!o.svg.empty())
+    files::write_file_atomically(o.svg, to_svg(graph, drawing_text(package, name)));
 }
 
 int info(const Options& o, const Context& context) {
@@ -109,16 +65,17 @@ int info(const Options& o, const Context& context) {
                 cuda.reason.empty() ? "" : ", ", cuda.reason.c_str());
     return kExitOk;
   }
+  files::check_outputs(
+      {.reads = {o.model}, .writes = {o.dot, o.svg}, .folders = {}, .overwrite = o.overwrite});
   const weights::Package package = load_network(o.model, Use::kStructure);
   draw(package, o);
-  const std::vector<Row> rows = rows_of(package.model.graph);
+  const std::vector<LayerRow> rows = layer_table(package.model.graph);
   if (!context.common.json) {
     print_table(package, rows);
     return kExitOk;
   }
-  using Json = nlohmann::ordered_json;
   Json layers = Json::array();
-  for (const Row& r : rows) {
+  for (const LayerRow& r : rows) {
     layers.push_back({{"name", r.name},
                       {"type", r.type},
                       {"inputs", r.inputs},
@@ -140,7 +97,7 @@ int info(const Options& o, const Context& context) {
                       {"gradient", memory.gradient}}},
                     {"labels", package.labels.size()},
                     {"layers", layers}};
-  std::printf("%s\n", result.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+  print_json(result);
   return kExitOk;
 }
 
@@ -156,6 +113,7 @@ void add_info(CLI::App& program, Context& context) {
   verb->add_option("model", o->model, "a Cutaway package");
   verb->add_option("--svg", o->svg, "draw the graph into this file")->needs("model");
   verb->add_option("--dot", o->dot, "write the graph for Graphviz into this file")->needs("model");
+  verb->add_flag("--overwrite", o->overwrite, "replace existing drawings");
   verb->callback([o, &context] { context.action = [o, &context] { return info(*o, context); }; });
 }
 

@@ -1,15 +1,12 @@
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "explain/localization/run/localize_run.h"
 #include "explain/localization/run/outputs.h"
-#include "explain/pictures/read_image.h"
-#include "explain/pictures/write_image.h"
 #include "explain/runs/load_network.h"
-#include "runtime/error.h"
 #include "tools/program/crop_options.h"
+#include "tools/program/output.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -26,53 +23,18 @@ struct Options {
   LocalizeJob job;
 };
 
-/// Through a JPEG and back, as the authors stored their heat maps.
-std::function<ByteMap(const ByteMap&)> through_jpeg(int quality) {
-  return [quality](const ByteMap& map) {
-    Image gray = make_image(map.width, map.height);
-    for (std::size_t i = 0; i < map.values.size(); ++i) {
-      for (std::size_t k = 0; k < 3; ++k) gray.rgb[3 * i + k] = map.values[i];
-    }
-    const Image back = decode_image(encode_jpeg(gray, {quality, false}), "heat map");
-    ByteMap out = make_byte_map(map.width, map.height);
-    for (std::size_t i = 0; i < out.values.size(); ++i) out.values[i] = back.rgb[3 * i];
-    return out;
-  };
-}
-
-/// "threshold", "threshold:0.15", "dt" ...
-RuleChoice rule_of(const std::string& text, const BoxOptions& options) {
-  const std::size_t colon = text.find(':');
-  RuleChoice choice{text, parse_box_rule(text.substr(0, colon)), options, 0};
-  if (colon == std::string::npos) return choice;
-  const char* begin = text.data() + colon + 1;
-  const char* end = text.data() + text.size();
-  float share = -1.0F;
-  const auto r = std::from_chars(begin, end, share);
-  const bool good = choice.rule == BoxRule::kThreshold && r.ec == std::errc{} && r.ptr == end &&
-                    share >= 0.0F && share < 1.0F;
-  if (!good) {
-    throw Error(ErrorKind::kUsage, "--boxes")
-        .expected("threshold, threshold:SHARE with a share in [0, 1), dt, graphcut, grabcut")
-        .got(text);
-  }
-  choice.options.threshold = share;
-  return choice;
-}
-
 void print(const LocalizeJob& job, const LocalizeSummary& s, const Context& context) {
   if (context.common.json) {
-    nlohmann::ordered_json result = nlohmann::ordered_json::parse(results_json(job, s));
+    Json result = Json::parse(results_json(job, s));
     result["layer"] = s.layer;
     result["report"] = s.report;
     result["manifest"] = s.manifest;
-    std::printf(
-        "%s\n",
-        result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
+    if (!s.refusals.empty()) result["refusals"] = s.refusals;
+    print_json(result);
     return;
   }
   std::printf("%lld images (layer %s)\n", static_cast<long long>(s.images), s.layer.c_str());
-  if (s.failed > 0) std::printf("%lld images failed\n", static_cast<long long>(s.failed));
+  print_failed(s.failed);
   if (s.labelled > 0) {
     const double n = static_cast<double>(s.labelled) / 100.0;
     std::printf("%lld of known class: top-1 %.2f %%, top-%lld %.2f %%\n",
@@ -86,24 +48,18 @@ void print(const LocalizeJob& job, const LocalizeSummary& s, const Context& cont
 
 int localize(Options& o, const Context& context) {
   LocalizeJob& job = o.job;
+  job.source.observer = &context.observer();
   const weights::Package package = load_network(job.model_path);
   job.crops = choose_crops(o.crops, package.preprocess, package.model.graph.node(0).shape);
   job.resample = parse_resample(o.resample);
   job.curves = !o.no_curves;
-  std::vector<std::string> left_out;
-  job.methods = choose_methods(o.methods, {}, package.model.graph, job.layer, left_out);
-  for (const std::string& why : left_out) context.info("left out: " + why);
+  job.methods = methods_named(o.methods);
   o.boxes.dt.suppression = o.clean ? Suppression::kClean : Suppression::kAuthors;
   o.boxes.graph_cut.mixture.seed = o.boxes.grab_cut.seed = context.common.seed;
-  if (job.jpeg > 0) o.boxes.stored = through_jpeg(static_cast<int>(job.jpeg));
-  for (const std::string& text : o.rules) {
-    job.rules.push_back(rule_of(text, o.boxes));
-    job.rules.back().jpeg = job.jpeg;
-  }
+  for (const std::string& text : o.rules) job.rules.push_back(parse_rule(text, o.boxes, job.jpeg));
   const LocalizeSummary summary = run_localize(job, package, context.run());
   print(job, summary, context);
-  if (summary.images == 0) return kExitInput;
-  return summary.failed == 0 ? kExitOk : kExitPartial;
+  return exit_code_of(summary.images, summary.failed == 0 && summary.refusals.empty());
 }
 
 void add_box_options(CLI::App& verb, Options& o) {

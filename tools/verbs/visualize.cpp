@@ -1,11 +1,11 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "explain/runs/load_network.h"
 #include "explain/runs/option_value.h"
-#include "explain/runs/run_folder.h"
 #include "explain/visualize/run/visualize_run.h"
 #include "runtime/error.h"
 #include "tools/verbs/verbs.h"
@@ -20,14 +20,7 @@ struct Options {
   std::string mode;
   std::vector<std::string> options;
   std::int64_t steps{0};
-  bool overwrite{false};
 };
-
-void prepare_folder(const Options& o) {
-  const RunFolder folder(o.job.out);
-  folder.open(existing(false, o.overwrite));
-  folder.begin();
-}
 
 void print(const VisualizeSummary& s, const Context& context) {
   if (!context.common.json) {
@@ -44,7 +37,8 @@ void print(const VisualizeSummary& s, const Context& context) {
                         {"file", p.file},
                         {"first", p.first},
                         {"last", p.last},
-                        {"notes", p.notes}});
+                        {"notes", p.notes},
+                        {"doubt", p.doubt}});
   }
   const Json result{
       {"pictures", pictures}, {"grid", s.grid}, {"manifest", s.manifest}, {"seconds", s.seconds}};
@@ -76,9 +70,11 @@ int visualize(Options& o, const Context& context) {
     o.job.frame_every = std::max<std::int64_t>(1, o.job.settings.steps() / 50);
   }
   const weights::Package package = load_network(o.job.model_path);
-  prepare_folder(o);
-  print(run_visualize(o.job, package, context.run()), context);
-  return kExitOk;
+  const VisualizeSummary summary = run_visualize(o.job, package, context.run());
+  print(summary, context);
+  const bool clean = std::all_of(summary.pictures.begin(), summary.pictures.end(),
+                                 [](const auto& p) { return p.doubt.empty(); });
+  return clean ? kExitOk : kExitPartial;
 }
 
 void add_subjects(CLI::App* verb, VisualizeJob& job) {
@@ -133,7 +129,8 @@ void add_visualize(CLI::App& program, Context& context) {
       ->check(CLI::Range(1, 1000000));
   verb->add_flag("--gif", o->job.gif, "the ascent (or the zoom) as an animation");
   verb->add_flag("!--no-raw", o->job.raw, "do not write the raw pictures");
-  verb->add_flag("--overwrite", o->overwrite, "write into the folder of a finished run");
+  verb->add_flag("--resume", o->job.resume, "go on where the same run was stopped");
+  verb->add_flag("--overwrite", o->job.overwrite, "replace the run that the folder holds");
   verb->callback(
       [o, &context] { context.action = [o, &context] { return visualize(*o, context); }; });
 }

@@ -171,6 +171,7 @@ class Writer {
     if (found == kNames.end()) return {};
     Operator op{found->second, {}};
     if (type == "add" && inputs.size() == 2) op.type = "Add";
+    if (type == "softmax" && a.flag("log", false)) op.type = "LogSoftmax";
     if (type == "leaky_relu") op.number("alpha", a.number("slope", 0));
     if (type == "clip") {
       inputs.push_back(add_float(node.name + ".min", a.number("low", 0)));

@@ -9,9 +9,9 @@
 #include "explain/network.h"
 #include "explain/pictures/preprocess.h"
 #include "explain/runs/batch.h"
+#include "explain/runs/picture_loop.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
-#include "runtime/progress.h"
 #include "weights/hdf5_file.h"
 
 namespace cutaway::explain {
@@ -28,7 +28,20 @@ Shape batch_shape(const weights::Package& package, std::int64_t batch) {
 ImageSourcePtr open(const CompareJob& job) {
   SourceOptions options = job.source;
   options.recursive = true;  // a class a folder
+  options.without = job.out;
   return open_images(job.inputs, options);
+}
+
+/// Names of all layers as those of groups in HDF5, where a slash would make a group more: dots
+/// instead, and a number behind what would be alike.
+std::vector<std::string> group_names(const Graph& graph) {
+  std::vector<std::string> names;
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    names.push_back(graph.node(id).name);
+    std::ranges::replace(names.back(), '/', '.');
+    while (std::ranges::count(names, names.back()) > 1) names.back() += "-" + std::to_string(id);
+  }
+  return names;
 }
 
 /// The first rows of a batch.
@@ -40,7 +53,7 @@ Tensor first_rows(const Tensor& batch, std::int64_t n) {
 }
 
 /// Fills a collection batch by batch.
-class Collector {
+class Collector final : public PictureTask {
  public:
   Collector(const CompareJob& job,
             const weights::Package& package,
@@ -56,36 +69,21 @@ class Collector {
 
   Collection run() {
     const ImageSourcePtr source = open(job_);
-    std::int64_t total = source->count().value_or(0);
-    if (job_.most > 0 && (total == 0 || total > job_.most)) total = job_.most;
-    Progress progress(context_.observer, "features", total);
-    std::vector<ImageEntry> batch;
-    std::int64_t seen = 0;
-    for (ImageEntry entry; (job_.most == 0 || seen < job_.most) && source->next(entry); ++seen) {
-      batch.push_back(std::move(entry));
-      entry = {};
-      if (static_cast<std::int64_t>(batch.size()) < job_.batch) continue;
-      add(batch, seen + 1);
-      progress.add(static_cast<std::int64_t>(batch.size()));
-      batch.clear();
-    }
-    if (!batch.empty()) add(batch, seen);
-    progress.add(static_cast<std::int64_t>(batch.size()));
+    const LoopPlan plan{
+        .task = "features", .batch = job_.batch, .most = job_.most, .journaled = false};
+    (void)run_pictures(plan, nullptr, *source, *this, context_);
     found_.features = std::move(extractor_.features());
     return std::move(found_);
   }
 
- private:
-  void add(const std::vector<ImageEntry>& entries, std::int64_t end) {
-    throw_if_cancelled(context_.observer);
-    const std::int64_t first = end - static_cast<std::int64_t>(entries.size());
+  std::vector<Record> work(std::int64_t first, std::vector<ImageEntry>& entries) override {
     Batch batch = load_batch(entries, 0, entries.size(), package_.preprocess,
                              batch_shape(package_, job_.batch), context_.settings.cpu_threads());
     for (const Batch::Failure& failure : batch.failures) {
-      context_.observer.warn(entries[failure.entry].name + ": " + failure.error);
+      context_.observer.warn(failure.error);
       found_.failures.push_back({valid_utf8(entries[failure.entry].name), failure.error});
     }
-    if (batch.entries.empty()) return;
+    if (batch.entries.empty()) return {};
     extractor_.add(first_rows(batch.input, static_cast<std::int64_t>(batch.entries.size())));
     for (std::size_t k = 0; k < batch.entries.size(); ++k) {
       const ImageEntry& entry = entries[batch.entries[k]];
@@ -94,8 +92,10 @@ class Collector {
       found_.thumbnails.push_back(thumbnail(batch.seen[k], kThumbnail));
       found_.classes.push_back(number_of(valid_utf8(class_of(entry))));
     }
+    return {};
   }
 
+ private:
   std::int64_t number_of(const std::string& name) {
     if (name.empty()) return -1;
     const auto [at, is_new] =
@@ -189,11 +189,10 @@ void revisit(const CompareJob& job,
 void write_dump(const std::string& path, const Collection& collection, const Graph& graph) {
   files::AtomicFile target(path);
   weights::Hdf5File file = weights::Hdf5File::create(target.temporary());
+  const std::vector<std::string> layers = group_names(graph);
   for (const LayerFeatures& f : collection.features) {
     if (f.request.layer == 0) continue;  // the pixels: whoever has the pictures has them
-    // A slash in a layer's name would make a group.
-    std::string layer = graph.node(f.request.layer).name;
-    std::ranges::replace(layer, '/', '.');
+    const std::string& layer = layers[static_cast<std::size_t>(f.request.layer)];
     const std::vector<std::int64_t> dims{f.vectors.rows, f.vectors.columns};
     file.write_f32("/features/" + layer + "/" + to_string(f.request.representation), dims,
                    f.vectors.values);

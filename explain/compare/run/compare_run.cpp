@@ -21,6 +21,7 @@
 #include "explain/study/run/page.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/output_check.h"
 
 namespace cutaway::explain {
 namespace {
@@ -50,7 +51,11 @@ class CompareRun {
   }
 
   CompareSummary run() {
-    folder_.open(existing(false, job_.overwrite));
+    std::vector<std::string> reads = job_.inputs;
+    reads.push_back(job_.model_path);
+    folder_.open(existing(false, job_.overwrite), reads);
+    files::check_outputs(
+        {.reads = reads, .writes = {job_.dump}, .folders = {}, .overwrite = job_.overwrite});
     folder_.begin();
     set_ = collect(job_, package_, requests_, context_);
     if (set_.size() < 2) {
@@ -414,12 +419,12 @@ class CompareRun {
       tiles.push_back({overlay(s.image, map_of(e.alone)).image, "here alone", ""});
     }
     const Image sheet = grid(tiles, 3);
-    write_png(folder_.file("pair.png"), sheet);
+    write_png(folder_.claim("pair.png"), sheet);
     page_.picture(sheet, "the pair", "");
   }
 
   void write(const std::string& file, const std::string& text) {
-    files::write_file_atomically(folder_.file(file), text);
+    files::write_file_atomically(folder_.claim(file), text);
   }
 
   void finish() {
@@ -443,8 +448,10 @@ class CompareRun {
     m.counts = {summary_.images + summary_.failed, summary_.images, summary_.failed,
                 summary_.images};
     m.failures = set_.failures;
+    m.extra.push_back(folder_.files());
     summary_.manifest = folder_.last();
     write_manifest(summary_.manifest, m);
+    folder_.end();
   }
 
   const CompareJob& job_;

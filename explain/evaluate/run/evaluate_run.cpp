@@ -11,14 +11,13 @@
 #include "explain/render/panel.h"
 #include "explain/render/render.h"
 #include "explain/report/manifest.h"
-#include "explain/runs/journal.h"
 #include "explain/runs/load_network.h"
+#include "explain/runs/picture_loop.h"
 #include "explain/runs/run_folder.h"
 #include "explain/runs/run_manifest.h"
 #include "explain/runs/run_resume.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
-#include "runtime/progress.h"
 #include "weights/sha256.h"
 
 namespace cutaway::explain {
@@ -78,12 +77,9 @@ PictureResult result_of(const Record& line, const std::string& path) {
 Record identity_of(const EvaluateJob& job,
                    const weights::Package& package,
                    const RunContext& context) {
-  ExplainJob common;
-  common.inputs = job.inputs;
-  common.source = job.source;
-  common.methods = job.methods;
-  Record identity = run_identity(common, package, {{job.layer, ""}}, context);
-  identity.erase("targets");
+  const RunParts parts{
+      .inputs = job.inputs, .source = job.source, .methods = job.methods, .layers = {job.layer}};
+  Record identity = run_identity(parts, package, context);
   identity["verb"] = "evaluate";
   identity["truth"] = {job.truth, job.truth.empty() ? "" : weights::sha256_of_file(job.truth)};
   identity["metrics"] = job.metrics;
@@ -95,36 +91,74 @@ Record identity_of(const EvaluateJob& job,
                           {"infidelity_samples", job.infidelity_samples},
                           {"sensitivity_samples", job.sensitivity_samples},
                           {"radius", job.radius}};
-  return Record::parse(identity.dump(-1, ' ', false, Record::error_handler_t::replace));
+  return as_read_back(identity);
 }
 
-class EvaluateRun {
+/// The job with methods instead of groups.
+EvaluateJob with_methods(const EvaluateJob& asked, const ChosenMethods& chosen) {
+  EvaluateJob job = asked;
+  job.methods = chosen.methods;
+  job.source.without = asked.out;  // what the run writes is no input of it
+  return job;
+}
+
+class EvaluateRun final : public PictureTask {
  public:
-  EvaluateRun(const EvaluateJob& job, const weights::Package& package, const RunContext& context)
-      : job_(job),
+  EvaluateRun(const EvaluateJob& job,
+              const ChosenMethods& chosen,
+              const weights::Package& package,
+              const RunContext& context)
+      : job_(with_methods(job, chosen)),
         package_(package),
         context_(context),
         folder_(job.out),
-        measurer_(job, package, context) {
+        measurer_(job_, package, context) {
+    for (const std::string& why : chosen.left_out) context.observer.info("left out: " + why);
+    for (const std::string& why : chosen.refused) context.observer.warn("not used: " + why);
+    summary_.refusals = chosen.refused;
     results_.methods = measurer_.rows();
     results_.metrics = measurer_.metrics();
   }
 
   EvaluateSummary run() {
-    folder_.open(existing(job_.resume, job_.overwrite));
+    std::vector<std::string> reads = job_.inputs;
+    reads.insert(reads.end(), {job_.model_path, job_.truth});
+    folder_.open(existing(job_.resume, job_.overwrite), reads);
     const ImageSourcePtr source = open_images(job_.inputs, job_.source);
-    try {
-      measure(*source);
-    } catch (const Cancelled&) {
-      context_.observer.info("continue with the same command and --resume");
-      throw;
-    }
+    const LoopPlan plan{.task = "evaluate",
+                        .batch = 1,
+                        .most = job_.most,
+                        .resume = job_.resume,
+                        .identity = identity_of(job_, package_, context_)};
+    summary_.resumed = run_pictures(plan, &folder_, *source, *this, context_).resumed;
     if (summary_.images == 0) {
       throw Error(ErrorKind::kInput, "none of the pictures could be used").at(job_.inputs.front());
     }
+    folder_.begin();  // the tables are made again, also for a run that was complete
     check_sanity();
     finish();
     return std::move(summary_);
+  }
+
+  std::vector<Record> work(std::int64_t first, std::vector<ImageEntry>& entries) override {
+    std::vector<Record> lines;
+    for (const ImageEntry& entry : entries) {
+      PictureResult result;
+      try {
+        result = measurer_.measure(measurer_.prepare(entry), entry);
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::kInput && error.kind() != ErrorKind::kShape) throw;
+        result.error = error.what();
+      }
+      result.name = valid_utf8(entry.name);
+      lines.push_back(record_of(first++, result));
+      account(std::move(result));
+    }
+    return lines;
+  }
+
+  void restore(std::int64_t /*n*/, const Record& line, ImageEntry& /*entry*/) override {
+    account(result_of(line, folder_.journal()));
   }
 
  private:
@@ -137,52 +171,11 @@ class EvaluateRun {
       ++summary_.images;
     } else {
       ++summary_.failed;
-      context_.observer.warn(result.name + ": " + result.error);
+      context_.observer.warn(result.error.find(result.name) == std::string::npos
+                                 ? result.name + ": " + result.error
+                                 : result.error);
     }
     results_.pictures.push_back(std::move(result));
-  }
-
-  Journal begin(ImageSource& source) {
-    const Record identity = identity_of(job_, package_, context_);
-    if (!job_.resume || !folder_.stopped()) {
-      folder_.begin();
-      return Journal::create(folder_.journal(), identity);
-    }
-    JournalReader reader(folder_.journal());
-    check_same_run(reader, identity, job_.out);
-    std::uint64_t whole = reader.offset();
-    while (const auto line = reader.next()) {
-      if (line->value("image", std::int64_t{-1}) != done()) break;
-      (void)follow(*line, source, false);
-      account(result_of(*line, folder_.journal()));
-      whole = reader.offset();
-    }
-    summary_.resumed = done();
-    context_.observer.info("resumed: " + std::to_string(done()) + " images were there");
-    folder_.begin();
-    return Journal::reopen(folder_.journal(), whole);
-  }
-
-  void measure(ImageSource& source) {
-    Journal journal = begin(source);
-    std::int64_t total = source.count().value_or(0);
-    if (job_.most > 0) total = total > 0 ? std::min(total, job_.most) : job_.most;
-    Progress progress(context_.observer, "evaluate", total, done());
-    for (ImageEntry entry; (job_.most == 0 || done() < job_.most) && source.next(entry);) {
-      throw_if_cancelled(context_.observer);
-      PictureResult result;
-      try {
-        result = measurer_.measure(measurer_.prepare(entry), entry);
-      } catch (const Error& error) {
-        if (error.kind() != ErrorKind::kInput && error.kind() != ErrorKind::kShape) throw;
-        result.error = error.what();
-      }
-      result.name = valid_utf8(entry.name);
-      journal.append({record_of(done(), result)});
-      account(std::move(result));
-      progress.add();
-    }
-    journal.sync();
   }
 
   /// Calls `use` with entry and number of those pictures, in the order of the list.
@@ -245,7 +238,7 @@ class EvaluateRun {
   }
 
   void write(const std::string& file, const std::string& text) {
-    files::write_file_atomically(folder_.file(file), text);
+    files::write_file_atomically(folder_.claim(file), text);
   }
 
   void finish() {
@@ -283,8 +276,11 @@ class EvaluateRun {
       if (!p.error.empty()) m.failures.push_back({p.name, p.error});
     }
     m.extra = settings;
+    if (!summary_.refusals.empty()) m.extra.push_back({"refused", summary_.refusals});
+    m.extra.push_back(folder_.files());
     summary_.manifest = folder_.last();
     write_manifest(summary_.manifest, m);
+    folder_.end();
   }
 
   [[nodiscard]] NamedValues details() const {
@@ -299,7 +295,7 @@ class EvaluateRun {
             {"sanity_weights", std::string(to_string(job_.kind))}};
   }
 
-  const EvaluateJob& job_;
+  const EvaluateJob job_;
   const weights::Package& package_;
   const RunContext& context_;
   RunFolder folder_;
@@ -313,7 +309,8 @@ class EvaluateRun {
 EvaluateSummary run_evaluate(const EvaluateJob& job,
                              const weights::Package& package,
                              const RunContext& context) {
-  return EvaluateRun(job, package, context).run();
+  return EvaluateRun(job, choose_methods(job.methods, {}, package, job.layer), package, context)
+      .run();
 }
 
 }  // namespace cutaway::explain

@@ -39,7 +39,7 @@ struct EvaluateJob {
   std::string model_path, out, layer;
   std::vector<std::string> inputs;
   SourceOptions source;
-  std::vector<MethodChoice> methods;
+  std::vector<MethodChoice> methods;  ///< methods and groups (explain/runs/choose_methods.h)
   std::vector<std::string> metrics{"deletion", "insertion", "average_drop", "increase"};
   std::string truth;         ///< boxes (explain/localization/run/truth.h); may be empty
   bool label_target{false};  ///< explain the label instead of the first class
@@ -77,6 +77,7 @@ struct EvaluateSummary {
   std::vector<std::vector<MeanInterval>> intervals;  ///< [method][metric]
   std::vector<std::vector<double>> ranks;            ///< [metric][method]
   std::vector<SanityCurve> sanity;                   ///< of the methods, without the baselines
+  std::vector<std::string> refusals;  ///< methods that the net cannot serve, with why
   std::string report, manifest;
 };
 

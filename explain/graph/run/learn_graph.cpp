@@ -7,6 +7,7 @@
 #include "explain/graph/files/graph_json.h"
 #include "explain/runs/load_network.h"
 #include "runtime/config.h"
+#include "runtime/files/output_check.h"
 #include "runtime/progress.h"
 #include "runtime/stopwatch.h"
 #include "weights/xxh64.h"
@@ -45,6 +46,21 @@ std::vector<ObjectEntry> find_negatives(const GraphLearnJob& job, const RunConte
   for (std::size_t k = 0; k < count; ++k) chosen.push_back(kept[k * kept.size() / count]);
   for (ObjectEntry& entry : chosen) entry.box = {};
   return chosen;
+}
+
+std::string checkpoint_of(const GraphLearnJob& job) {
+  return job.checkpoint.empty() ? job.out + ".checkpoint" : job.checkpoint;
+}
+
+void check_paths(const GraphLearnJob& job) {
+  files::PathUse use{.reads = {job.model, job.query.data, job.query.boxes, job.negatives},
+                     .writes = {job.out},
+                     .folders = {},
+                     .overwrite = job.overwrite};
+  files::check_outputs(use);
+  use.writes.push_back(checkpoint_of(job));
+  use.overwrite = true;  // learning goes on from a checkpoint that is there
+  files::check_outputs(use);
 }
 
 std::string fingerprint(const GraphLearnJob& job,
@@ -94,6 +110,7 @@ void run_passes(Learner& learner,
 GraphLearnSummary learn_graph(const GraphLearnJob& job, const RunContext& context) {
   GraphLearnSummary summary;
   validate(job.config);
+  check_paths(job);
   const weights::Package package = load_network(job.model);
   const std::vector<TapLayer> layers = graph_layers(package.model.graph, job.layers, job.nodes);
   const std::vector<ObjectEntry> objects = read_objects(job.query);
@@ -114,7 +131,7 @@ GraphLearnSummary learn_graph(const GraphLearnJob& job, const RunContext& contex
   std::vector<LayerSpec> specs;
   for (const TapLayer& layer : layers) specs.push_back(layer.spec);
   Learner learner(specs, job.config, {&features.maps}, context.settings.stream());
-  const std::string checkpoint = job.checkpoint.empty() ? job.out + ".checkpoint" : job.checkpoint;
+  const std::string checkpoint = checkpoint_of(job);
   const std::string print = fingerprint(job, package, features, layers);
   if (std::filesystem::exists(checkpoint)) {
     learner.resume(load_checkpoint(checkpoint, print));

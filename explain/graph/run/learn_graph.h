@@ -24,6 +24,7 @@ struct GraphLearnJob {
   FeatureOptions features;
   std::string checkpoint;         ///< empty: `out` with .checkpoint behind it
   double checkpoint_seconds{60};  ///< between two of them; 0: after every pass
+  bool overwrite{false};          ///< `out` may be there
 };
 
 struct GraphLearnSummary {
@@ -36,7 +37,8 @@ struct GraphLearnSummary {
 };
 
 /// Learns a graph and writes it. A checkpoint is kept beside it while learning goes on, and when it
-/// is interrupted; the same job goes on from there and gives the same bytes.
+/// is interrupted; the same job goes on from there and gives the same bytes. Throws kUsage, before
+/// anything is computed, when one of both would replace what is read, or `out` exists.
 [[nodiscard]] GraphLearnSummary learn_graph(const GraphLearnJob& job, const RunContext& context);
 
 }  // namespace cutaway::explain

@@ -4,6 +4,7 @@
 
 #include "explain/graph/infer.h"
 #include "explain/runs/load_network.h"
+#include "explain/runs/output_names.h"
 #include "runtime/error.h"
 #include "runtime/stopwatch.h"
 
@@ -110,6 +111,12 @@ Scene open_scene(const SceneQuery& query, const RunContext& context) {
   scene.records = infer(scene.graph(), scene.features.maps, stream, scene.mirror);
   scene.infer_seconds = seconds_since(start);
   return scene;
+}
+
+std::vector<std::string> layer_words(const graph::ExplanatoryGraph& graph) {
+  std::vector<std::string> names;
+  for (const auto& layer : graph.layers) names.push_back(layer.spec.name);
+  return file_words(names);
 }
 
 }  // namespace cutaway::explain

@@ -52,4 +52,7 @@ struct Scene {
 /// Throws kInput when the graph was learned from another net.
 [[nodiscard]] Scene open_scene(const SceneQuery& query, const RunContext& context);
 
+/// A word of file names a layer, no two alike.
+[[nodiscard]] std::vector<std::string> layer_words(const graph::ExplanatoryGraph& graph);
+
 }  // namespace cutaway::explain

@@ -8,7 +8,6 @@
 #include "explain/graph/show/show_graph.h"
 #include "explain/pictures/write_image.h"
 #include "explain/render/panel.h"
-#include "explain/runs/output_names.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/files/folder.h"
@@ -52,6 +51,7 @@ std::vector<Row> shuffled_rows(const Records& graph,
 void write_sheets(const Scene& scene, const SheetOptions& o) {
   files::make_folder(o.folder);
   const std::vector<Image> large = large_cuttings(scene, scene.images(), kLarge);
+  const std::vector<std::string> words = layer_words(scene.graph());
   Json key = Json::array();
   std::string lines = "layer,row,patches,of the same part\n";
   for (std::size_t l = 0; l < scene.records.size(); ++l) {
@@ -78,7 +78,7 @@ void write_sheets(const Scene& scene, const SheetOptions& o) {
     }
     PanelStyle style;
     style.gap = 3;
-    write_png(o.folder + "/" + file_word(spec.name) + ".png",
+    write_png(o.folder + "/" + words[l] + ".png",
               grid(tiles, static_cast<int>(o.patches), {}, titles, style));
   }
   files::write_file_atomically(o.folder + "/judgement.csv", lines);

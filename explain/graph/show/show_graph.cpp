@@ -12,7 +12,6 @@
 #include "explain/pictures/write_image.h"
 #include "explain/render/panel.h"
 #include "explain/render/render.h"
-#include "explain/runs/output_names.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
 
@@ -88,6 +87,7 @@ std::vector<std::int32_t> distinct_best(const Scene& scene, std::size_t l, std::
 void write_patches(const Scene& scene,
                    const std::vector<render::Image>& large,
                    const ShowOptions& o) {
+  const std::vector<std::string> words = layer_words(scene.graph());
   for (std::size_t l = 0; l < scene.records.size(); ++l) {
     std::vector<render::Tile> tiles;
     std::vector<std::string> titles;
@@ -103,7 +103,7 @@ void write_patches(const Scene& scene,
     }
     render::PanelStyle style;
     style.gap = 3;
-    write_png(o.out + "/patches_" + file_word(scene.graph().layers[l].spec.name) + ".png",
+    write_png(o.out + "/patches_" + words[l] + ".png",
               render::grid(tiles, static_cast<int>(o.patches), {}, titles, style));
   }
 }

@@ -22,6 +22,11 @@ struct RuleChoice {
   BoxOptions options;
   std::int64_t jpeg{0};  ///< quality of the JPEG that heat maps go through; 0: none
 };
+/// "threshold", "threshold:0.15", "dt" ...: a rule with these options, its heat maps through a JPEG
+/// of that quality (0: none). Throws kUsage.
+[[nodiscard]] RuleChoice parse_rule(const std::string& text,
+                                    const BoxOptions& options,
+                                    std::int64_t jpeg);
 /// What a rule reads, for manifests.
 [[nodiscard]] NamedValues rule_fields(const RuleChoice& rule);
 
@@ -31,7 +36,7 @@ struct LocalizeJob {
   std::string truth;  ///< a file, see explain/localization/run/truth.h; may be empty
   std::vector<std::string> inputs;
   SourceOptions source;
-  std::vector<MethodChoice> methods;
+  std::vector<MethodChoice> methods;  ///< methods and groups (explain/runs/choose_methods.h)
   std::string layer;
   std::vector<RuleChoice> rules;
   std::optional<TenCrops> crops;
@@ -54,7 +59,8 @@ struct LocalizeSummary {
   std::int64_t resumed{0};                     ///< of both, found in the folder
   std::int64_t labelled{0}, top1{0}, topk{0};  ///< pictures of known class, and those right
   std::vector<std::pair<std::string, std::string>> failures;  ///< file, why: the first thousand
-  LocalizationTable table;                                    ///< of the pictures with a known box
+  std::vector<std::string> refusals;  ///< methods that the net cannot serve, with why
+  LocalizationTable table;            ///< of the pictures with a known box
   std::string layer, layer_why, report, manifest;
   double explain_seconds{0}, box_seconds{0};
 };

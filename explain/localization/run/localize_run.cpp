@@ -6,111 +6,106 @@
 #include "explain/localization/run/outputs.h"
 #include "explain/localization/run/resume.h"
 #include "explain/report/manifest.h"
+#include "explain/runs/complaints.h"
+#include "explain/runs/picture_loop.h"
 #include "explain/runs/run_manifest.h"
-#include "explain/runs/run_resume.h"
-#include "runtime/config.h"
 #include "runtime/error.h"
-#include "runtime/progress.h"
 
 namespace cutaway::explain {
 namespace {
 
-class Localize {
+/// Of the job, with methods instead of groups.
+LocalizeJob with_methods(const LocalizeJob& asked, ChosenMethods chosen) {
+  LocalizeJob job = asked;
+  job.methods = std::move(chosen.methods);
+  return job;
+}
+
+class Localize final : public PictureTask {
  public:
-  Localize(const LocalizeJob& job, const weights::Package& package, const RunContext& context)
-      : job_(job),
+  Localize(const LocalizeJob& job,
+           ChosenMethods chosen,
+           const weights::Package& package,
+           const RunContext& context)
+      : job_(with_methods(job, chosen)),
         package_(package),
         context_(context),
         truth_(job.truth.empty() ? Truth() : Truth(job.truth)),
-        source_(open_images(job.inputs, job.source)),
-        names_(row_names(job)),
-        finder_(job, package, truth_, context),
+        source_(open_images(job.inputs, source_options())),
+        names_(row_names(job_)),
+        finder_(job_, package, truth_, context),
         hash_(weights::weights_hash(package.model)),
-        gaussian_(centre_gaussian(224)) {}
+        gaussian_(centre_gaussian(224)) {
+    for (const std::string& why : chosen.left_out) context.observer.info("left out: " + why);
+    for (const std::string& why : chosen.refused) context.observer.warn("not used: " + why);
+    summary_.refusals = std::move(chosen.refused);
+  }
 
   LocalizeSummary run() {
-    const Record identity = localize_identity(job_, package_, finder_.layer(), context_);
-    LocalizeOutputs outputs(job_, package_);
-    Progress progress(context_.observer, "localize", source_->count().value_or(0));
-    try {
-      Journal journal = begin(outputs, identity);
-      if (summary_.resumed > 0) progress.add(summary_.resumed);
-      std::vector<Located> batch;
-      while (next(batch)) {
-        throw_if_cancelled(context_.observer);
-        journal.append(locate(outputs, batch));
-        progress.add(static_cast<std::int64_t>(batch.size()));
-      }
-      journal.sync();
-    } catch (const Cancelled&) {
-      context_.observer.info("continue with the same command and --resume");
-      throw;
-    }
+    std::vector<std::string> reads = job_.inputs;
+    reads.insert(reads.end(), {job_.model_path, job_.truth});
+    folder_.open(existing(job_.resume, job_.overwrite), reads);
+    LocalizeOutputs outputs(job_, package_, folder_);
+    outputs_ = &outputs;
+    const LoopPlan plan{.task = "localize",
+                        .batch = job_.batch,
+                        .resume = job_.resume,
+                        .identity = localize_identity(job_, package_, finder_.layer(), context_)};
+    summary_.resumed = run_pictures(plan, &folder_, *source_, *this, context_).resumed;
+    folder_.begin();  // the table is made again, also for a run that was complete
     finish(outputs);
     return std::move(summary_);
+  }
+
+  std::vector<Record> work(std::int64_t /*first*/, std::vector<ImageEntry>& entries) override {
+    std::vector<Located> batch;
+    for (ImageEntry& entry : entries) batch.emplace_back().entry = std::move(entry);
+    return locate(batch);
+  }
+
+  /// What is drawn is not in the journal; and the first picture gives the methods' options.
+  [[nodiscard]] bool wants(std::int64_t n) const override {
+    return n < std::max<std::int64_t>(1, job_.pictures);
+  }
+
+  void restore(std::int64_t n, const Record& line, ImageEntry& entry) override {
+    if (wants(n)) {
+      again_.emplace_back().entry = std::move(entry);
+      if (static_cast<std::int64_t>(again_.size()) == job_.batch) restored();
+      return;
+    }
+    restored();
+    const LocalizedPicture p = picture_of(line, folder_.journal());
+    outputs_->add(n, p);
+    account(p);
+  }
+  void restored() override {
+    if (!again_.empty()) (void)locate(again_);
+    again_.clear();
   }
 
  private:
   [[nodiscard]] std::int64_t done() const { return summary_.images + summary_.failed; }
 
-  Journal begin(LocalizeOutputs& outputs, const Record& identity) {
-    const std::string path = job_.out + "/index.jsonl";
-    if (!job_.resume || !std::filesystem::exists(path)) return Journal::create(path, identity);
-    JournalReader reader(path);
-    check_same_run(reader, identity, job_.out);
-    std::uint64_t whole = reader.offset();
-    std::vector<Located>
-        again;  // what is drawn is not in the journal; and the first gives the methods' options
-    const auto flush = [&] {
-      if (!again.empty()) (void)locate(outputs, again);
-      again.clear();
-    };
-    while (const auto line = reader.next()) {
-      throw_if_cancelled(context_.observer);
-      const std::int64_t n = done() + static_cast<std::int64_t>(again.size());
-      if (line->value("image", std::int64_t{-1}) != n) break;
-      const bool drawn = n < std::max<std::int64_t>(1, job_.pictures);
-      ImageEntry entry = follow(*line, *source_, drawn);
-      if (drawn) {
-        again.emplace_back().entry = std::move(entry);
-      } else {
-        flush();
-        const LocalizedPicture p = picture_of(*line, path);
-        outputs.add(n, p);
-        account(p);
-      }
-      if (static_cast<std::int64_t>(again.size()) == job_.batch) flush();
-      whole = reader.offset();
-    }
-    flush();
-    summary_.resumed = done();
-    context_.observer.info("resumed: " + std::to_string(done()) + " images were there");
-    return Journal::reopen(path, whole);
+  [[nodiscard]] SourceOptions source_options() const {
+    SourceOptions options = job_.source;
+    options.without = job_.out;
+    return options;
   }
 
-  /// The next pictures, all that is done with them; their lines of the journal.
-  std::vector<Record> locate(LocalizeOutputs& outputs, std::vector<Located>& batch) {
+  /// All that is done with a batch; its lines of the journal.
+  std::vector<Record> locate(std::vector<Located>& batch) {
     const std::int64_t first = done();
     const std::int64_t draw = std::clamp<std::int64_t>(job_.pictures - first, 0, job_.batch);
     finder_.locate(batch, static_cast<std::size_t>(draw));
     std::vector<Record> lines;
     for (const Located& located : batch) {
       LocalizedPicture p = judge(located);
-      p.lines = outputs.add(done(), located);
+      p.lines = outputs_->add(done(), located);
       lines.push_back(record_of(done(), p));
       account(p);
     }
     return lines;
-  }
-
-  bool next(std::vector<Located>& batch) {
-    batch.clear();
-    Located p;
-    while (static_cast<std::int64_t>(batch.size()) < job_.batch && source_->next(p.entry)) {
-      batch.push_back(std::move(p));
-      p = {};
-    }
-    return !batch.empty();
   }
 
   [[nodiscard]] LocalizedPicture judge(const Located& located) const {
@@ -130,7 +125,8 @@ class Localize {
     if (!p.error.empty()) {
       context_.observer.warn(p.error);
       ++summary_.failed;
-      if (summary_.failures.size() < 1000) summary_.failures.emplace_back(p.name, p.error);
+      if (summary_.failures.size() < Complaints::kMost)
+        summary_.failures.emplace_back(p.name, p.error);
       return;
     }
     ++summary_.images;
@@ -178,8 +174,9 @@ class Localize {
     summary_.explain_seconds = finder_.explain_seconds();
     summary_.box_seconds = finder_.box_seconds();
     summary_.report = outputs.finish(head());
-    summary_.manifest = job_.out + "/manifest.json";
+    summary_.manifest = folder_.last();
     write_manifest(summary_.manifest, manifest());
+    folder_.end();
   }
 
   [[nodiscard]] ReportHead head() const {
@@ -205,13 +202,7 @@ class Localize {
     Manifest m = start_manifest(job_.model_path, hash_, package_, context_);
     for (const Explanation& e : finder_.first_maps()) {
       NamedValues fields{{"rules", e.rules}};
-      for (const auto& [name, value] : e.options.values()) {
-        std::visit(
-            [&, &key = name](const auto& v) {
-              fields.push_back({key, AnyValue(v)});
-            },
-            value);
-      }
+      for (NamedValue& option : named_values(e.options)) fields.push_back(std::move(option));
       m.methods.push_back(
           {e.method, e.layer, summary_.layer_why, "top" + std::to_string(job_.top), fields});
     }
@@ -234,12 +225,17 @@ class Localize {
     if (job_.crops) {
       for (const NamedValue& field : job_.crops->fields()) m.extra.push_back(field);
     }
+    if (!summary_.refusals.empty()) m.extra.push_back({"refused", summary_.refusals});
+    m.extra.push_back(folder_.files());
     return m;
   }
 
-  const LocalizeJob& job_;
+  const LocalizeJob job_;
   const weights::Package& package_;
   const RunContext& context_;
+  RunFolder folder_{job_.out};
+  LocalizeOutputs* outputs_{nullptr};
+  std::vector<Located> again_;
   Truth truth_;
   ImageSourcePtr source_;
   RowNames names_;
@@ -255,7 +251,7 @@ class Localize {
 LocalizeSummary run_localize(const LocalizeJob& job,
                              const weights::Package& package,
                              const RunContext& context) {
-  return Localize(job, package, context).run();
+  return Localize(job, choose_methods(job.methods, {}, package, job.layer), package, context).run();
 }
 
 }  // namespace cutaway::explain

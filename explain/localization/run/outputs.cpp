@@ -7,7 +7,6 @@
 #include "explain/pictures/write_image.h"
 #include "explain/render/panel.h"
 #include "explain/runs/load_network.h"
-#include "explain/runs/run_folder.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
 
@@ -46,12 +45,11 @@ RowNames row_names(const LocalizeJob& job) {
   return names;
 }
 
-LocalizeOutputs::LocalizeOutputs(const LocalizeJob& job, const weights::Package& package)
-    : job_(job), package_(package), names_(row_names(job)) {
-  const RunFolder folder(job.out);
-  folder.open(existing(job.resume, job.overwrite));
-  folder.begin();
-  lines_.open(job.out + "/boxes.csv.part", std::ios::binary);
+LocalizeOutputs::LocalizeOutputs(const LocalizeJob& job,
+                                 const weights::Package& package,
+                                 RunFolder& folder)
+    : job_(job), package_(package), folder_(folder), names_(row_names(job)) {
+  lines_.open(folder.claim("boxes.csv.part"), std::ios::binary);
   lines_ << "file,method,rule,rank,label,class,probability,box,x1,y1,x2,y2,overlap,fallback\n";
 }
 
@@ -80,7 +78,7 @@ std::string LocalizeOutputs::lines_of(const Located& p) const {
   return lines;
 }
 
-void LocalizeOutputs::draw(const Located& p, const std::string& stem) const {
+void LocalizeOutputs::draw(const Located& p, const std::string& stem) {
   constexpr int kSide = 224;
   std::vector<Tile> tiles;
   std::vector<std::string> rows;
@@ -99,10 +97,8 @@ void LocalizeOutputs::draw(const Located& p, const std::string& stem) const {
           {thumbnail(found.drawn, kSide), label_name(package_, p.classes[k].label), note});
     }
   }
-  const std::string path = job_.out + "/" + stem + ".png";
-  std::error_code ignored;
-  fs::create_directories(fs::path(path).parent_path(), ignored);
-  write_png(path, grid(tiles, static_cast<int>(p.classes.size()), {}, rows));
+  write_png(folder_.claim(stem + ".png"),
+            grid(tiles, static_cast<int>(p.classes.size()), {}, rows));
 }
 
 ReportRow LocalizeOutputs::report_row(const Located& p) const {
@@ -187,17 +183,17 @@ std::string results_json(const LocalizeJob& job, const LocalizeSummary& s) {
   return root.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-void LocalizeOutputs::write_results(const LocalizeSummary& summary) const {
-  files::write_file_atomically(job_.out + "/results.json", results_json(job_, summary));
+void LocalizeOutputs::write_results(const LocalizeSummary& summary) {
+  files::write_file_atomically(folder_.claim("results.json"), results_json(job_, summary));
 }
 
 std::string LocalizeOutputs::finish(ReportHead head) {
   lines_.close();
   if (!lines_) throw Error(ErrorKind::kInternal, "cannot write").at(job_.out + "/boxes.csv");
-  fs::rename(job_.out + "/boxes.csv.part", job_.out + "/boxes.csv");
+  fs::rename(folder_.file("boxes.csv.part"), folder_.claim("boxes.csv"));
   ReportBuilder page(std::move(head));
   for (const ReportRow& row : report_) page.add(row);
-  const std::string path = job_.out + "/" + report_file(1);
+  std::string path = folder_.claim(report_file(1));
   page.write(path);
   return path;
 }

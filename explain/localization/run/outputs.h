@@ -8,6 +8,7 @@
 #include "explain/localization/run/resume.h"
 #include "explain/report/report.h"
 #include "explain/runs/output_names.h"
+#include "explain/runs/run_folder.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -24,25 +25,26 @@ struct RowNames {
 /// Writes what a run of `localize` leaves behind, except for its manifest.
 class LocalizeOutputs {
  public:
-  /// Makes the folder. Throws kUsage when it holds a run that is neither resumed nor overwritten.
-  LocalizeOutputs(const LocalizeJob& job, const weights::Package& package);
+  /// Writes into `folder`, which is open.
+  LocalizeOutputs(const LocalizeJob& job, const weights::Package& package, RunFolder& folder);
 
   /// Picture n, in order; its lines of boxes.csv.
   std::string add(std::int64_t n, const Located& picture);
   /// The same for one that the journal knows. It must not be among those that are drawn.
   void add(std::int64_t n, const LocalizedPicture& picture);
   /// The table as JSON.
-  void write_results(const LocalizeSummary& summary) const;
+  void write_results(const LocalizeSummary& summary);
   /// Closes boxes.csv, writes the report; its path.
   std::string finish(ReportHead head);
 
  private:
   [[nodiscard]] std::string lines_of(const Located& picture) const;
-  void draw(const Located& picture, const std::string& stem) const;
+  void draw(const Located& picture, const std::string& stem);
   [[nodiscard]] ReportRow report_row(const Located& picture) const;
 
   const LocalizeJob& job_;
   const weights::Package& package_;
+  RunFolder& folder_;
   RowNames names_;
   OutputNames files_;
   std::ofstream lines_;

@@ -86,13 +86,12 @@ Record localize_identity(const LocalizeJob& job,
                          const weights::Package& package,
                          const Explainers::Layer& layer,
                          const RunContext& context) {
-  ExplainJob common;
-  common.inputs = job.inputs;
-  common.source = job.source;
-  common.methods = job.methods;
-  common.crops = job.crops;
-  Record identity = run_identity(common, package, {layer}, context);
-  identity.erase("targets");
+  const RunParts parts{.inputs = job.inputs,
+                       .source = job.source,
+                       .methods = job.methods,
+                       .layers = {layer.name},
+                       .crops = job.crops ? &*job.crops : nullptr};
+  Record identity = run_identity(parts, package, context);
   identity["verb"] = "localize";
   identity["truth"] = {job.truth, job.truth.empty() ? "" : weights::sha256_of_file(job.truth)};
   Record rules = Record::object();
@@ -107,8 +106,7 @@ Record localize_identity(const LocalizeJob& job,
                          {"resample", to_string(job.resample)},
                          {"pictures", job.pictures},
                          {"curves", job.curves}};
-  // As it will be read back: numbers may change their type on the way.
-  return Record::parse(identity.dump(-1, ' ', false, Record::error_handler_t::replace));
+  return as_read_back(identity);
 }
 
 }  // namespace cutaway::explain

@@ -29,7 +29,7 @@ class CorrespondenceRun {
                     const RunContext& context)
       : job_(job),
         context_(context),
-        frame_(job, package, context),
+        frame_(job, package, context, {job.boxes}),
         layers_(chosen_layers()),
         features_(package.model, nodes(), frame_.resources()) {}
 
@@ -122,9 +122,7 @@ class CorrespondenceRun {
   }
 
   /// Rows: images; columns: what is hidden.
-  void add_pictures(StudyPage& page,
-                    const PartImages& found,
-                    const CorrespondenceTable& table) const {
+  void add_pictures(StudyPage& page, const PartImages& found, const CorrespondenceTable& table) {
     std::vector<Tile> tiles;
     std::vector<std::string> columns = found.parts;
     if (!table.places.empty()) columns.emplace_back("random (first draw)");
@@ -153,7 +151,7 @@ class CorrespondenceRun {
     return {r.columns.first, r.rows.first, r.columns.last, r.rows.last};
   }
 
-  void write_numbers(const PartImages& found, const CorrespondenceTable& table) const {
+  void write_numbers(const PartImages& found, const CorrespondenceTable& table) {
     std::string csv = "hidden,layer,mean,deviation,sum\n";
     Json rows = Json::array();
     const auto add = [&](const std::string& name, const std::vector<Correspondence>& layers) {

@@ -3,30 +3,20 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <numeric>
 
 #include "explain/network.h"
 #include "explain/pictures/preprocess.h"
 #include "explain/runs/load_network.h"
 #include "explain/runs/output_names.h"
-#include "explain/runs/run_folder.h"
+#include "explain/runs/picture_loop.h"
 #include "explain/runs/run_manifest.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
-#include "runtime/progress.h"
 
 namespace cutaway::explain {
 namespace {
-
-namespace fs = std::filesystem;
-
-void make_folder(const StudyJob& job) {
-  const RunFolder folder(job.out);
-  folder.open(existing(false, job.overwrite));
-  folder.begin();
-}
 
 /// 127.5 of 255 as the net takes it; the mean is what its preprocessing takes to 0.
 std::vector<float> fill_values(const std::string& fill, const weights::Preprocess& rule) {
@@ -42,14 +32,20 @@ std::vector<float> fill_values(const std::string& fill, const weights::Preproces
 
 StudyFrame::StudyFrame(const StudyJob& job,
                        const weights::Package& package,
-                       const RunContext& context)
+                       const RunContext& context,
+                       const std::vector<std::string>& reads)
     : job_(job),
       package_(package),
       context_(context),
+      folder_(job.out),
       fill_(fill_values(job.fill, package.preprocess)) {
   (void)class_count(package.model.graph);
   if (!job.target.empty()) rule_.emplace(job.target, package);
-  make_folder(job);
+  std::vector<std::string> all = job.inputs;
+  all.push_back(job.model_path);
+  all.insert(all.end(), reads.begin(), reads.end());
+  folder_.open(existing(false, job.overwrite), all);
+  folder_.begin();
 }
 
 Evaluator::Resources StudyFrame::resources() const {
@@ -91,25 +87,43 @@ void StudyFrame::fail(const std::string& name, const std::string& error) {
   failures_.push_back({name, error});
 }
 
-void StudyFrame::each(const std::string& what, const std::function<void(const StudyImage&)>& use) {
-  const ImageSourcePtr source = open_images(job_.inputs, job_.source);
-  Progress progress(context_.observer, what, source->count().value_or(0));
-  OutputNames names;
-  std::int64_t number = 0;
-  for (ImageEntry entry; source->next(entry); ++number) {
-    throw_if_cancelled(context_.observer);
-    const std::string stem = names.stem(number, entry.name);
-    try {
-      StudyImage image = prepare(entry);
-      image.stem = stem;
-      fs::create_directories(fs::path(path(stem)).parent_path());
-      use(image);
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::kInput && error.kind() != ErrorKind::kShape) throw;
-      fail(entry.name, error.what());
+namespace {
+
+/// A picture at a time; what is wrong with one is a failure of that picture.
+class EachPicture final : public PictureTask {
+ public:
+  EachPicture(StudyFrame& frame, const std::function<void(const StudyImage&)>& use)
+      : frame_(frame), use_(use), names_(StudyFrame::kOwnStems) {}
+
+  std::vector<Record> work(std::int64_t first, std::vector<ImageEntry>& entries) override {
+    for (const ImageEntry& entry : entries) {
+      const std::string stem = names_.stem(first++, entry.name);
+      try {
+        StudyImage image = frame_.prepare(entry);
+        image.stem = stem;
+        use_(image);
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::kInput && error.kind() != ErrorKind::kShape) throw;
+        frame_.fail(entry.name, error.what());
+      }
     }
-    progress.add();
+    return {};
   }
+
+ private:
+  StudyFrame& frame_;
+  const std::function<void(const StudyImage&)>& use_;
+  OutputNames names_;
+};
+
+}  // namespace
+
+void StudyFrame::each(const std::string& what, const std::function<void(const StudyImage&)>& use) {
+  SourceOptions options = job_.source;
+  options.without = job_.out;
+  const ImageSourcePtr source = open_images(job_.inputs, options);
+  EachPicture task(*this, use);
+  (void)run_pictures({.task = what, .journaled = false}, nullptr, *source, task, context_);
 }
 
 std::int64_t StudyFrame::best(std::span<const float> scores) {
@@ -138,7 +152,7 @@ std::string StudyFrame::short_name(std::int64_t label) const {
   return name.substr(0, name.find(','));
 }
 
-void StudyFrame::write_json(const std::string& file, const nlohmann::ordered_json& value) const {
+void StudyFrame::write_json(const std::string& file, const nlohmann::ordered_json& value) {
   using Json = nlohmann::ordered_json;
   files::write_file_atomically(path(file),
                                value.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
@@ -152,14 +166,14 @@ std::vector<LayerChoice> StudyFrame::layers(const std::vector<std::string>& name
   return all;
 }
 
-void StudyFrame::write_text(const std::string& file, const std::string& text) const {
+void StudyFrame::write_text(const std::string& file, const std::string& text) {
   files::write_file_atomically(path(file), text);
 }
 
 void StudyFrame::finish(const StudyPage& page,
                         Manifest::Method method,
                         std::int64_t images,
-                        StudySummary& summary) const {
+                        StudySummary& summary) {
   if (images == 0)
     throw Error(ErrorKind::kInput, "none of the pictures could be used").at(job_.inputs.front());
   Manifest m =
@@ -175,8 +189,10 @@ void StudyFrame::finish(const StudyPage& page,
   summary.failed = failed;
   summary.report = path("report.html");
   files::write_file_atomically(summary.report, page.html(context_.origin.argv, method.parameters));
-  summary.manifest = path("manifest.json");
+  summary.manifest = folder_.last();
+  m.extra.push_back(folder_.files());
   write_manifest(summary.manifest, m);
+  folder_.end();
 }
 
 std::string csv_number(double v) {

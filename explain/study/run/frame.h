@@ -10,6 +10,7 @@
 #include "explain/network.h"
 #include "explain/pictures/image.h"
 #include "explain/report/manifest.h"
+#include "explain/runs/run_folder.h"
 #include "explain/runs/targets.h"
 #include "explain/study/run/page.h"
 #include "explain/study/run/study.h"
@@ -29,8 +30,15 @@ struct StudyImage {
 /// What the studies share: the folder, the pictures, the true class, the manifest.
 class StudyFrame {
  public:
-  /// Makes the folder. Throws kUsage when it holds a finished run, or the fill is none.
-  StudyFrame(const StudyJob& job, const weights::Package& package, const RunContext& context);
+  /// Makes the folder. `reads`: what the study reads beside the job's inputs. Throws kUsage when
+  /// the folder holds a finished run or what is read, or the fill is none.
+  StudyFrame(const StudyJob& job,
+             const weights::Package& package,
+             const RunContext& context,
+             const std::vector<std::string>& reads = {});
+
+  /// Stems of files that belong to no picture.
+  static inline const std::vector<std::string> kOwnStems{"curves", "correspondence", "hidden"};
 
   [[nodiscard]] const weights::Package& package() const noexcept { return package_; }
   [[nodiscard]] const Graph& graph() const noexcept { return package_.model.graph; }
@@ -70,20 +78,22 @@ class StudyFrame {
   /// "golden retriever" for "n02099601 golden retriever, goldie".
   [[nodiscard]] std::string short_name(std::int64_t label) const;
 
-  [[nodiscard]] std::string path(const std::string& file) const { return job_.out + "/" + file; }
-  void write_json(const std::string& file, const nlohmann::ordered_json& value) const;
-  void write_text(const std::string& file, const std::string& text) const;
+  /// The path of a file that the study will write (RunFolder::claim).
+  [[nodiscard]] std::string path(const std::string& file) { return folder_.claim(file); }
+  void write_json(const std::string& file, const nlohmann::ordered_json& value);
+  void write_text(const std::string& file, const std::string& text);
   /// report.html, then manifest.json; fills the summary's counts. Throws kInput when no picture
   /// could be used.
   void finish(const StudyPage& page,
               Manifest::Method method,
               std::int64_t images,
-              StudySummary& summary) const;
+              StudySummary& summary);
 
  private:
   const StudyJob& job_;
   const weights::Package& package_;
   const RunContext& context_;
+  RunFolder folder_;
   std::vector<float> fill_;
   std::optional<TargetRule> rule_;
   std::vector<Manifest::Failure> failures_;

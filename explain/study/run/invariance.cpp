@@ -137,7 +137,7 @@ class InvarianceRun {
     curves_.push_back(std::move(c));
   }
 
-  void add_charts(StudyPage& page, std::size_t s) const {
+  void add_charts(StudyPage& page, std::size_t s) {
     std::vector<std::string> svgs;
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       Chart chart{layer_name(l) + ": distance", sweeps_[s].x_label, sweeps_[s].amounts, {}, 0, 0};
@@ -156,7 +156,7 @@ class InvarianceRun {
     page.charts(svgs, "One curve an image; the colours are named below.");
   }
 
-  void write_numbers() const {
+  void write_numbers() {
     std::string csv = "image,class,change,amount";
     for (std::size_t l = 0; l < layers_.size(); ++l) csv += ",distance" + std::to_string(l + 1);
     csv += ",probability\n";

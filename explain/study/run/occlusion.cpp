@@ -28,7 +28,7 @@ class OcclusionRun {
  public:
   OcclusionRun(const OcclusionJob& job, const weights::Package& package, const RunContext& context)
       : job_(job),
-        frame_(job, package, context),
+        frame_(job, package, context, job.data),
         elsewhere_(job.data, job.source, package, context),
         layer_(chosen_layer()),
         grid_(chosen_grid()),
@@ -173,7 +173,7 @@ class OcclusionRun {
     return p;
   }
 
-  void write_numbers(const std::string& stem, const OcclusionPanels& p) const {
+  void write_numbers(const std::string& stem, const OcclusionPanels& p) {
     const std::vector<std::int64_t> extents{grid_.rows, grid_.columns};
     files::write_npy(frame_.path(stem + "__activation.npy"), extents, p.activation);
     files::write_npy(frame_.path(stem + "__probability.npy"), extents, p.probability);

@@ -51,16 +51,20 @@ class Evolution {
   }
 
   EvolutionSummary run() {
+    std::vector<std::string> reads = job_.data;
+    reads.insert(reads.end(), paths_.begin(), paths_.end());
+    folder_.open(existing(false, job_.overwrite), reads);
     for (std::size_t k = 0; k < paths_.size(); ++k) add_checkpoint(k);
-    const RunFolder folder(job_.out);
-    folder.open(existing(false, job_.overwrite));
-    folder.begin();
+    folder_.begin();
+    std::vector<std::string> names;
+    for (const EvolutionLayer& layer : summary_.layers) names.push_back(layer.name);
+    const std::vector<std::string> words = file_words(names);
     for (std::size_t l = 0; l < summary_.layers.size(); ++l) {
-      files_.push_back(file_word(summary_.layers[l].name) + ".png");
-      write_png(job_.out + "/" + files_.back(), picture(l));
+      files_.push_back(words[l] + ".png");
+      write_png(folder_.claim(files_.back()), picture(l));
     }
     write_json();
-    summary_.index = job_.out + "/index.html";
+    summary_.index = folder_.claim("index.html");
     files::write_file_atomically(summary_.index, page());
     write_manifest_file();
     return std::move(summary_);
@@ -74,7 +78,7 @@ class Evolution {
     context_.observer.info("checkpoint " + summary_.checkpoints.back());
     UnitSearch found = find_units(job_, package, context_);
     summary_.images = found.images;
-    summary_.failed = found.failed;
+    summary_.failed = found.complaints.count;
     if (k == 0) {
       preprocess_ = package.preprocess;
       for (const UnitsLayer& layer : found.layers) {
@@ -116,7 +120,7 @@ class Evolution {
     TileProjector projector(package.model, nodes, rules_, shape,
                             {context_.settings.stream(), context_.settings.engines()});
     std::vector<std::vector<Pending>> pending(nodes.size());
-    const ImageSourcePtr source = open_images(job_.data, job_.source);
+    const ImageSourcePtr source = open_units_data(job_);
     ImageEntry entry;
     std::int64_t at = 0;
     for (const auto& [image, places] : wanted) {
@@ -182,7 +186,7 @@ class Evolution {
     return grid(tiles, static_cast<int>(paths_.size()), summary_.checkpoints, rows);
   }
 
-  void write_json() const {
+  void write_json() {
     using Json = nlohmann::ordered_json;
     Json layers = Json::array();
     for (const EvolutionLayer& layer : summary_.layers) {
@@ -207,7 +211,7 @@ class Evolution {
                     {"images", summary_.images},
                     {"checkpoints", paths_},
                     {"layers", layers}};
-    files::write_file_atomically(job_.out + "/evolution.json",
+    files::write_file_atomically(folder_.claim("evolution.json"),
                                  root.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
   }
 
@@ -250,14 +254,17 @@ class Evolution {
     m.threads = CpuStream(context_.settings.threads).threads();
     m.counts = {summary_.images + summary_.failed, summary_.images, summary_.failed, outputs};
     m.extra = {{"checkpoints", paths_}, {"weights_hashes", hashes_}};
-    summary_.manifest = job_.out + "/manifest.json";
+    m.extra.push_back(folder_.files());
+    summary_.manifest = folder_.last();
     write_manifest(summary_.manifest, m);
+    folder_.end();
   }
 
   UnitsJob job_;
   const std::vector<std::string>& paths_;
   const RunContext& context_;
   RuleSet rules_;
+  RunFolder folder_{job_.out};
   weights::Preprocess preprocess_{};
   EvolutionSummary summary_;
   std::vector<std::int64_t> counts_;
@@ -270,7 +277,7 @@ class Evolution {
 EvolutionSummary run_evolution(const UnitsJob& job,
                                const std::vector<std::string>& checkpoints,
                                const RunContext& context) {
-  check_units_job(job);
+  check_data(job);
   if (checkpoints.empty()) throw Error(ErrorKind::kUsage, "no checkpoints given");
   return Evolution(job, checkpoints, context).run();
 }

@@ -2,10 +2,10 @@
 #include <numeric>
 
 #include "explain/runs/batch.h"
+#include "explain/runs/picture_loop.h"
 #include "explain/units/run/units_run.h"
 #include "layers/executor.h"
 #include "runtime/error.h"
-#include "runtime/progress.h"
 
 namespace cutaway::explain {
 namespace {
@@ -59,45 +59,73 @@ PlanRequest forward_request(const std::vector<UnitsLayer>& layers,
   return request;
 }
 
+/// Keeps the strongest activations of what it is shown.
+class Search final : public PictureTask {
+ public:
+  Search(UnitSearch& found,
+         const weights::Package& package,
+         const Shape& shape,
+         const RunContext& context)
+      : found_(found),
+        package_(package),
+        shape_(shape),
+        context_(context),
+        executor_(package.model,
+                  forward_request(found.layers, shape, context),
+                  context.settings.stream()) {}
+
+  std::vector<Record> work(std::int64_t first, std::vector<ImageEntry>& entries) override {
+    const Batch batch = load_batch(entries, 0, entries.size(), package_.preprocess, shape_,
+                                   context_.settings.cpu_threads());
+    for (const auto& failure : batch.failures) {
+      context_.observer.warn(failure.error);
+      found_.complaints.add(entries[failure.entry].name, failure.error);
+    }
+    found_.images += static_cast<std::int64_t>(batch.entries.size());
+    if (batch.entries.empty()) return {};
+    executor_.set_input(batch.input);
+    executor_.forward();
+    std::vector<std::int64_t> numbers;
+    for (const std::size_t i : batch.entries)
+      numbers.push_back(first + static_cast<std::int64_t>(i));
+    for (UnitsLayer& layer : found_.layers)
+      layer.best.add(executor_.read(executor_.value(layer.node)), numbers);
+    return {};
+  }
+
+ private:
+  UnitSearch& found_;
+  const weights::Package& package_;
+  const Shape shape_;
+  const RunContext& context_;
+  Executor executor_;
+};
+
 }  // namespace
+
+void check_data(const UnitsJob& job) {
+  if (std::find(job.data.begin(), job.data.end(), "-") == job.data.end()) return;
+  throw Error(ErrorKind::kUsage, "the data is gone through twice, standard input only once")
+      .hint("give a list");
+}
+
+ImageSourcePtr open_units_data(const UnitsJob& job) {
+  SourceOptions options = job.source;
+  options.without = job.out;
+  return open_images(job.data, options);
+}
 
 UnitSearch find_units(const UnitsJob& job,
                       const weights::Package& package,
                       const RunContext& context) {
   UnitSearch found;
   found.layers = open_layers(job, package.model.graph);
-  const ImageSourcePtr source = open_images(job.data, job.source);
+  const ImageSourcePtr source = open_units_data(job);
   Shape shape = package.model.graph.node(0).shape;
   shape.n = std::clamp<std::int64_t>(source->count().value_or(job.batch), 1, job.batch);
-  Executor executor(package.model, forward_request(found.layers, shape, context),
-                    context.settings.stream());
-  const int threads = CpuStream(context.settings.threads).threads();
-  Progress progress(context.observer, "search", source->count().value_or(0));
-  std::int64_t next = 0;
-  for (bool more = true; more;) {
-    throw_if_cancelled(context.observer);
-    std::vector<ImageEntry> entries;
-    ImageEntry entry;
-    while (static_cast<std::int64_t>(entries.size()) < shape.n && (more = source->next(entry))) {
-      entries.push_back(std::move(entry));
-    }
-    if (entries.empty()) break;
-    const Batch batch = load_batch(entries, 0, entries.size(), package.preprocess, shape, threads);
-    for (const auto& failure : batch.failures) context.observer.warn(failure.error);
-    found.failed += static_cast<std::int64_t>(batch.failures.size());
-    if (!batch.entries.empty()) {
-      executor.set_input(batch.input);
-      executor.forward();
-      std::vector<std::int64_t> numbers;
-      for (const std::size_t i : batch.entries)
-        numbers.push_back(next + static_cast<std::int64_t>(i));
-      for (UnitsLayer& layer : found.layers)
-        layer.best.add(executor.read(executor.value(layer.node)), numbers);
-    }
-    next += static_cast<std::int64_t>(entries.size());
-    progress.add(static_cast<std::int64_t>(entries.size()));
-  }
-  found.images = next - found.failed;
+  Search search(found, package, shape, context);
+  const LoopPlan plan{.task = "search", .batch = shape.n, .journaled = false};
+  (void)run_pictures(plan, nullptr, *source, search, context);
   if (found.images == 0)
     throw Error(ErrorKind::kInput, "none of the pictures could be read").at(job.data.front());
   return found;

@@ -57,6 +57,7 @@ struct [[gnu::visibility("hidden")]] UnitStore::State {
   hdf5::OutputFile file;
   struct Layer {
     UnitLayerShape shape;
+    std::string group;  // below /layers
     Handle projections, patches;
   };
   std::vector<Layer> layers;
@@ -79,13 +80,18 @@ std::size_t UnitStore::add_layer(const UnitLayerShape& shape,
   const Session session;
   std::string name = shape.name;
   std::replace(name.begin(), name.end(), '/', '_');
+  const auto taken = [&] {
+    return std::any_of(s.layers.begin(), s.layers.end(),
+                       [&](const State::Layer& l) { return l.group == name; });
+  };
+  while (taken()) name += "-" + std::to_string(s.layers.size());
   const Handle group = s.file.make_group(s.file.get(), "/layers/" + name);
   s.file.write_text_attribute(group.get(), "layer", shape.name);
   s.file.write_text_attribute(group.get(), "rules", shape.rules);
   const float nothing = std::numeric_limits<float>::quiet_NaN();
   const std::uint8_t gray = 128;
   State::Layer layer{
-      shape,
+      shape, name,
       make_tiles(group.get(), "projections", H5T_IEEE_F32LE,
                  extents_of({shape.maps, shape.most, shape.channels, shape.height, shape.width}),
                  &nothing),

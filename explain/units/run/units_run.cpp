@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -27,7 +26,6 @@
 namespace cutaway::explain {
 namespace {
 
-namespace fs = std::filesystem;
 /// A tile that waits for its image.
 struct Wanted {
   std::size_t layer, map_at, place;
@@ -57,31 +55,34 @@ class Units {
       : job_(job), package_(package), context_(context), rules_(projection_rules(job.rules)) {}
 
   UnitsSummary run() {
+    open_folder();
     auto start = Clock::now();
     UnitSearch found = find_units(job_, package_, context_);
     summary_.images = found.images;
-    summary_.failed = found.failed;
+    complaints_ = std::move(found.complaints);
+    summary_.failed = complaints_.count;
     summary_.layers = std::move(found.layers);
     summary_.search_seconds = seconds_since(start);
-    make_folder();
+    folder_.begin();
     start = Clock::now();
-    UnitStore store(job_.out + "/units.h5");
+    UnitStore store(folder_.claim("units.h5"));
     project(store);
     summary_.project_seconds = seconds_since(start);
     draw(store);
     store.close();
     write_json();
-    summary_.index = job_.out + "/index.html";
+    summary_.index = folder_.claim("index.html");
     files::write_file_atomically(summary_.index, units_page(job_, summary_, files_, names_));
     write_manifest_file();
     return std::move(summary_);
   }
 
  private:
-  void make_folder() const {
-    const RunFolder folder(job_.out);
-    folder.open(existing(false, job_.overwrite));
-    folder.begin();
+  void open_folder() {
+    check_data(job_);
+    std::vector<std::string> reads = job_.data;
+    reads.push_back(job_.model_path);
+    folder_.open(existing(false, job_.overwrite), reads);
   }
 
   [[nodiscard]] std::map<std::int64_t, std::vector<Wanted>> wanted() const {
@@ -115,7 +116,7 @@ class Units {
     std::int64_t total = 0;
     for (const auto& [image, tiles] : all) total += static_cast<std::int64_t>(tiles.size());
     Progress progress(context_.observer, "project", total);
-    const ImageSourcePtr source = open_images(job_.data, job_.source);
+    const ImageSourcePtr source = open_units_data(job_);
     ImageEntry entry;
     std::int64_t at = 0;
     for (const auto& [image, tiles] : all) {
@@ -173,10 +174,13 @@ class Units {
   }
 
   void draw(const UnitStore& store) {
+    std::vector<std::string> names;
+    for (const UnitsLayer& layer : summary_.layers) names.push_back(layer.name);
+    const std::vector<std::string> words =
+        file_words(names, {"units.h5", "units.json", "index.html", "manifest.json"});
     for (std::size_t l = 0; l < summary_.layers.size(); ++l) {
       const UnitsLayer& layer = summary_.layers[l];
-      const std::string folder = file_word(layer.name);
-      fs::create_directories(job_.out + "/" + folder);
+      const std::string& folder = words[l];
       files_.emplace_back();
       std::vector<Image> sheet;
       int sheets = 0;
@@ -186,13 +190,13 @@ class Units {
         char name[32];
         std::snprintf(name, sizeof name, "/map-%04lld.png", static_cast<long long>(layer.maps[m]));
         files_.back().push_back(folder + name);
-        files::write_file_atomically(job_.out + "/" + files_.back().back(),
-                                     encode_png(sheet.back()), files::Durability::kRename);
+        files::write_file_atomically(folder_.claim(files_.back().back()), encode_png(sheet.back()),
+                                     files::Durability::kRename);
         constexpr std::size_t kMapsASheet = 32;
         if (sheet.size() < kMapsASheet && m + 1 < layer.maps.size()) continue;
         ++sheets;
-        const std::string number = sheets == 1 ? "" : "-" + std::to_string(sheets);
-        write_png(job_.out + "/" + folder + number + ".png", unit_sheet(sheet));
+        const std::string number = sheets == 1 ? "" : "/sheet-" + std::to_string(sheets);
+        write_png(folder_.claim(folder + number + ".png"), unit_sheet(sheet));
         sheet.clear();
       }
     }
@@ -215,7 +219,7 @@ class Units {
     return unit_picture(tiles, store.shape(l), package_.preprocess, caption);
   }
 
-  void write_json() const {
+  void write_json() {
     using Json = nlohmann::ordered_json;
     std::map<std::int64_t, std::string> names(names_.begin(), names_.end());
     Json layers = Json::array();
@@ -238,7 +242,7 @@ class Units {
                     {"rules", job_.rules},
                     {"images", summary_.images},
                     {"layers", layers}};
-    files::write_file_atomically(job_.out + "/units.json",
+    files::write_file_atomically(folder_.claim("units.json"),
                                  root.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
   }
 
@@ -261,14 +265,19 @@ class Units {
                 summary_.projections};
     m.timings = {{"search", summary_.search_seconds, summary_.images},
                  {"project", summary_.project_seconds, summary_.projections}};
-    summary_.manifest = job_.out + "/manifest.json";
+    for (const auto& [file, error] : complaints_.named) m.failures.push_back({file, error});
+    m.extra.push_back(folder_.files());
+    summary_.manifest = folder_.last();
     write_manifest(summary_.manifest, m);
+    folder_.end();
   }
 
   const UnitsJob& job_;
   const weights::Package& package_;
   const RunContext& context_;
   RuleSet rules_;
+  RunFolder folder_{job_.out};
+  Complaints complaints_;
   UnitsSummary summary_;
   std::vector<std::vector<Pending>> pending_;  // a layer
   std::vector<std::vector<std::string>> files_;
@@ -277,23 +286,9 @@ class Units {
 
 }  // namespace
 
-void check_units_job(const UnitsJob& job) {
-  if (std::find(job.data.begin(), job.data.end(), "-") != job.data.end()) {
-    throw Error(ErrorKind::kUsage, "the data is gone through twice, standard input only once")
-        .hint("give a list");
-  }
-  std::error_code ignored;
-  if (!job.overwrite && fs::exists(job.out + "/manifest.json", ignored)) {
-    throw Error(ErrorKind::kUsage, "the folder already holds a finished run")
-        .at(job.out)
-        .hint("choose another --out, or --overwrite");
-  }
-}
-
 UnitsSummary run_units(const UnitsJob& job,
                        const weights::Package& package,
                        const RunContext& context) {
-  check_units_job(job);
   return Units(job, package, context).run();
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "explain/pictures/source.h"
+#include "explain/runs/complaints.h"
 #include "explain/runs/run_context.h"
 #include "explain/units/top_activations.h"
 #include "weights/package.h"
@@ -45,8 +46,8 @@ struct UnitsSummary {
 /// images they came from again. Writes
 ///   units.h5       activations, patches, projections (explain/units/run/store.h)
 ///   units.json     the same without pictures: image, name, value, row and column
-///   LAYER/map-0017.png, ...       a picture a map
-///   LAYER.png, LAYER-2.png, ...   sheets of them
+///   LAYER/map-0017.png, ...            a picture a map
+///   LAYER.png, LAYER/sheet-2.png, ...  sheets of them
 ///   index.html
 ///   manifest.json  written last
 /// Pictures that cannot be read are counted and skipped. Throws kUsage for unknown layers, maps and
@@ -55,17 +56,18 @@ struct UnitsSummary {
                                      const weights::Package& package,
                                      const RunContext& context);
 
-/// Throws kUsage when the data cannot be gone through twice, or the folder holds a finished run.
-void check_units_job(const UnitsJob& job);
-
-/// The first pass alone: the strongest activations of `layers` over the data. `failed` counts what
-/// could not be read.
+/// The first pass alone: the strongest activations of `layers` over the data.
 struct UnitSearch {
   std::vector<UnitsLayer> layers;
-  std::int64_t images{0}, failed{0};
+  std::int64_t images{0};
+  Complaints complaints;  ///< pictures that could not be read
 };
 [[nodiscard]] UnitSearch find_units(const UnitsJob& job,
                                     const weights::Package& package,
                                     const RunContext& context);
+/// Throws kUsage when the data cannot be gone through twice.
+void check_data(const UnitsJob& job);
+/// The data; what the run writes is no part of it.
+[[nodiscard]] ImageSourcePtr open_units_data(const UnitsJob& job);
 
 }  // namespace cutaway::explain

@@ -32,6 +32,8 @@ struct VisualizeJob {
   double zoom_share{0.05};
   std::int64_t frame_every{0};  ///< 0: no frames
   bool gif{false}, raw{true};
+  bool resume{false};     ///< go on where a run with the same job was stopped
+  bool overwrite{false};  ///< the folder may hold another run
   AscentSettings settings;
 };
 
@@ -42,15 +44,18 @@ struct VisualizeSummary {
     std::string size_from;  ///< who says so: "given", "Lucid's default", ...
     double first{0}, last{0};
     std::vector<std::string> notes;
+    std::string doubt;  ///< why it shows nothing of what was asked for; empty: it does
   };
   std::vector<Picture> pictures;
+  std::int64_t resumed{0};  ///< subjects whose pictures were there already
   std::string grid, manifest;
   double seconds{0};
 };
 
 /// Writes a PNG for every class, channel or whatever is asked for, the raw picture beside it (.npy,
 /// as the net takes it), frames of the ascent in a folder and as a GIF if wanted, all pictures on
-/// grid.png, and manifest.json last.
+/// grid.png, index.jsonl (a line a subject, to go on from), and manifest.json last. Throws kUsage
+/// when the folder holds another run or what is read.
 [[nodiscard]] VisualizeSummary run_visualize(const VisualizeJob& job,
                                              const weights::Package& package,
                                              const RunContext& context);

@@ -24,22 +24,33 @@ constexpr std::array kTypes{
     Entry{"ActivityRegularization", &KerasBuilder::nothing, false, false},
     Entry{"Add", &KerasBuilder::join},
     Entry{"AlphaDropout", &KerasBuilder::nothing, true, false},
+    Entry{"Average", &KerasBuilder::average},
     Entry{"AveragePooling2D", &KerasBuilder::pool},
     Entry{"BatchNormalization", &KerasBuilder::batch_norm, true},
     Entry{"Concatenate", &KerasBuilder::join},
     Entry{"Conv2D", &KerasBuilder::conv},
+    Entry{"Conv2DTranspose", &KerasBuilder::conv_transpose},
     Entry{"Convolution2D", &KerasBuilder::conv},
+    Entry{"Cropping2D", &KerasBuilder::cropping},
     Entry{"Dense", &KerasBuilder::dense},
     Entry{"DepthwiseConv2D", &KerasBuilder::depthwise_conv},
     Entry{"Dropout", &KerasBuilder::dropout, true},
+    Entry{"ELU", &KerasBuilder::elu},
     Entry{"Flatten", &KerasBuilder::flatten},
     Entry{"GaussianDropout", &KerasBuilder::nothing, true, false},
     Entry{"GaussianNoise", &KerasBuilder::nothing, true, false},
     Entry{"GlobalAveragePooling2D", &KerasBuilder::global_pool},
     Entry{"GlobalMaxPooling2D", &KerasBuilder::global_pool},
+    Entry{"GroupNormalization", &KerasBuilder::group_norm},
+    Entry{"LayerNormalization", &KerasBuilder::layer_norm},
     Entry{"LeakyReLU", &KerasBuilder::relu},
     Entry{"MaxPooling2D", &KerasBuilder::pool},
+    Entry{"Maximum", &KerasBuilder::elementwise},
+    Entry{"Minimum", &KerasBuilder::elementwise},
+    Entry{"Multiply", &KerasBuilder::elementwise},
     Entry{"Normalization", &KerasBuilder::normalization},
+    Entry{"PReLU", &KerasBuilder::prelu},
+    Entry{"Permute", &KerasBuilder::permute},
     Entry{"RandomBrightness", &KerasBuilder::nothing, true, false},
     Entry{"RandomContrast", &KerasBuilder::nothing, true, false},
     Entry{"RandomFlip", &KerasBuilder::nothing, true, false},
@@ -48,9 +59,12 @@ constexpr std::array kTypes{
     Entry{"RandomZoom", &KerasBuilder::nothing, true, false},
     Entry{"ReLU", &KerasBuilder::relu},
     Entry{"Rescaling", &KerasBuilder::rescaling},
+    Entry{"Reshape", &KerasBuilder::reshape},
     Entry{"SeparableConv2D", &KerasBuilder::separable_conv},
     Entry{"Softmax", &KerasBuilder::softmax},
     Entry{"SpatialDropout2D", &KerasBuilder::dropout, true},
+    Entry{"Subtract", &KerasBuilder::elementwise},
+    Entry{"UpSampling2D", &KerasBuilder::up_sampling},
     Entry{"ZeroPadding2D", &KerasBuilder::zero_padding},
 };
 
@@ -60,12 +74,16 @@ std::string named(const KerasLayer& layer) { return layer.node + " (" + layer.ty
 
 FeatureOrder feature_order_behind(LayerKind kind) {
   switch (kind) {
+    case LayerKind::kActivation:
     case LayerKind::kAdd:  // if all its inputs have the same order
     case LayerKind::kBatchNorm:
     case LayerKind::kClip:
     case LayerKind::kDropout:
+    case LayerKind::kElementwise:  // likewise
     case LayerKind::kFlatten:
+    case LayerKind::kLayerNorm:
     case LayerKind::kLeakyRelu:
+    case LayerKind::kPRelu:
     case LayerKind::kRelu:
     case LayerKind::kSoftmax:
       return FeatureOrder::kKept;
@@ -167,6 +185,7 @@ void KerasBuilder::build_input(const KerasLayer& layer) {
   nodes_[layer.id] = 0;
   const char* name = layer.config->contains("batch_shape") ? "batch_shape" : "batch_input_shape";
   const Json* at = setting(name);
+  old_ = !layer.config->contains("batch_shape");
   std::vector<std::int64_t> e;
   if (at != nullptr && at->is_array() && at->size() == 4) {
     for (std::size_t i = 1; i < 4; ++i) {

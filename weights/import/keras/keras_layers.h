@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "kernels/pool.h"
 #include "layers/graph.h"
 #include "weights/import/keras/keras_config.h"
+#include "weights/import/keras/keras_windows.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -62,21 +64,32 @@ class KerasBuilder {
   // --------------------------------
 
   NodeId activation(const KerasLayer& layer, const Inputs& in);
+  NodeId average(const KerasLayer& layer, const Inputs& in);
   NodeId batch_norm(const KerasLayer& layer, const Inputs& in);
   NodeId conv(const KerasLayer& layer, const Inputs& in);
+  NodeId conv_transpose(const KerasLayer& layer, const Inputs& in);
+  NodeId cropping(const KerasLayer& layer, const Inputs& in);
   NodeId dense(const KerasLayer& layer, const Inputs& in);
   NodeId depthwise_conv(const KerasLayer& layer, const Inputs& in);
   NodeId dropout(const KerasLayer& layer, const Inputs& in);
+  NodeId elementwise(const KerasLayer& layer, const Inputs& in);
+  NodeId elu(const KerasLayer& layer, const Inputs& in);
   NodeId flatten(const KerasLayer& layer, const Inputs& in);
   NodeId global_pool(const KerasLayer& layer, const Inputs& in);
+  NodeId group_norm(const KerasLayer& layer, const Inputs& in);
   NodeId join(const KerasLayer& layer, const Inputs& in);
+  NodeId layer_norm(const KerasLayer& layer, const Inputs& in);
   NodeId nothing(const KerasLayer& layer, const Inputs& in);
   NodeId normalization(const KerasLayer& layer, const Inputs& in);
+  NodeId permute(const KerasLayer& layer, const Inputs& in);
   NodeId pool(const KerasLayer& layer, const Inputs& in);
+  NodeId prelu(const KerasLayer& layer, const Inputs& in);
   NodeId relu(const KerasLayer& layer, const Inputs& in);
   NodeId rescaling(const KerasLayer& layer, const Inputs& in);
+  NodeId reshape(const KerasLayer& layer, const Inputs& in);
   NodeId separable_conv(const KerasLayer& layer, const Inputs& in);
   NodeId softmax(const KerasLayer& layer, const Inputs& in);
+  NodeId up_sampling(const KerasLayer& layer, const Inputs& in);
   NodeId zero_padding(const KerasLayer& layer, const Inputs& in);
 
  private:
@@ -97,6 +110,20 @@ class KerasBuilder {
   /// The activation that a layer has inside, as a node of its own.
   NodeId inner_activation(const KerasLayer& layer, NodeId in);
   LayerPtr activation_layer(const std::string& kind, NodeId in);
+  /// The scale and shift of a normalisation (parameters 0 and 1), which Keras may leave out; returns
+  /// how many variables the layer has of them.
+  std::size_t take_scale_and_shift(NodeId node, const Transform& t);
+  /// Settings of the form ((top, bottom), (left, right)), (rows, columns) or one number.
+  std::optional<std::array<std::int64_t, 4>> sides(const char* name, std::int64_t otherwise);
+  /// A mean over windows that "same" padding makes smaller at the edges, which no padding that is
+  /// the same on both sides does.
+  NodeId mean_of_uneven_windows(const KerasLayer& layer,
+                                NodeId in,
+                                const kernels::PoolGeometry& g,
+                                const Same& h,
+                                const Same& w);
+  /// The numbers of `in`, in Keras' order of axes, as maps of the shape `y`.
+  NodeId reshape_to(const KerasLayer& layer, NodeId in, const Shape& y);
   /// True when `axis`, counted with the batch, is that of the channels of `in`.
   bool is_channel_axis(std::int64_t axis, NodeId in) const;
   void require_format(const KerasLayer& layer);
@@ -149,6 +176,7 @@ class KerasBuilder {
   /// Vectors whose features Keras has in H, W, C order.
   std::map<NodeId, std::array<std::int64_t, 3>> hwc_;
   bool last_{true};  ///< the data's own format
+  bool old_{false};  ///< written by Keras 1 or 2
 };
 
 }  // namespace cutaway::weights

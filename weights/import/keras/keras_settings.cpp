@@ -8,7 +8,6 @@
 namespace cutaway::weights {
 namespace {
 
-constexpr std::int64_t kMostWindow = 1024;
 constexpr std::int64_t kMostChannels = 1 << 16;
 
 std::string shown(const nlohmann::json& value) {

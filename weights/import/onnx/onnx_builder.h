@@ -22,9 +22,22 @@ struct Unsupported {
 /// A value of the ONNX graph that is computed. Vectors are maps of 1 x 1 here; ONNX tells them
 /// apart by rank: N x C x H x W, N x C x L with L = H W, N x C, or C where the batch of 1 is left
 /// out.
+///
+/// A reshaping or a transposition is first only noted: exporters turn values round for one operator
+/// and back behind it. It becomes a layer when something needs the numbers in their new places
+/// (Builder::computed).
 struct Computed {
   NodeId node{0};
   std::size_t rank{4};
+  Extents view{};                    ///< extents behind the batch; empty: those of the maps
+  std::vector<std::size_t> order{};  ///< axis i is axis order[i] of the view; empty: unchanged
+
+  /// Nothing is left to be done.
+  [[nodiscard]] bool plain() const { return view.empty() && order.empty(); }
+  /// The maps with their axes in another order, and no more.
+  [[nodiscard]] bool turned() const { return view.empty() && !order.empty(); }
+  /// The same extents and order for another node's numbers.
+  [[nodiscard]] Computed at(NodeId other) const { return {other, rank, view, order}; }
 };
 
 /// y = gamma x + beta: each one number, or one a channel.
@@ -32,9 +45,13 @@ struct Affine {
   std::vector<float> gamma{1.0F}, beta{0.0F};
 };
 
-/// True when a constant of extents `e` is, for values of that rank, one number or one a channel:
-/// its axes are counted from the last, and the missing ones are 1.
-[[nodiscard]] bool broadcasts_by_channel(const Extents& e, std::int64_t channels, std::size_t rank);
+/// True when a constant of extents `e` is, for values of that rank, one number or one a place of
+/// `axis` (counted with the batch), which is that long: its axes are counted from the last, and the
+/// missing ones are 1.
+[[nodiscard]] bool broadcasts_along(const Extents& e,
+                                    std::int64_t extent,
+                                    std::size_t rank,
+                                    std::size_t axis);
 
 class Builder {
  public:
@@ -50,8 +67,22 @@ class Builder {
   /// True when the file says that there is one picture a batch.
   [[nodiscard]] bool batch_is_one() const { return batch_given_ && batch_ == 1; }
   [[nodiscard]] const Shape& shape_of(NodeId id) const { return graph_->node(id).shape; }
-  /// Input i as a computed value; throws Unsupported when it is a constant or absent.
-  [[nodiscard]] Computed computed(const Node& node, std::size_t i) const;
+  /// Input i as a computed value without anything left to be done; layers are added for that.
+  /// Throws Unsupported when it is a constant or absent, or what is left has no counterpart.
+  [[nodiscard]] Computed computed(const Node& node, std::size_t i);
+  /// The same, perhaps with a reshaping or a transposition left: for operators that do not mind.
+  [[nodiscard]] const Computed& pending(const Node& node, std::size_t i) const;
+  /// `x` with what is left done, by layers with names that begin with `name`.
+  Computed carried_out(const Computed& x, const std::string& name);
+  /// The extents of a value behind the batch.
+  [[nodiscard]] Extents extents_of(const Computed& x) const;
+  /// A value of those extents with the numbers of `x` in the same order.
+  Computed reshaped(const Node& node, const Computed& x, Extents to);
+  /// A value whose axis i behind the batch is axis order[i] of `x`.
+  [[nodiscard]] Computed transposed(const Computed& x, const std::vector<std::size_t>& order) const;
+  /// `x` with its axis `axis` (0: channels) behind the batch as the channels of the node; what undoes
+  /// that is left to be done.
+  Computed with_channels(const Node& node, const Computed& x, std::size_t axis);
   /// Input i as a constant; null when it is absent or empty. Throws Unsupported when it is
   /// computed.
   [[nodiscard]] const Tensor* constant(const Node& node, std::size_t i) const;
@@ -68,9 +99,6 @@ class Builder {
   [[nodiscard]] double number(const Tensor& t);
   /// All numbers of a small constant.
   [[nodiscard]] std::vector<float> numbers(const Tensor& t);
-  /// Input i as one number, or one a channel of `x`, where ONNX's broadcasting (from the last axis
-  /// on) makes it that and leaves x its extents. Throws Unsupported otherwise.
-  [[nodiscard]] std::vector<float> per_channel(const Node& node, std::size_t i, const Computed& x);
 
   /// Adds a layer for `node`. `suffix` names helpers ("pad").
   NodeId add(const Node& node,
@@ -86,15 +114,29 @@ class Builder {
   /// Binds parameter `index` of a layer to numbers: one for all, or one each.
   void bind_values(NodeId id, std::size_t index, std::vector<float> values);
   /// A layer that computes that a channel.
-  NodeId add_affine(const Node& node, NodeId from, const Affine& affine);
-  /// Says what output 0 of `node` is.
-  void define(const Node& node, Computed value);
+  NodeId add_affine(const Node& node,
+                    NodeId from,
+                    const Affine& affine,
+                    const std::string& suffix = {});
+  /// Says what output `i` of `node` is.
+  void define(const Node& node, Computed value, std::size_t i = 0);
+  /// True when something needs output `i` of `node`.
+  [[nodiscard]] bool is_read(const Node& node, std::size_t i) const;
   /// The constant that the only reader of `node`'s output, of that rank, adds to it, if ONNX's
-  /// broadcasting makes that one number a channel; the reader is then done. Frameworks write biases
-  /// so.
-  const Tensor* absorb_bias(const Node& node, std::int64_t channels, std::size_t rank);
+  /// broadcasting makes that one number a place of `axis` (counted with the batch), the channels;
+  /// the reader is then done. Frameworks write biases so.
+  const Tensor* absorb_bias(const Node& node,
+                            std::int64_t channels,
+                            std::size_t rank,
+                            std::size_t axis = 1);
+
+  /// How many axes the integers of input `i` have; 0 when they are one number, or none.
+  [[nodiscard]] std::size_t axes_of_known(const Node& node, std::size_t i);
 
  private:
+  /// True when a transposition leaves the numbers where they are.
+  [[nodiscard]] bool moves_only_ones(const Computed& x,
+                                     const std::vector<std::size_t>& order) const;
   void find_needed();
   void find_input();
   void collect_constants();
@@ -142,6 +184,7 @@ struct Operator {
   /// Attributes that are read, or that change nothing in evaluation, with a space behind each. Any
   /// other is refused.
   const char* attributes;
+  bool several{false};  ///< it defines more outputs than the first
 };
 /// Null when there is none of that type.
 [[nodiscard]] const Operator* find_operator(const std::string& type);

@@ -5,11 +5,11 @@
 // What is known while importing: stored tensors, integers computed from extents, views of either.
 namespace cutaway::weights::onnx {
 
-bool broadcasts_by_channel(const Extents& e, std::int64_t channels, std::size_t rank) {
-  if (e.size() > rank || rank < 2) return count_of(e) == 1 && e.size() <= rank;
+bool broadcasts_along(const Extents& e, std::int64_t extent, std::size_t rank, std::size_t axis) {
+  if (e.size() > rank) return false;
   for (std::size_t i = 0; i < e.size(); ++i) {
-    const std::size_t axis = rank - e.size() + i;
-    if (e[i] != 1 && !(axis == 1 && e[i] == channels)) return false;
+    const bool along = rank - e.size() + i == axis && rank > 1;
+    if (e[i] != 1 && !(along && e[i] == extent)) return false;
   }
   return true;
 }
@@ -42,6 +42,11 @@ const Integers* Builder::known(const std::string& name) {
   return &known_.emplace(name, Integers{t.extents, read_integers(t)}).first->second;
 }
 
+std::size_t Builder::axes_of_known(const Node& node, std::size_t i) {
+  const Integers* found = i < node.inputs.size() ? known(node.inputs[i]) : nullptr;
+  return found == nullptr ? 0 : found->extents.size();
+}
+
 std::vector<float> Builder::numbers(const Tensor& t) {
   const std::int64_t count = count_of(t.extents);
   if (count < 1 || count > kMostKnown || !is_floating(t.type)) {
@@ -51,16 +56,6 @@ std::vector<float> Builder::numbers(const Tensor& t) {
   std::vector<float> values(static_cast<std::size_t>(count));
   read_floats(t, values);
   return values;
-}
-
-std::vector<float> Builder::per_channel(const Node& node, std::size_t i, const Computed& x) {
-  const Tensor* t = constant(node, i);
-  if (t == nullptr) throw Unsupported{"without input " + std::to_string(i)};
-  if (!broadcasts_by_channel(t->extents, shape_of(x.node).c, x.rank)) {
-    throw Unsupported{"of a constant of " + cutaway::weights::text_of(t->extents) +
-                      ", which is neither one number nor one a channel"};
-  }
-  return numbers(*t);
 }
 
 double Builder::number(const Tensor& t) {
@@ -161,12 +156,10 @@ Integers Builder::shape_known(const Node& node) {
   if (const auto constant = constants_.find(node.inputs[0]); constant != constants_.end()) {
     all.values = constant->second->extents;
   } else {
-    const Computed x = computed(node, 0);
-    const Shape& s = shape_of(x.node);
+    const Computed& x = pending(node, 0);
     if (x.rank > 1) all.values.push_back(batch_given_ ? batch_ : kBatch);
-    all.values.push_back(s.c);
-    if (x.rank == 3) all.values.push_back(s.h * s.w);
-    if (x.rank == 4) all.values.insert(all.values.end(), {s.h, s.w});
+    const Extents e = extents_of(x);
+    all.values.insert(all.values.end(), e.begin(), e.end());
   }
   const auto rank = static_cast<std::int64_t>(all.values.size());
   const auto place = [&](const char* name, std::int64_t otherwise) {

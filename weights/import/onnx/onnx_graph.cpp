@@ -82,7 +82,7 @@ Builder::Builder(const Model& model, std::string file) : model_(model), file_(st
   }
 }
 
-Computed Builder::computed(const Node& node, std::size_t i) const {
+const Computed& Builder::pending(const Node& node, std::size_t i) const {
   if (i >= node.inputs.size() || node.inputs[i].empty())
     throw Unsupported{"without input " + std::to_string(i)};
   const auto found = values_.find(node.inputs[i]);
@@ -92,6 +92,13 @@ Computed Builder::computed(const Node& node, std::size_t i) const {
   if (known_.contains(node.inputs[i]))
     throw Unsupported{"of '" + node.inputs[i] + "', integers that are computed from extents"};
   throw Error(ErrorKind::kInput, "reads '" + node.inputs[i] + "', which no earlier node writes");
+}
+
+Computed Builder::computed(const Node& node, std::size_t i) {
+  const Computed x = pending(node, i);
+  if (x.plain()) return x;
+  // Whoever reads it next finds it done.
+  return values_[node.inputs[i]] = carried_out(x, node.inputs[i]);
 }
 
 bool Builder::is_constant(const Node& node, std::size_t i) const {
@@ -111,11 +118,14 @@ void Builder::bind_values(NodeId id, std::size_t index, std::vector<float> value
   bindings_.list.push_back(std::move(binding));
 }
 
-NodeId Builder::add_affine(const Node& node, NodeId from, const Affine& affine) {
+NodeId Builder::add_affine(const Node& node,
+                           NodeId from,
+                           const Affine& affine,
+                           const std::string& suffix) {
   // Batch normalisation with mean 0 and variance + eps = 1, exact in float32, is a scale and a
   // shift.
   constexpr float kEps = 1.0F / 1024.0F;
-  const NodeId id = add(node, std::make_shared<BatchNorm>(double{kEps}), {from});
+  const NodeId id = add(node, std::make_shared<BatchNorm>(double{kEps}), {from}, suffix);
   bind_values(id, 0, affine.gamma);
   bind_values(id, 1, affine.beta);
   bind_values(id, 2, {0.0F});
@@ -154,17 +164,26 @@ void Builder::bind(NodeId id,
   bindings_.list.push_back(std::move(binding));
 }
 
-void Builder::define(const Node& node, Computed value) {
-  const std::string& output = node.outputs.at(0);
+void Builder::define(const Node& node, Computed value, std::size_t i) {
+  const std::string& output = node.outputs.at(i);
   if (values_.contains(output) || constants_.contains(output)) {
     throw Error(ErrorKind::kInput, "writes '" + output + "', which another node writes too");
   }
   values_[output] = value;
   const std::string alias = path_like(output);
-  if (value.node != 0 && names_.insert(alias).second) graph_->alias(alias, value.node);
+  if (value.node != 0 && value.plain() && names_.insert(alias).second)
+    graph_->alias(alias, value.node);
 }
 
-const Tensor* Builder::absorb_bias(const Node& node, std::int64_t channels, std::size_t rank) {
+bool Builder::is_read(const Node& node, std::size_t i) const {
+  if (i >= node.outputs.size() || node.outputs[i].empty()) return false;
+  return readers_.contains(node.outputs[i]) || node.outputs[i] == model_.outputs[0].name;
+}
+
+const Tensor* Builder::absorb_bias(const Node& node,
+                                   std::int64_t channels,
+                                   std::size_t rank,
+                                   std::size_t axis) {
   const auto found = readers_.find(node.outputs.at(0));
   if (found == readers_.end() || found->second.size() != 1) return nullptr;
   for (const ValueInfo& output : model_.outputs) {
@@ -176,7 +195,7 @@ const Tensor* Builder::absorb_bias(const Node& node, std::int64_t channels, std:
   const std::size_t other = reader.inputs[0] == node.outputs[0] ? 1 : 0;
   const auto constant = constants_.find(reader.inputs[other]);
   if (constant == constants_.end() || count_of(constant->second->extents) != channels ||
-      !broadcasts_by_channel(constant->second->extents, channels, rank))
+      !broadcasts_along(constant->second->extents, channels, rank, axis))
     return nullptr;
   absorbed_[&reader] = {};
   return constant->second;
@@ -244,7 +263,7 @@ void Builder::convert(const Node& node) {
   if (constant && !node.outputs.empty() && constants_.contains(node.outputs[0])) return;
   if (const auto done = absorbed_.find(&node); done != absorbed_.end()) {
     const std::size_t at = is_constant(node, 0) ? 1 : 0;
-    define(node, computed(node, at));
+    define(node, pending(node, at));
     return;
   }
   try {
@@ -264,7 +283,7 @@ void Builder::convert(const Node& node) {
                           "', which is not understood"};
     }
     for (std::size_t i = 1; i < node.outputs.size(); ++i) {
-      if (readers_.contains(node.outputs[i]))
+      if (!op->several && is_read(node, i))
         throw Unsupported{"whose output " + std::to_string(i) + " is read"};
     }
     op->convert(*this, node);
@@ -291,6 +310,13 @@ Converted Builder::run() {
   if (!broken_.empty())
     throw_lines(ErrorKind::kInput, file_, "node(s) that do not fit together:", broken_);
   const auto output = values_.find(model_.outputs[0].name);
+  try {
+    if (output != values_.end() && !output->second.plain())
+      output->second = carried_out(output->second, output->first);
+  } catch (const Unsupported& u) {
+    throw Error(ErrorKind::kUnsupported, "the output '" + output->first + "': " + u.reason)
+        .at(file_);
+  }
   if (output == values_.end() || output->second.node != graph_->last()) {
     throw Error(ErrorKind::kInput,
                 "the output '" + model_.outputs[0].name + "' is not the last node's")

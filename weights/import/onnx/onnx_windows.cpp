@@ -3,16 +3,22 @@
 
 #include "layers/average_pool.h"
 #include "layers/conv.h"
+#include "layers/elementwise.h"
 #include "layers/global_pool.h"
 #include "layers/max_pool.h"
 #include "layers/pad.h"
+#include "layers/slice.h"
+#include "weights/import/average_windows.h"
 #include "weights/import/onnx/onnx_operators.h"
+#include "weights/import/onnx/onnx_windows.h"
 
 // ONNX's operators with windows: convolution, pooling, padding.
 namespace cutaway::weights::onnx {
 namespace {
 
 constexpr std::int64_t kMostGeometry = 1 << 15;
+
+}  // namespace
 
 std::int32_t small(std::int64_t value, const char* what) {
   if (value < 0 || value > kMostGeometry)
@@ -30,10 +36,7 @@ std::vector<std::int64_t> pair_of(const Node& node,
   return values;
 }
 
-/// Padding before and behind along one axis.
-struct Padding {
-  std::int64_t before{0}, behind{0};
-};
+namespace {
 
 // auto_pad = SAME_*: output extent ceil(extent / stride); the odd pixel goes behind (UPPER) or
 // before (LOWER).
@@ -44,10 +47,7 @@ Padding same_padding(std::int64_t extent, std::int64_t window, std::int64_t stri
   return upper ? Padding{less, total - less} : Padding{total - less, less};
 }
 
-struct Windowing {
-  std::vector<std::int64_t> kernel, stride, dilation;
-  Padding h, w;
-};
+}  // namespace
 
 Windowing windowing(const Node& node, const Shape& x, std::vector<std::int64_t> kernel) {
   Windowing g;
@@ -75,6 +75,8 @@ Windowing windowing(const Node& node, const Shape& x, std::vector<std::int64_t> 
   }
   return g;
 }
+
+namespace {
 
 /// Writes the padding as a layer of its own, where a layer's own cannot say it.
 NodeId padded(Builder& b,
@@ -162,50 +164,107 @@ kernels::PoolGeometry pool_geometry_of(const Windowing& g) {
           small(g.stride[1], "stride"), small(g.h.before, "padding"), small(g.w.before, "padding")};
 }
 
-bool smaller_than_window(const Windowing& g) {
-  return std::max(g.h.before, g.h.behind) < g.kernel[0] &&
-         std::max(g.w.before, g.w.behind) < g.kernel[1];
+/// Every window has at least one pixel of the picture in it.
+bool all_windows_see(const Windowing& g, const Shape& x, std::int64_t h, std::int64_t w) {
+  return g.h.before < g.kernel[0] && g.w.before < g.kernel[1] &&
+         (h - 1) * g.stride[0] < x.h + g.h.before && (w - 1) * g.stride[1] < x.w + g.w.before;
+}
+
+/// Padding on each side, and rows and columns left out where it is negative.
+NodeId surrounded(Builder& b,
+                  const Node& node,
+                  NodeId from,
+                  const PooledAxis& rows,
+                  const PooledAxis& columns,
+                  kernels::PadMode mode) {
+  const Shape s = b.shape_of(from);
+  if (rows.behind < 0 || columns.behind < 0) {
+    const SliceRange h{0, s.h + std::min<std::int64_t>(rows.behind, 0), 1};
+    const SliceRange w{0, s.w + std::min<std::int64_t>(columns.behind, 0), 1};
+    from = b.add(node, std::make_shared<Slice>(SliceRange{}, h, w), {from}, ".cut");
+  }
+  const std::int64_t below = std::max<std::int64_t>(rows.behind, 0);
+  const std::int64_t right = std::max<std::int64_t>(columns.behind, 0);
+  if (rows.before == 0 && columns.before == 0 && below == 0 && right == 0) return from;
+  return b.add(node, std::make_shared<Pad>(rows.before, below, columns.before, right, mode), {from},
+               ".pad");
+}
+
+/// A maximum over rows, then over columns: for windows of more positions than a switch can tell.
+NodeId max_pool_layers(
+    Builder& b, const Node& node, NodeId from, const kernels::PoolGeometry& g, bool ceil) {
+  constexpr std::int32_t kMostPositions = 256;
+  if (g.kernel_h * g.kernel_w <= kMostPositions)
+    return b.add(node, std::make_shared<MaxPool>(g, ceil), {from});
+  if (std::max(g.kernel_h, g.kernel_w) > kMostPositions)
+    throw Unsupported{"with windows of more than 256 rows or columns"};
+  const kernels::PoolGeometry rows{g.kernel_h, 1, g.stride_h, 1, g.pad_h, 0};
+  const kernels::PoolGeometry columns{1, g.kernel_w, 1, g.stride_w, 0, g.pad_w};
+  const NodeId tall = b.add(node, std::make_shared<MaxPool>(rows, ceil), {from}, ".rows");
+  return b.add(node, std::make_shared<MaxPool>(columns, ceil), {tall});
 }
 
 }  // namespace
 
 void max_pool(Builder& b, const Node& node) {
-  // Switches have a byte: larger windows must be the whole map.
-  constexpr std::int64_t kMostPositions = 256;
   const Computed x = b.computed(node, 0);
+  if (x.rank != 4) throw Unsupported{"of other things than maps"};
   const Shape s = b.shape_of(x.node);
   Windowing g = windowing(node, s, {});
+  (void)pool_geometry_of(g);
   bool ceil = integer_of(node, "ceil_mode", 0) != 0;
   NodeId from = x.node;
   const std::int64_t h = windows(g, s.h, g.h, 0, ceil), w = windows(g, s.w, g.w, 1, ceil);
   const bool whole = g.kernel[0] - g.h.before >= s.h && g.kernel[1] - g.w.before >= s.w;
-  if (g.kernel[0] * g.kernel[1] > kMostPositions && whole && h == 1 && w == 1 &&
-      g.dilation == std::vector<std::int64_t>{1, 1}) {
+  if (whole && h == 1 && w == 1 && g.kernel[0] * g.kernel[1] > 256)
     return b.define(node, {b.add(node, std::make_shared<GlobalMaxPool>(), {from}), 4});
-  }
   if (!choose_rounding(g, s, h, w, ceil, ceil)) {
-    if (ceil || !smaller_than_window(g)) throw Unsupported{"with padding on one side only"};
+    if (h < 1 || w < 1 || !all_windows_see(g, s, h, w))
+      throw Unsupported{"with windows in the padding alone"};
     // A window that reaches beyond the edge has the edge in it, so once more changes no maximum.
-    from = padded(b, node, from, g, kernels::PadMode::kEdge);
+    from = surrounded(b, node, from,
+                      pooled_axis(s.h, g.kernel[0], g.stride[0], g.h.before, g.h.behind, h, false),
+                      pooled_axis(s.w, g.kernel[1], g.stride[1], g.w.before, g.w.behind, w, false),
+                      kernels::PadMode::kEdge);
+    g.h = g.w = {};
+    ceil = false;
   }
-  b.define(node, {b.add(node, std::make_shared<MaxPool>(pool_geometry_of(g), ceil), {from}), 4});
+  b.define(node, {max_pool_layers(b, node, from, pool_geometry_of(g), ceil), 4});
 }
 
 void average_pool(Builder& b, const Node& node) {
   const Computed x = b.computed(node, 0);
+  if (x.rank != 4) throw Unsupported{"of other things than maps"};
   const Shape s = b.shape_of(x.node);
   Windowing g = windowing(node, s, {});
+  (void)pool_geometry_of(g);
   const bool counts = integer_of(node, "count_include_pad", 0) != 0;
   bool ceil = integer_of(node, "ceil_mode", 0) != 0;
   const std::int64_t h = windows(g, s.h, g.h, 0, ceil), w = windows(g, s.w, g.w, 1, ceil);
-  NodeId from = x.node;
-  if (counts) from = padded(b, node, from, g);
-  if (!choose_rounding(g, b.shape_of(from), h, w, ceil, ceil)) {
-    throw Unsupported{"with padding that differs between the sides, and rounding up"};
+  if (h < 1 || w < 1 || !all_windows_see(g, s, h, w))
+    throw Unsupported{"with windows in the padding alone"};
+  // The layer's own padding is the same on both sides, and all of it counts, or none.
+  const bool even = g.h.before == g.h.behind && g.w.before == g.w.behind;
+  if ((even || !counts) && choose_rounding(g, s, h, w, ceil, ceil)) {
+    const auto layer = std::make_shared<AveragePool>(pool_geometry_of(g), ceil, counts);
+    return b.define(node, {b.add(node, layer, {x.node}), 4});
   }
-  b.define(
-      node,
-      {b.add(node, std::make_shared<AveragePool>(pool_geometry_of(g), ceil, counts), {from}), 4});
+  const PooledAxis rows =
+      pooled_axis(s.h, g.kernel[0], g.stride[0], g.h.before, g.h.behind, h, counts);
+  const PooledAxis columns =
+      pooled_axis(s.w, g.kernel[1], g.stride[1], g.w.before, g.w.behind, w, counts);
+  const std::vector<float> factors = mean_corrections(rows, columns, g.kernel[0], g.kernel[1]);
+  const NodeId from = surrounded(b, node, x.node, rows, columns, kernels::PadMode::kZero);
+  g.h = g.w = {};
+  NodeId id = b.add(node, std::make_shared<AveragePool>(pool_geometry_of(g), false, false), {from},
+                    factors.empty() ? "" : ".mean");
+  if (!factors.empty()) {
+    const auto scale =
+        std::make_shared<Elementwise>(kernels::BinaryOp::kMultiply, Shape{1, 1, h, w});
+    id = b.add(node, scale, {id});
+    b.bind_values(id, 0, factors);
+  }
+  b.define(node, {id, 4});
 }
 
 namespace {
@@ -237,7 +296,18 @@ void pad(Builder& b, const Node& node) {
       pads[5] != 0) {
     throw Unsupported{"of other axes than rows and columns"};
   }
-  if (mode != "reflect" && mode != "edge" && (mode != "constant" || value != 0.0))
+  if (mode != "reflect" && mode != "edge" && mode != "constant")
+    throw Unsupported{"with mode " + mode};
+  if (std::any_of(pads.begin(), pads.end(), [](std::int64_t p) { return p < 0; })) {
+    if (std::any_of(pads.begin(), pads.end(), [](std::int64_t p) { return p > 0; }))
+      throw Unsupported{"that adds and takes away"};
+    const Shape s = b.shape_of(x.node);
+    const SliceRange h{-pads[2], s.h + pads[2] + pads[6], 1},
+        w{-pads[3], s.w + pads[3] + pads[7], 1};
+    if (h.count < 1 || w.count < 1) throw Unsupported{"that leaves nothing"};
+    return b.define(node, {b.add(node, std::make_shared<Slice>(SliceRange{}, h, w), {x.node}), 4});
+  }
+  if (mode == "constant" && value != 0.0)
     throw Unsupported{"with mode " + mode + ", value " + std::to_string(value)};
   for (const std::int64_t p : pads) (void)small(p, "padding");
   const auto kind = mode == "reflect" ? kernels::PadMode::kReflect
