@@ -8,6 +8,7 @@
 #include <set>
 
 #include "explain/training/data/augment.h"
+#include "tests/support/source_dir.h"
 #include "weights/hdf5_file.h"
 
 using namespace cutaway;
@@ -17,8 +18,7 @@ using Json = nlohmann::json;
 namespace {
 
 const weights::Hdf5File& bundle() {
-  static const auto file =
-      weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/augment.h5");
+  static const auto file = weights::Hdf5File::open(source_dir() + "/tests/golden/augment.h5");
   return file;
 }
 

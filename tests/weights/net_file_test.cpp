@@ -1,6 +1,7 @@
 // Nets as a person writes them; the page's example among them.
 
 #include "weights/net_file.h"
+#include "tests/support/source_dir.h"
 
 #include <doctest/doctest.h>
 
@@ -18,7 +19,7 @@ namespace {
 
 /// The block of docs/training.md that begins with "input".
 std::string documented_net() {
-  std::ifstream file(std::string(CUTAWAY_SOURCE_DIR) + "/docs/training.md");
+  std::ifstream file(source_dir() + "/docs/training.md");
   std::string text, line;
   bool inside = false;
   while (std::getline(file, line)) {

@@ -169,7 +169,7 @@ class Localize final : public PictureTask {
     if (!scores_.empty()) {
       summary_.table =
           make_table(scores_, names_.rows, job_.curves ? names_.maps : std::vector<std::string>{},
-                     job_.samples, job_.tau_step, context_.settings.seed);
+                     job_.samples, job_.tau_step, context_.settings.seed, job_.top);
     }
     if (summary_.labelled > 0) outputs.write_results(summary_);
     summary_.layer = finder_.layer().name;
@@ -193,8 +193,12 @@ class Localize final : public PictureTask {
       h.details.push_back({r.method == "-" ? r.rule : r.method + " " + r.rule,
                            {{"GT-known", r.gt_known.value},
                             {"CorLoc", r.corloc.value},
-                            {"top-1 localisation error", r.top1_error.value},
-                            {"top-5 localisation error", r.top5_error.value}}});
+                            {"top-1 localisation error", r.top1_error.value}}});
+      const std::int64_t k = summary_.table.classes;
+      if (k > 1) {
+        h.details.back().fields.push_back(
+            {"top-" + std::to_string(k) + " localisation error", r.topk_error.value});
+      }
     }
     h.totals = ReportHead::Totals{summary_.images + summary_.failed, summary_.labelled,
                                   summary_.top1, summary_.failed};
@@ -219,7 +223,7 @@ class Localize final : public PictureTask {
                {"work_side", job_.work_side},
                {"map_resample", to_string(job_.resample)},
                {"tau_step", job_.tau_step},
-               {"bootstrap_samples", job_.samples},
+               {"interval_groups", job_.samples},
                {"resumed_images", summary_.resumed}};
     for (const RuleChoice& rule : job_.rules) {
       for (NamedValue field : rule_fields(rule))
