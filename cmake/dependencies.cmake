@@ -52,6 +52,10 @@ if(CUTAWAY_PROGRAM)
   find_package(HDF5 1.10.5 REQUIRED COMPONENTS C)
   find_package(JPEG REQUIRED)
   find_package(PNG REQUIRED)
+  find_package(TIFF 4.5 REQUIRED)
+  # Debian's package has no CMake files.
+  find_path(CUTAWAY_WEBP_INCLUDE webp/decode.h REQUIRED)
+  find_library(CUTAWAY_WEBP_LIBRARY webp REQUIRED)
   find_package(ZLIB REQUIRED)
   # Its CRC-32 is as fast as memory, ten times zlib's; its CMake files are in newer versions only.
   find_path(CUTAWAY_DEFLATE_INCLUDE libdeflate.h REQUIRED)

@@ -9,8 +9,6 @@
 namespace cutaway::explain {
 namespace {
 
-// Larger batches are no faster on a CPU: 8 images fill the cores and share the reading of weights.
-constexpr std::int64_t kMostAtOnce = 16;
 constexpr std::int64_t kMostAtOnceCuda = 256;
 
 std::span<const float> row_of(const Tensor& t, std::int64_t i) {
@@ -147,6 +145,15 @@ void Evaluator::run(std::int64_t count, const Fill& fill, const Take& take, std:
   }
 }
 
+std::size_t Evaluator::held_bytes() const {
+  return executor_ ? executor_->plan().arena_bytes() + input_.bytes() : 0;
+}
+
+void Evaluator::release() {
+  executor_.reset();
+  input_ = {};
+}
+
 Evaluator& EvaluatorPool::get(const EvaluatorRequest& request) {
   const auto known = std::ranges::find_if(
       evaluators_, [&](const auto& pair) { return pair.first.same_as(request); });
@@ -157,6 +164,14 @@ Evaluator& EvaluatorPool::get(const EvaluatorRequest& request) {
                  .emplace_back(request, std::make_unique<Evaluator>(model_, request, resources_))
                  .second;
   evaluator.set_task(task_);
+  // Each may take the whole budget, so what others hold goes; what is small may stay.
+  std::size_t held = 0;
+  for (const auto& [other, of] : evaluators_) held += of.get() == &evaluator ? 0 : of->held_bytes();
+  if (held > resources_.budget / 4) {
+    for (const auto& [other, of] : evaluators_) {
+      if (of.get() != &evaluator) of->release();
+    }
+  }
   return evaluator;
 }
 

@@ -38,6 +38,9 @@ class Evaluator {
     std::size_t budget{std::size_t{1} << 30};  ///< bytes of activations at a time
     Observer* observer{&silent_observer()};    ///< of whatever runs with these; must outlive it
   };
+  /// Of inputs at a time on a CPU: larger batches are no faster, 8 images fill the cores and share
+  /// the reading of weights.
+  static constexpr std::int64_t kMostAtOnce = 16;
   /// The model must outlive this. Throws kUnsupported when not everything passes through `input`.
   Evaluator(const Model& model, const EvaluatorRequest& request, Resources resources);
 
@@ -64,6 +67,10 @@ class Evaluator {
   void set_task(std::string_view name) { task_ = name; }
 
   [[nodiscard]] int threads() const noexcept { return threads_; }
+  /// What it holds of activations between runs.
+  [[nodiscard]] std::size_t held_bytes() const;
+  /// Gives that back; the next run takes it again.
+  void release();
 
  private:
   [[nodiscard]] std::int64_t batch_for(std::int64_t count);
@@ -82,7 +89,8 @@ class Evaluator {
   Tensor input_;
 };
 
-/// The Evaluators of a session: one for equal requests.
+/// The Evaluators of a session: one for equal requests. Together they hold their budget at most:
+/// asking for one takes memory from others.
 class EvaluatorPool {
  public:
   EvaluatorPool(const Model& model, Evaluator::Resources resources)

@@ -2,25 +2,26 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
+
+#include "explain/probability.h"
 
 namespace cutaway::explain {
 
 std::vector<double> probabilities(const Tensor& scores, std::int64_t n) {
   const auto classes = static_cast<std::size_t>(scores.shape().c);
-  const auto row = scores.f32().subspan(static_cast<std::size_t>(n) * classes, classes);
-  const double most = static_cast<double>(*std::max_element(row.begin(), row.end()));
-  std::vector<double> p(classes);
-  for (std::size_t c = 0; c < classes; ++c) p[c] = std::exp(static_cast<double>(row[c]) - most);
-  const double sum = std::accumulate(p.begin(), p.end(), 0.0);
-  for (double& v : p) v /= sum;
-  return p;
+  return probabilities(scores.f32().subspan(static_cast<std::size_t>(n) * classes, classes));
 }
 
 std::vector<std::int64_t> top(std::span<const double> values, std::size_t k) {
   std::vector<std::int64_t> order(values.size());
   std::iota(order.begin(), order.end(), std::int64_t{0});
-  const auto at = [&](std::int64_t i) { return values[static_cast<std::size_t>(i)]; };
+  // NaN is behind everything: it has no place in an order.
+  const auto at = [&](std::int64_t i) {
+    const double v = values[static_cast<std::size_t>(i)];
+    return std::isnan(v) ? -std::numeric_limits<double>::infinity() : v;
+  };
   k = std::min(k, order.size());
   std::partial_sort(
       order.begin(), order.begin() + static_cast<std::ptrdiff_t>(k), order.end(),

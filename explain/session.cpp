@@ -5,9 +5,7 @@
 
 namespace cutaway::explain {
 
-namespace {
-
-Setting setting_of(const Graph& graph, const std::string& layer) {
+Setting Session::setting_of(const Graph& graph, const std::string& layer) {
   Setting setting;
   setting.logits = logits_node(graph);
   if (!layer.empty()) {
@@ -25,6 +23,8 @@ Setting setting_of(const Graph& graph, const std::string& layer) {
   }
   return setting;
 }
+
+namespace {
 
 /// Fills Explanation::doubts; a method's own stay.
 void examine(Explanation& e, const Tensor& logits) {

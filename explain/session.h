@@ -60,6 +60,9 @@ class Session {
 
   /// Why method k could not explain the last batch; empty: it did.
   [[nodiscard]] const std::string& refused(std::size_t k) const { return refused_.at(k); }
+  /// What methods at `layer` (empty: default_layer()) are told of the net; throws kUsage for an
+  /// unknown layer.
+  [[nodiscard]] static Setting setting_of(const Graph& graph, const std::string& layer);
   /// Of methods for which no layer was named.
   [[nodiscard]] const Setting& setting() const noexcept { return setting_; }
   /// Of method k.

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "kernels/elementwise.h"
+#include "runtime/denormals.h"
 #include "runtime/error.h"
 
 namespace cutaway {
@@ -176,6 +177,7 @@ void Executor::copy_in(const Tensor& from, const TensorRef& to) {
 void Executor::forward() { run(forward_, -1); }
 
 void Executor::forward(const OutputVisitor& visit) {
+  const FlushDenormals flush(stream_);
   for (const Bound& bound : forward_) {
     run_step(bound);
     synchronize(stream_);
@@ -217,6 +219,7 @@ void Executor::run(const std::vector<Bound>& steps, int group) {
 }
 
 void Executor::run_eagerly(const std::vector<Bound>& steps, int group) {
+  const FlushDenormals flush(stream_);
   const bool guard = plan_.request().guard && device_of(stream_) == kCpuDevice;
   double done = 0.0;
   for (const Bound& bound : steps) {

@@ -3,6 +3,11 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <future>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
 
 #include "runtime/error.h"
 
@@ -16,6 +21,28 @@ int usable_cores() {
   return std::max(1, CPU_COUNT(&set));
 }
 
+/// How many threads of `wanted`, the calling one among them, the system lets this process have at
+/// the same time. OpenMP ends the process when it cannot start one.
+int startable(int wanted) {
+  static std::mutex mutex;
+  static int proven = 1;
+  const std::lock_guard lock(mutex);
+  if (wanted <= proven) return wanted;
+  std::vector<std::thread> threads;
+  std::promise<void> done;
+  const std::shared_future<void> end = done.get_future().share();
+  try {
+    while (static_cast<int>(threads.size()) + 1 < wanted)
+      threads.emplace_back([end] { end.wait(); });
+  } catch (const std::system_error&) {
+    (void)0;  // these are all
+  }
+  done.set_value();
+  for (std::thread& thread : threads) thread.join();
+  proven = std::max(proven, static_cast<int>(threads.size()) + 1);
+  return static_cast<int>(threads.size()) + 1;
+}
+
 }  // namespace
 
 CpuStream::CpuStream(int threads) : threads_(threads > 0 ? threads : usable_cores()) {
@@ -24,6 +51,8 @@ CpuStream::CpuStream(int threads) : threads_(threads > 0 ? threads : usable_core
         .expected("0 (all cores) to 4096")
         .got(std::to_string(threads));
   }
+  // No result depends on their number.
+  threads_ = startable(threads_);
 }
 
 Stream make_stream(Device device, int threads) {

@@ -14,6 +14,7 @@ packages=(
   libdnnl-dev                                  # convolutions and matrix products on the CPU
   libhdf5-dev nlohmann-json3-dev               # model packages
   libjpeg62-turbo-dev libpng-dev               # pictures
+  libwebp-dev libtiff-dev                      # and these
   zlib1g-dev libdeflate-dev                    # compressed MAT-files, checksums of archives
   libopencv-core-dev libopencv-imgproc-dev     # drawing
   libeigen3-dev                                # small dense algebra

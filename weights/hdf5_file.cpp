@@ -5,6 +5,7 @@
 
 #include "weights/hdf5_chunks.h"
 #include "weights/hdf5_handle.h"
+#include "weights/hdf5_sink.h"
 #include "weights/hdf5_window.h"
 
 namespace cutaway::weights {
@@ -215,9 +216,15 @@ Hdf5File Hdf5File::create(const std::string& path, std::size_t user_block) {
   if (!access || H5Pset_small_data_block_size(access.get(), 0) < 0) {
     throw Error(ErrorKind::kInternal, "HDF5 small data").at(path);
   }
+  const hdf5::WriteFailure failed = std::make_shared<int>(0);
+  if (!hdf5::set_sink(access.get(), failed)) {
+    throw Error(ErrorKind::kInternal, "HDF5 driver").at(path);
+  }
   const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, layout.get(), access.get());
   if (id < 0) throw failure(path, "", "the file cannot be created");
-  return {path, id};
+  Hdf5File file(path, id);
+  file.failure_ = failed;
+  return file;
 }
 
 Hdf5File::~Hdf5File() {
@@ -227,12 +234,16 @@ Hdf5File::~Hdf5File() {
 }
 
 Hdf5File::Hdf5File(Hdf5File&& other) noexcept
-    : path_(std::move(other.path_)), id_(std::exchange(other.id_, -1)), begin_(other.begin_) {}
+    : path_(std::move(other.path_)),
+      id_(std::exchange(other.id_, -1)),
+      begin_(other.begin_),
+      failure_(std::move(other.failure_)) {}
 
 Hdf5File& Hdf5File::operator=(Hdf5File&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(id_, other.id_);
   std::swap(begin_, other.begin_);
+  std::swap(failure_, other.failure_);
   return *this;
 }
 
@@ -241,8 +252,13 @@ void Hdf5File::close() {
   const Session session;
   const bool flushed = H5Fflush(id_, H5F_SCOPE_GLOBAL) >= 0;
   const bool closed = H5Fclose(std::exchange(id_, -1)) >= 0;
+  throw_if_not_written();
   if (!flushed || !closed) throw failure(path_, "", "the file cannot be written");
 }
+
+void Hdf5File::throw_if_not_written() const { hdf5::throw_if_failed(failure_, path_); }
+
+void Hdf5File::leave_out_exit_handler() { (void)H5dont_atexit(); }
 
 Hdf5Dataset Hdf5File::describe(const std::string& dataset) const {
   const Session session;
@@ -272,9 +288,12 @@ void Hdf5File::check_elements(const std::string& dataset) const {
   const Hdf5Dataset info = describe_open(path_, dataset, d);
   check_behind(path_, dataset, d, info);
   if (!info.chunked) return;
+  const bool numbers = hdf5::is_numeric(d.type.get());
   hdf5::read_chunks({path_, dataset, d.set.get(), d.type.get(), d.plist.get(), info.dims,
                      file_bytes(path_, dataset, d)},
-                    d.type.get(), static_cast<std::size_t>(info.element_bytes), nullptr);
+                    numbers ? H5T_NATIVE_FLOAT : d.type.get(),
+                    numbers ? sizeof(float) : static_cast<std::size_t>(info.element_bytes),
+                    nullptr);
 }
 
 std::vector<std::uint64_t> Hdf5File::read_references(const std::string& dataset,
@@ -371,6 +390,7 @@ void Hdf5File::write_f32(const std::string& dataset,
       H5Dwrite(set.get(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0) {
     throw failure(path_, dataset, "the dataset cannot be written");
   }
+  throw_if_not_written();
 }
 
 std::string Hdf5File::read_text(const std::string& dataset, std::size_t most) const {
@@ -411,6 +431,7 @@ std::uint64_t Hdf5File::write_text(const std::string& dataset, const std::string
   if (!set || H5Dwrite(set.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, text.c_str()) < 0) {
     throw failure(path_, dataset, "the text cannot be written");
   }
+  throw_if_not_written();
   return H5Dget_offset(set.get());
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -64,6 +65,11 @@ class Hdf5File {
   /// datasets without compression lie in the order in which these are created.
   static Hdf5File create(const std::string& path, std::size_t user_block = 0);
 
+  /// Has HDF5 leave out what it does when a process ends: close what nobody closed. For a program
+  /// that closes all its files, before its first; there is nothing left to do then but to trip over
+  /// what damaged files have left behind.
+  static void leave_out_exit_handler();
+
   Hdf5File() = default;
   ~Hdf5File();
   Hdf5File(Hdf5File&& other) noexcept;
@@ -71,8 +77,8 @@ class Hdf5File {
   Hdf5File(const Hdf5File&) = delete;
   Hdf5File& operator=(const Hdf5File&) = delete;
 
-  /// Writes what is pending and closes; throws where the destructor would hide a failure (disk
-  /// full).
+  /// Writes what is pending and closes. Throws kInternal, with the system's reason, where the
+  /// destructor would hide a failure (disk full), as do all members that write.
   void close();
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
@@ -101,7 +107,7 @@ class Hdf5File {
   [[nodiscard]] std::vector<float> read_f32(const std::string& dataset, std::size_t most) const;
   /// The same into memory of exactly the dataset's element count.
   void read_f32_into(const std::string& dataset, std::span<float> to) const;
-  /// Reads all elements, whatever their type, and keeps none; throws where reading them would. For
+  /// Reads all elements, numbers as float32, and keeps none; throws where reading them would. For
   /// vet_hdf5.
   void check_elements(const std::string& dataset) const;
   /// The addresses of the objects that a dataset of object references points to (address()), in C
@@ -158,6 +164,7 @@ class Hdf5File {
  private:
   Hdf5File(std::string path, std::int64_t id, std::uint64_t begin = 0)
       : path_(std::move(path)), id_(id), begin_(begin) {}
+  void throw_if_not_written() const;
   void list(const std::string& group,
             int depth,
             std::size_t most,
@@ -165,8 +172,9 @@ class Hdf5File {
             std::size_t& seen) const;
 
   std::string path_;
-  std::int64_t id_{-1};     // hid_t
-  std::uint64_t begin_{0};  // where it begins in the file called path_
+  std::int64_t id_{-1};           // hid_t
+  std::uint64_t begin_{0};        // where it begins in the file called path_
+  std::shared_ptr<int> failure_;  // of writing
 };
 
 }  // namespace cutaway::weights

@@ -39,7 +39,9 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)), target_(path_
   const Session session;
   const Handle plist(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
   H5Pset_obj_track_times(plist.get(), false);
-  file_ = Handle(H5Fcreate(target_->temporary().c_str(), H5F_ACC_TRUNC, plist.get(), H5P_DEFAULT),
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  if (!set_sink(access.get(), failure_)) fail("");
+  file_ = Handle(H5Fcreate(target_->temporary().c_str(), H5F_ACC_TRUNC, plist.get(), access.get()),
                  H5Fclose);
   if (!file_) fail("");
 }
@@ -50,6 +52,7 @@ OutputFile::~OutputFile() {
 }
 
 void OutputFile::fail(const std::string& object) const {
+  throw_if_failed(failure_, path_);
   throw Error(ErrorKind::kInternal, "cannot write the file")
       .at(object.empty() ? path_ : path_ + ":" + object)
       .hint(last_message());
@@ -82,6 +85,7 @@ void OutputFile::close() {
     if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0) fail("");
     file_ = Handle();
   }
+  throw_if_failed(failure_, path_);
   target_->commit();
 }
 

@@ -10,6 +10,7 @@
 
 #include "runtime/files/atomic_file.h"
 #include "weights/hdf5_handle.h"
+#include "weights/hdf5_sink.h"
 
 /// Writing HDF5 piece by piece, for files larger than memory. Private, as weights/hdf5_handle.h; a
 /// Session is held around every call but OutputFile's own members.
@@ -28,7 +29,8 @@ class OutputFile {
 
   [[nodiscard]] hid_t get() const noexcept { return file_.get(); }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
-  /// Throws kInternal, naming the object in this file and HDF5's reason. Holds a Session.
+  /// Throws kInternal, naming the file and the system's reason where it cannot be written, and the
+  /// object in it and HDF5's reason otherwise. A Session is held.
   [[noreturn]] void fail(const std::string& object) const;
 
   [[nodiscard]] Handle make_group(hid_t parent, const std::string& name) const;
@@ -40,6 +42,7 @@ class OutputFile {
  private:
   std::string path_;
   std::optional<files::AtomicFile> target_;
+  WriteFailure failure_{std::make_shared<int>(0)};
   Handle file_;
 };
 

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <mutex>
 #include <string>
+#include <system_error>
 
 #include "runtime/error.h"
 #include "weights/hdf5_file.h"
@@ -102,6 +103,7 @@ void limit_memory(std::uint64_t file_bytes) {
 
 [[noreturn]] void run_child(const std::string& path,
                             const FilePart& part,
+                            const std::function<void()>& reader,
                             int report,
                             std::uint64_t file_bytes) {
   // A crash here is an answer, not an accident: no handlers of the host program, no core file.
@@ -115,6 +117,11 @@ void limit_memory(std::uint64_t file_bytes) {
   (void)::setrlimit(RLIMIT_CPU, &time);
   limit_memory(file_bytes);
   const std::string wrong = read_everything(path, part);
+  try {
+    if (wrong.empty() && reader) reader();
+  } catch (const std::exception&) {
+    (void)0;  // as above
+  }
   // Less than a pipe holds, so it does not wait for the parent.
   const std::string answer = (wrong.empty() ? kSurvived : kDamaged) + wrong.substr(0, kMostText);
   (void)!::write(report, answer.data(), answer.size());
@@ -136,24 +143,32 @@ std::string all_of(int descriptor) {
 
 }  // namespace
 
-void vet_hdf5(const std::string& path, const FilePart& part) {
+void vet_hdf5(const std::string& path, const FilePart& part, const std::function<void()>& reader) {
   std::error_code failed;
   const std::uint64_t bytes =
       std::filesystem::file_size(path, failed);  // fails on pipes and directories
   if (failed) throw Error(ErrorKind::kInput, "not a readable file").at(path).hint(failed.message());
   std::array<int, 2> report{};
   if (::pipe2(report.data(), O_CLOEXEC) != 0) {
-    throw Error(ErrorKind::kInput, "no pipe to a checking process").at(path);
+    throw Error(ErrorKind::kInternal, "no pipe to a checking process")
+        .at(path)
+        .got(std::generic_category().message(errno));
   }
   // The child starts with a copy of HDF5's state, so no other thread may be changing it meanwhile.
   std::unique_lock lock(hdf5::library_mutex());
   const pid_t child = ::fork();
+  const int no_child = errno;
   lock.unlock();  // in both processes
-  if (child == 0) run_child(path, part, report[1], bytes);
+  if (child == 0) run_child(path, part, reader, report[1], bytes);
   ::close(report[1]);
   const std::string answer = child > 0 ? all_of(report[0]) : std::string();
   ::close(report[0]);
-  if (child < 0) throw Error(ErrorKind::kInput, "no process to check the file with").at(path);
+  if (child < 0) {
+    throw Error(ErrorKind::kInternal, "no process to check the file with")
+        .at(path)
+        .got(std::generic_category().message(no_child))
+        .hint("the system's limit of processes (ulimit -u)");
+  }
   // The host may reap its children itself; the pipe has already told what happened.
   while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }

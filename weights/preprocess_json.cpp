@@ -174,6 +174,19 @@ void require_declared(const Preprocess& p, const std::string& model) {
       .hint("convert it again with --preprocess (caffe, torchvision, keras, ...)");
 }
 
+bool has_range(const Preprocess& p) {
+  constexpr double kMostInput = 1e6;    // of the network: what is more may overflow in a layer
+  constexpr double kLeastRange = 1e-6;  // from black to white
+  for (std::size_t c = 0; c < static_cast<std::size_t>(p.channels()); ++c) {
+    const double black = -double{p.mean[c]} / double{p.std[c]};
+    const double range = 255.0 * double{p.scale} / double{p.std[c]};
+    const bool good = std::abs(black) <= kMostInput && std::abs(black + range) <= kMostInput &&
+                      std::abs(range) >= kLeastRange;  // NaN is not
+    if (!good) return false;
+  }
+  return true;
+}
+
 void validate(const Preprocess& p) {
   if (!p.declared) return;
   const auto extent = [](std::int32_t v) { return v >= 1 && v <= kMostSide; };
@@ -182,6 +195,7 @@ void validate(const Preprocess& p) {
     require(std::isfinite(p.mean[c]), "mean", "finite numbers");
     require(std::isfinite(p.std[c]) && p.std[c] != 0.0F, "std", "finite numbers, not 0");
   }
+  require(has_range(p), "scale, mean and std", kRangeExpected);
   require(p.resize != ResizeRule::kWarp || (extent(p.width) && extent(p.height)),
           "extents to warp to", "1 to 65536");
   require(p.resize != ResizeRule::kShortSide || extent(p.short_side), "short side", "1 to 65536");

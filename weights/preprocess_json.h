@@ -23,4 +23,10 @@ namespace cutaway::weights {
 /// Throws kInput where a value could not be used (see above): checked before a package is written.
 void validate(const Preprocess& p);
 
+/// Whether pixels of 0 to 255 become numbers within a million, and different ones. A scale of 3e38
+/// or a deviation of 1e-45 leaves nothing that a network could tell apart.
+[[nodiscard]] bool has_range(const Preprocess& p);
+inline constexpr const char* kRangeExpected =
+    "numbers that bring pixels of 0 to 255 to between -1e6 and 1e6, and black from white";
+
 }  // namespace cutaway::weights

@@ -11,7 +11,7 @@
 namespace cutaway::explain {
 namespace {
 
-constexpr std::array kNames{"random", "center", "sobel"};
+constexpr std::array kNames{"random", "center", "sobel", "input"};
 
 void center(const Shape& s, std::span<float> map) {
   const double cy = 0.5 * static_cast<double>(s.h - 1), cx = 0.5 * static_cast<double>(s.w - 1);
@@ -57,7 +57,7 @@ Baseline find_baseline(std::string_view name) {
   const auto* const found = std::ranges::find(kNames, name);
   if (found != kNames.end()) return static_cast<Baseline>(found - kNames.begin());
   throw Error(ErrorKind::kUsage, "baseline")
-      .expected("random, center or sobel")
+      .expected("random, center, sobel or input")
       .got(std::string(name));
 }
 
@@ -72,6 +72,8 @@ Tensor baseline_map(Baseline baseline,
     center(s, map.f32());
   } else if (baseline == Baseline::kSobel) {
     sobel(picture, map.f32());
+  } else if (baseline == Baseline::kInput) {
+    map = reduce_channels(picture, kernels::ChannelReduction::kSumAbs);
   } else {
     const Philox random{seed, number};
     for (std::size_t i = 0; i < map.f32().size(); ++i) map.f32()[i] = random.uniform(i);

@@ -13,9 +13,10 @@ namespace cutaway::explain {
 enum class Baseline : std::uint8_t {
   kRandom,  ///< even random numbers, other ones for every picture number
   kCenter,  ///< exp(-((x - cx)^2 / (w/4)^2 + (y - cy)^2 / (h/4)^2) / 2): objects stand in the middle
-  kSobel    ///< length of the Sobel gradient of the mean over channels, borders repeated
+  kSobel,   ///< length of the Sobel gradient of the mean over channels, borders repeated
+  kInput    ///< sum over channels of the input's absolute values: what x in gradient x input gives
 };
-/// "random", "center", "sobel".
+/// "random", "center", "sobel", "input".
 [[nodiscard]] const char* to_string(Baseline baseline);
 [[nodiscard]] std::vector<std::string> baseline_names();
 /// Throws kUsage for another name.

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <string>
 
+#include "explain/class_probability.h"
 #include "runtime/error.h"
 #include "runtime/philox.h"
 
@@ -28,9 +29,10 @@ struct Patches {
   }
 };
 
-double score_of(std::span<const float> scores, std::int64_t target, ScoreKind kind) {
-  return kind == ScoreKind::kLogit ? static_cast<double>(scores[static_cast<std::size_t>(target)])
-                                   : probability(scores, target);
+double score_of(std::span<const float> scores, std::int64_t target, const CurveRequest& request) {
+  return request.score == ScoreKind::kLogit
+             ? static_cast<double>(scores[static_cast<std::size_t>(target)])
+             : class_probability(scores, target, request.head);
 }
 
 /// A task with all that its samples are made from.
@@ -173,8 +175,7 @@ std::vector<PerturbationCurve> perturbation_curves(Evaluator& evaluator,
         throw_if_cancelled(observer);
         for (std::int64_t i = 0; i < batch.count; ++i) {
           Curve& curve = curves[samples[static_cast<std::size_t>(batch.first + i)].first];
-          curve.result.score.push_back(
-              score_of(batch.scores(i), target, curve.task->request.score));
+          curve.result.score.push_back(score_of(batch.scores(i), target, curve.task->request));
         }
         observer.progress("perturbations", static_cast<double>(batch.first + batch.count),
                           static_cast<double>(total));
@@ -219,7 +220,7 @@ PerturbationCurve selectivity_recomputed(Evaluator& evaluator,
           std::ranges::copy(left.f32(), values.begin());
         },
         [&](const Evaluator::Batch& batch) {
-          c.result.score.push_back(score_of(batch.scores(0), target, request.score));
+          c.result.score.push_back(score_of(batch.scores(0), target, request));
         });
     observer.progress("selectivity", static_cast<double>(k), static_cast<double>(c.steps));
     if (k == c.steps) break;
@@ -246,7 +247,8 @@ std::vector<MaskedScore> masked_scores(Evaluator& evaluator,
                                        const Tensor& picture,
                                        std::int64_t target,
                                        std::span<const std::span<const float>> maps,
-                                       Observer& observer) {
+                                       Observer& observer,
+                                       ClassHead head) {
   check_picture(evaluator, picture);
   const auto plane = static_cast<std::size_t>(picture.shape().plane());
   struct Range {
@@ -279,7 +281,7 @@ std::vector<MaskedScore> masked_scores(Evaluator& evaluator,
       [&](const Evaluator::Batch& batch) {
         throw_if_cancelled(observer);
         for (std::int64_t i = 0; i < batch.count; ++i) {
-          scores.push_back(probability(batch.scores(i), target));
+          scores.push_back(class_probability(batch.scores(i), target, head));
         }
       });
   std::vector<MaskedScore> results;

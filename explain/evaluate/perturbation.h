@@ -7,6 +7,7 @@
 #include "explain/evaluate/fill.h"
 #include "explain/evaluate/importance.h"
 #include "explain/evaluator.h"
+#include "layers/class_head.h"
 #include "runtime/observer.h"
 
 namespace cutaway::explain {
@@ -26,7 +27,8 @@ struct CurveRequest {
   bool insertion{false};  ///< from the filled picture to the intact one; else the other way
   PixelOrder order{PixelOrder::kMostImportantFirst};
   ScoreKind score{ScoreKind::kProbability};
-  Fill fill;  ///< RISE: kZero for deletion, kBlur for insertion
+  ClassHead head{ClassHead::kSoftmax};  ///< of the network, for probabilities
+  Fill fill;                            ///< RISE: kZero for deletion, kBlur for insertion
   std::int64_t step{
       0};  ///< pixels a step (all channels of a pixel together); 0: the picture's width,
            ///< RISE's 224 for a picture of 224
@@ -101,6 +103,7 @@ struct MaskedScore {
                                                      const Tensor& picture,
                                                      std::int64_t target,
                                                      std::span<const std::span<const float>> maps,
-                                                     Observer& observer = silent_observer());
+                                                     Observer& observer = silent_observer(),
+                                                     ClassHead head = ClassHead::kSoftmax);
 
 }  // namespace cutaway::explain

@@ -4,35 +4,16 @@
 #include <span>
 #include <vector>
 
+#include "explain/statistics/mean_interval.h"
+
 namespace cutaway::explain {
-
-/// A mean over pictures with its confidence interval.
-struct MeanInterval {
-  double mean{0}, low{0}, high{0};
-  std::int64_t count{0};
-};
-
-struct BootstrapOptions {
-  double level{0.95};
-  std::int64_t resamples{2000};
-  std::uint64_t seed{0};
-};
-
-/// The mean of `values` with a bootstrap-t interval (Efron & Tibshirani 1993, section 12.5):
-/// pictures are drawn with replacement, and quantiles of (mean* - mean) / error* take the place of
-/// the normal ones. Resamples without spread are left out. Shares (only zeros and ones) get
-/// Wilson's score interval, since a resample of a share near 0 or 1 has no spread. NaN values are
-/// left out. With fewer than two values, or where all are equal, the interval is the mean. Throws
-/// kUsage for a level outside (0, 1) or fewer than 100 resamples.
-[[nodiscard]] MeanInterval mean_interval(std::span<const double> values,
-                                         const BootstrapOptions& options = {});
 
 /// Whether method A does better than B on the same pictures.
 struct PairedComparison {
   std::int64_t better{0}, worse{0}, equal{0};  ///< pictures
-  double share{0};          ///< better among better and worse; 0.5 where there are neither
-  MeanInterval difference;  ///< of a - b
-  double sign_p{1};         ///< two-sided exact sign test
+  double share{0};      ///< better among better and worse; 0.5 where there are neither
+  Interval difference;  ///< of a - b
+  double sign_p{1};     ///< two-sided exact sign test
   double wilcoxon_p{
       1};  ///< two-sided signed-rank test, normal approximation with ties, zeros left out
 };

@@ -56,20 +56,24 @@ double mean_instability(const LayerSpec& spec,
   return count > 0 ? sum / count : std::numeric_limits<double>::quiet_NaN();
 }
 
+void note_strongest(std::span<const float> maps, std::int64_t image, Records& records) {
+  const std::size_t cells = maps.size() / static_cast<std::size_t>(records.nodes());
+  const auto size = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(cells))));
+  for (std::int64_t d = 0; d < records.nodes(); ++d) {
+    const auto map = maps.subspan(static_cast<std::size_t>(d) * cells, cells);
+    std::size_t at = 0;
+    for (std::size_t j = 1; j < cells; ++j) at = map[j] > map[at] ? j : at;
+    records.h.row(d)[image] = static_cast<float>(at / size);
+    records.w.row(d)[image] = static_cast<float>(at % size);
+    records.peak.row(d)[image] = records.total.row(d)[image] = map[at];
+  }
+}
+
 Records raw_filters(const FeatureMaps& features, std::span<const std::uint8_t> mirror) {
   Records records(features.filters(), features.images());
-  const std::int64_t size = features.size();
   for (std::int64_t i = 0; i < features.images(); ++i) {
     const bool turned = !mirror.empty() && mirror[static_cast<std::size_t>(i)] != 0;
-    const std::vector<float> maps = features.get(i, turned);
-    for (std::int64_t d = 0; d < features.filters(); ++d) {
-      const float* map = maps.data() + d * size * size;
-      std::int64_t at = 0;
-      for (std::int64_t j = 1; j < size * size; ++j) at = map[j] > map[at] ? j : at;
-      records.h.row(d)[i] = static_cast<float>(at / size);
-      records.w.row(d)[i] = static_cast<float>(at % size);
-      records.peak.row(d)[i] = records.total.row(d)[i] = map[at];
-    }
+    note_strongest(features.get(i, turned), i, records);
   }
   return records;
 }

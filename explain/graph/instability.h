@@ -41,6 +41,10 @@ struct InstabilityOptions {
                                       std::span<const Landmark> landmarks,
                                       const InstabilityOptions& options);
 
+/// Notes the strongest cell of every map (filters x size x size) of one image, and its value as
+/// score, the first on ties: a record a filter.
+void note_strongest(std::span<const float> maps, std::int64_t image, Records& records);
+
 /// What filters say by themselves: the strongest cell of each map is its position, the value there
 /// its score. A record a filter.
 [[nodiscard]] Records raw_filters(const FeatureMaps& features,

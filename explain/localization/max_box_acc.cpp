@@ -101,7 +101,7 @@ MaxBoxAcc max_box_acc(std::span<const BoxHits> hits, double step, std::span<cons
     throw Error(ErrorKind::kUsage, "step of thresholds").expected("in (0, 1]");
   }
   if (!counts.empty() && counts.size() != hits.size()) {
-    throw Error(ErrorKind::kShape, "counts of a bootstrap sample")
+    throw Error(ErrorKind::kShape, "counts of pictures")
         .expected(std::to_string(hits.size()))
         .got(std::to_string(counts.size()));
   }

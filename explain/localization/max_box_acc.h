@@ -44,7 +44,7 @@ struct MaxBoxAcc {
 };
 
 /// Over all pictures, thresholds 0, step, 2 step ... below 1. `counts`, how often each picture
-/// stands in a bootstrap sample, may be empty: once. Throws kUsage on a step outside (0, 1], kShape
+/// counts, may be empty: once. Throws kUsage on a step outside (0, 1], kShape
 /// when counts do not fit.
 [[nodiscard]] MaxBoxAcc max_box_acc(std::span<const BoxHits> hits,
                                     double step = 0.001,

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "explain/class_probability.h"
 #include "explain/methods/methods.h"
 #include "explain/methods/of_class.h"
 #include "explain/methods/ridge.h"
@@ -78,7 +79,7 @@ class Lime final : public Method {
             answers[static_cast<std::size_t>(b.first + i)] =
                 output_ == "logit"
                     ? static_cast<double>(b.scores(i)[static_cast<std::size_t>(target)])
-                    : probability(b.scores(i), target);
+                    : class_probability(b.scores(i), target, class_head(passes.graph()));
           }
         });
     if (std::ranges::all_of(answers, [&](double a) { return a == answers.front(); })) {

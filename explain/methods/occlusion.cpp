@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "explain/class_probability.h"
 #include "explain/methods/constant_image.h"
 #include "explain/methods/methods.h"
 #include "explain/methods/of_class.h"
@@ -43,6 +44,7 @@ class Occlusion final : public Method {
       occluder_ = std::make_unique<Occluder>(passes.model(), passes.setting().logits,
                                              passes.resources(), regions_, how);
     }
+    head_ = class_head(passes.graph());
     e.options = {
         {"window", window_},        {"stride", stride_}, {"fill", fill_},
         {"output", output_},        {"passes", passes_}, {"regional", occluder_->regional()},
@@ -62,7 +64,7 @@ class Occlusion final : public Method {
  private:
   [[nodiscard]] double answer(std::span<const float> scores, std::int64_t target) const {
     return output_ == "logit" ? static_cast<double>(scores[static_cast<std::size_t>(target)])
-                              : probability(scores, target);
+                              : class_probability(scores, target, head_);
   }
 
   void explain_one(std::span<const float> x,
@@ -93,6 +95,7 @@ class Occlusion final : public Method {
   std::string fill_, output_, passes_;
   std::vector<Region> regions_;
   std::vector<float> values_;
+  mutable ClassHead head_{ClassHead::kSoftmax};
   mutable std::unique_ptr<Occluder> occluder_;  // made at the first image: its plans are large
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "explain/class_probability.h"
 #include "explain/methods/methods.h"
 #include "explain/methods/of_class.h"
 #include "explain/tensor_math.h"
@@ -82,7 +83,7 @@ class ScoreCam final : public Method {
               for (std::int64_t i = 0; i < b.count; ++i) {
                 answers[static_cast<std::size_t>(b.first + i)] =
                     form_ == "code"
-                        ? probability(b.scores(i), target)
+                        ? class_probability(b.scores(i), target, class_head(passes.graph()))
                         : static_cast<double>(b.scores(i)[static_cast<std::size_t>(target)]);
               }
             });

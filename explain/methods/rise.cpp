@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "explain/class_probability.h"
 #include "explain/methods/methods.h"
 #include "explain/methods/of_class.h"
 #include "runtime/parallel.h"
@@ -136,7 +137,7 @@ class Rise final : public Method {
             const double p =
                 output_ == "logit"
                     ? static_cast<double>(b.scores(k)[static_cast<std::size_t>(target)])
-                    : probability(b.scores(k), target);
+                    : class_probability(b.scores(k), target, class_head(passes.graph()));
             least = std::min(least, p);
             most = std::max(most, p);
             const std::vector<float>& mask = drawn[static_cast<std::size_t>(k)];

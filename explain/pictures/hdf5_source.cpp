@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <limits>
+#include <memory>
+#include <mutex>
 
 #include "explain/pictures/source.h"
 #include "runtime/error.h"
@@ -20,23 +21,81 @@ namespace hdf5 = weights::hdf5;
 
 constexpr std::int64_t kMostSide = 65536;
 constexpr std::uint64_t kMostPixels = std::uint64_t{1} << 28U;
-constexpr std::uint64_t kBlockBytes = std::uint64_t{1}
-                                      << 24U;  // held at a time, unless one picture is larger
-constexpr std::uint64_t kMostChunk = std::uint64_t{1} << 28U;  // what HDF5 unpacks at a time
+// Held at a time, unless one picture is larger.
+constexpr std::uint64_t kBlockBytes = std::uint64_t{1} << 24U;
+// What HDF5 unpacks at a time; it holds a second copy while it does.
+constexpr std::uint64_t kMostChunk = std::uint64_t{1} << 26U;
 
 std::string number_text(std::int64_t n) {
   std::string text = std::to_string(n);
   return std::string(text.size() < 6 ? 6 - text.size() : 0, '0') + text;
 }
 
-class Hdf5Source final : public ImageSource {
+/// The pictures of one file. Shared by the source and by its entries, which may outlive it and are
+/// read from several threads.
+class Hdf5Pictures {
  public:
-  explicit Hdf5Source(const std::string& path) : path_(path) {
-    weights::vet_hdf5(path);
-    Hdf5File file = Hdf5File::open(path);
+  explicit Hdf5Pictures(const std::string& path) : path_(path) {
+    weights::vet_hdf5(path, {}, [this] { open(); });
+    open();
+  }
+  ~Hdf5Pictures() {
+    const hdf5::Session session;
+    set_ = hdf5::Handle();
+    file_ = hdf5::Handle();
+  }
+  Hdf5Pictures(const Hdf5Pictures&) = delete;
+  Hdf5Pictures& operator=(const Hdf5Pictures&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::int64_t count() const { return count_; }
+  [[nodiscard]] std::optional<std::int64_t> label(std::int64_t n) const {
+    return number(labels_, n);
+  }
+  [[nodiscard]] std::optional<std::int64_t> expected(std::int64_t n) const {
+    return number(expected_, n);
+  }
+
+  [[nodiscard]] Image picture(std::int64_t n, const ReadOptions& options) {
+    const auto plane = static_cast<std::size_t>(height_ * width_);
+    const auto size = plane * static_cast<std::size_t>(channels_);
+    // The block that it stands in, HDF5's chunk twice, and the picture.
+    PictureMemory::Claim claim = options.memory->take(
+        block_rows_ * static_cast<std::int64_t>(size) +
+        2 * static_cast<std::int64_t>(chunk_bytes_) + 3 * static_cast<std::int64_t>(plane));
+    Image image{static_cast<int>(width_), static_cast<int>(height_), {}};
+    image.rgb.resize(3 * plane);
+    const std::lock_guard lock(mutex_);
+    const bool inside = block_first_ >= 0 && n >= block_first_ && n < block_first_ + block_rows_;
+    if (!inside) load_block(n);
+    const std::uint8_t* p = block_.data() + static_cast<std::size_t>(n - block_first_) * size;
+    if (channels_ == 3) {
+      std::copy_n(p, size, image.rgb.begin());
+    } else {
+      for (std::size_t i = 0; i < plane; ++i) {
+        std::fill_n(image.rgb.begin() + static_cast<std::ptrdiff_t>(3 * i), 3, p[i]);
+      }
+    }
+    if (size > kBlockBytes) {  // one picture: nothing to keep for the next
+      block_ = {};
+      block_first_ = -1;
+    }
+    if (options.claim != nullptr) *options.claim = std::move(claim);
+    return image;
+  }
+
+ private:
+  static std::optional<std::int64_t> number(const std::vector<std::int64_t>& of, std::int64_t n) {
+    const auto i = static_cast<std::size_t>(n);
+    if (of.empty() || of[i] < 0) return std::nullopt;
+    return of[i];
+  }
+
+  void open() {
+    Hdf5File file = Hdf5File::open(path_);
     if (!file.contains("/images")) {
       throw Error(ErrorKind::kInput, "no dataset /images")
-          .at(path)
+          .at(path_)
           .hint("pictures in HDF5 are uint8, n x height x width x 3, with /labels beside them");
     }
     take_extents(file.describe("/images"));
@@ -46,36 +105,6 @@ class Hdf5Source final : public ImageSource {
     open_dataset();
   }
 
-  ~Hdf5Source() override {
-    const hdf5::Session session;
-    set_ = hdf5::Handle();
-    file_ = hdf5::Handle();
-  }
-  Hdf5Source(const Hdf5Source&) = delete;
-  Hdf5Source& operator=(const Hdf5Source&) = delete;
-
-  bool next(ImageEntry& entry, bool content) override {
-    entry = {};
-    if (at_ == count_) return false;
-    const std::int64_t n = at_++;
-    entry.path = path_;
-    entry.name = std::filesystem::path(path_).stem().string() + "/" + number_text(n);
-    const auto i = static_cast<std::size_t>(n);
-    if (!labels_.empty() && labels_[i] >= 0) entry.label = labels_[i];
-    if (!expected_.empty() && expected_[i] >= 0) {
-      entry.columns.emplace_back("expected", std::to_string(expected_[i]));
-    }
-    if (!content) return true;
-    try {
-      entry.pixels = std::make_shared<const Image>(picture(n));
-    } catch (const Error& error) {
-      entry.error = error.what();
-    }
-    return true;
-  }
-  std::optional<std::int64_t> count() const override { return count_; }
-
- private:
   void take_extents(const Hdf5Dataset& d) {
     const bool gray = d.dims.size() == 3;
     const bool good = (gray || d.dims.size() == 4) && d.dtype == "uint8" && d.dims[0] >= 1 &&
@@ -146,12 +175,13 @@ class Hdf5Source final : public ImageSource {
       chunk_bytes = 1;
       for (const hsize_t extent : extents) {
         if (extent == 0 || chunk_bytes > kMostChunk / extent) {
-          throw hdf5::failure(path_, "/images", "chunks of more than 256 MiB");
+          throw hdf5::failure(path_, "/images", "chunks of more than 64 MiB");
         }
         chunk_bytes *= extent;
       }
       chunk_ = static_cast<std::int64_t>(extents[0]);
     }
+    chunk_bytes_ = chunk_bytes;
     const hdf5::Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
     // A chunk that does not fit the cache would be unpacked anew for every block.
     const auto cache = static_cast<std::size_t>(std::max<std::uint64_t>(chunk_bytes, 1U << 20U));
@@ -181,37 +211,62 @@ class Hdf5Source final : public ImageSource {
     block_first_ = first;
   }
 
-  [[nodiscard]] Image picture(std::int64_t n) {
-    const bool inside = block_first_ >= 0 && n >= block_first_ && n < block_first_ + block_rows_;
-    if (!inside) load_block(n);
-    const auto plane = static_cast<std::size_t>(height_ * width_);
-    const auto size = plane * static_cast<std::size_t>(channels_);
-    const std::uint8_t* p = block_.data() + static_cast<std::size_t>(n - block_first_) * size;
-    Image image{static_cast<int>(width_), static_cast<int>(height_), {}};
-    if (channels_ == 3) {
-      image.rgb.assign(p, p + size);
-      return image;
-    }
-    image.rgb.resize(3 * plane);
-    for (std::size_t i = 0; i < plane; ++i) {
-      std::fill_n(image.rgb.begin() + static_cast<std::ptrdiff_t>(3 * i), 3, p[i]);
-    }
-    return image;
-  }
-
-  std::string path_;
-  std::int64_t count_{0}, height_{0}, width_{0}, channels_{3}, at_{0}, chunk_{1};
+  const std::string path_;
+  std::int64_t count_{0}, height_{0}, width_{0}, channels_{3}, chunk_{1};
+  std::uint64_t chunk_bytes_{0};
   int rank_{4};
   std::vector<std::int64_t> labels_, expected_;
   hdf5::Handle file_, set_;
+  std::mutex mutex_;  // of the block
   std::vector<std::uint8_t> block_;
   std::int64_t block_first_{-1}, block_rows_{1};
 };
 
+class Hdf5Picture final : public StoredPicture {
+ public:
+  Hdf5Picture(std::shared_ptr<Hdf5Pictures> of, std::int64_t number)
+      : of_(std::move(of)), number_(number) {}
+  [[nodiscard]] Image read(const ReadOptions& options) const override {
+    return of_->picture(number_, options);
+  }
+
+ private:
+  std::shared_ptr<Hdf5Pictures> of_;
+  std::int64_t number_;
+};
+
+class Hdf5Source final : public ImageSource {
+ public:
+  Hdf5Source(const std::string& path, std::int64_t classes)
+      : pictures_(std::make_shared<Hdf5Pictures>(path)) {
+    for (std::int64_t n = 0; n < pictures_->count(); ++n) {
+      if (const auto label = pictures_->label(n)) check_label(*label, classes, path + ":/labels");
+    }
+  }
+
+  bool next(ImageEntry& entry, bool content) override {
+    entry = {};
+    if (at_ == pictures_->count()) return false;
+    const std::int64_t n = at_++;
+    entry.path = pictures_->path();
+    entry.name = std::filesystem::path(entry.path).stem().string() + "/" + number_text(n);
+    entry.label = pictures_->label(n);
+    if (const auto expected = pictures_->expected(n))
+      entry.columns.emplace_back("expected", std::to_string(*expected));
+    if (content) entry.stored = std::make_shared<const Hdf5Picture>(pictures_, n);
+    return true;
+  }
+  std::optional<std::int64_t> count() const override { return pictures_->count(); }
+
+ private:
+  std::shared_ptr<Hdf5Pictures> pictures_;
+  std::int64_t at_{0};
+};
+
 }  // namespace
 
-ImageSourcePtr open_hdf5_images(const std::string& path) {
-  return std::make_unique<Hdf5Source>(path);
+ImageSourcePtr open_hdf5_images(const std::string& path, std::int64_t classes) {
+  return std::make_unique<Hdf5Source>(path, classes);
 }
 
 }  // namespace cutaway::explain

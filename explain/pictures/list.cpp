@@ -1,8 +1,10 @@
 #include "explain/pictures/list.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
+#include <initializer_list>
 #include <system_error>
 
 #include "explain/pictures/read_image.h"
@@ -22,18 +24,37 @@ bool is_hidden(const fs::path& path) { return path.filename().string().rfind('.'
 
 constexpr std::size_t kAbsent = static_cast<std::size_t>(-1);
 
-std::size_t column(const std::vector<std::string>& header,
-                   std::string_view name,
-                   const files::CsvReader& csv) {
-  const auto first = std::find(header.begin(), header.end(), name);
-  if (first == header.end()) return kAbsent;
-  if (std::find(first + 1, header.end(), name) != header.end()) {
-    throw csv.error("the column '" + std::string(name) + "' stands twice in the header");
-  }
-  return static_cast<std::size_t>(first - header.begin());
+/// ASCII letters small, blanks around dropped.
+std::string plain_word(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  std::string word(text.substr(first, text.find_last_not_of(" \t") - first + 1));
+  for (char& c : word) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return word;
 }
 
-std::optional<std::int64_t> parse_label(const std::string& text, const files::CsvReader& csv) {
+/// The column of one of those names, the first that is there.
+std::size_t column(const std::vector<std::string>& header,
+                   std::initializer_list<std::string_view> names,
+                   const files::CsvReader& csv) {
+  for (const std::string_view name : names) {
+    const auto is_it = [&](const std::string& field) { return plain_word(field) == name; };
+    const auto first = std::ranges::find_if(header, is_it);
+    if (first == header.end()) continue;
+    if (std::find_if(first + 1, header.end(), is_it) != header.end()) {
+      throw csv.error("the column '" + std::string(name) + "' stands twice in the header");
+    }
+    return static_cast<std::size_t>(first - header.begin());
+  }
+  return kAbsent;
+}
+
+std::size_t file_column(const std::vector<std::string>& header, const files::CsvReader& csv) {
+  return column(header, {"file", "filename", "file_name", "path", "image"}, csv);
+}
+
+std::optional<std::int64_t> parse_label(const std::string& field, const files::CsvReader& csv) {
+  const std::string text = plain_word(field);
   if (text.empty()) return std::nullopt;
   std::int64_t value = 0;
   const char* end = text.data() + text.size();
@@ -104,8 +125,14 @@ std::string lower_extension(const std::string& path) {
 }
 
 bool is_picture_name(const std::string& path) {
-  const std::string extension = lower_extension(path);
-  return !is_hidden(path) && (extension == ".jpg" || extension == ".jpeg" || extension == ".png");
+  constexpr std::array<std::string_view, 34> kExtensions{
+      ".jpg",  ".jpeg", ".jpe",  ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif",
+      ".tiff",  // these are read
+      ".gif",  ".avif", ".heic", ".heif", ".jxl", ".jp2",  ".j2k", ".jpx", ".ppm",
+      ".pgm",  ".pbm",  ".pnm",  ".exr",  ".hdr", ".tga",  ".psd", ".dng", ".cr2",
+      ".cr3",  ".nef",  ".arw",  ".orf",  ".rw2", ".raf"};
+  return !is_hidden(path) &&
+         std::ranges::find(kExtensions, lower_extension(path)) != kExtensions.end();
 }
 
 std::string column_of(const ImageEntry& entry, std::string_view name) {
@@ -115,12 +142,14 @@ std::string column_of(const ImageEntry& entry, std::string_view name) {
   return {};
 }
 
-Image read_entry(const ImageEntry& entry) {
+Image read_entry(const ImageEntry& entry, const ReadOptions& options) {
   if (!entry.error.empty()) throw Error(ErrorKind::kInput, entry.error);
-  if (entry.pixels) return *entry.pixels;
-  if (entry.bytes) return decode_image(*entry.bytes, entry.name);
-  return read_image(entry.path);
+  if (entry.stored) return entry.stored->read(options);
+  if (entry.bytes) return decode_image(*entry.bytes, entry.name, options);
+  return read_image(entry.path, options);
 }
+
+std::size_t held_bytes(const ImageEntry& entry) { return entry.bytes ? entry.bytes->size() : 0; }
 
 ImageList::ImageList(std::string text, std::string folder, std::string name, Form form)
     : text_(std::move(text)),
@@ -128,21 +157,49 @@ ImageList::ImageList(std::string text, std::string folder, std::string name, For
       name_(std::move(name)),
       csv_(text_, name_),
       rest_(text_) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  if (rest_.starts_with(kMark)) rest_.remove_prefix(kMark.size());
   plain_ = form == Form::kPlain;
   if (plain_) return;
   files::CsvReader probe(text_, name_);
   const bool any = probe.next(header_);
-  plain_ = form == Form::kEither &&
-           (!any || std::find(header_.begin(), header_.end(), "file") == header_.end());
+  plain_ = form == Form::kEither && (!any || file_column(header_, probe) == kAbsent);
   if (plain_) return;
+  const bool blanks = std::ranges::any_of(header_, [](const std::string& field) {
+    return field.starts_with(' ') || field.starts_with('\t') || field.ends_with(' ');
+  });
+  if (blanks) csv_.trim();
   if (!csv_.next(header_)) throw Error(ErrorKind::kInput, "the list is empty").at(name_);
-  file_at_ = column(header_, "file", csv_);
-  label_at_ = column(header_, "label", csv_);
+  file_at_ = file_column(header_, csv_);
+  label_at_ = column(header_, {"label"}, csv_);
   if (file_at_ == kAbsent) {
     throw csv_.error("the header names no column 'file'")
-        .got("'" + header_[0].substr(0, 60) + "'...")
+        .got("'" + columns().substr(0, 120) + "'")
         .hint("the first line of a list is its header, for example file,label");
   }
+}
+
+std::string ImageList::columns() const {
+  std::string text;
+  if (plain_) return text;
+  for (const std::string& field : header_) text += (text.empty() ? "" : ", ") + field;
+  return text;
+}
+
+void ImageList::check(const std::optional<std::int64_t>& label) const {
+  if (label)
+    check_label(*label, classes_, name_ + ":" + std::to_string(plain_ ? plain_line_ : csv_.line()));
+}
+
+void check_label(std::int64_t label, std::int64_t classes, const std::string& where) {
+  if (classes < 1 || label < classes) return;
+  Error error =
+      Error(ErrorKind::kInput, "label " + std::to_string(label) + " is none of the net's " +
+                                   std::to_string(classes) + " classes")
+          .at(where)
+          .expected("0 to " + std::to_string(classes - 1));
+  if (label == classes) throw std::move(error).hint("labels count from 0; do these count from 1?");
+  throw error;
 }
 
 bool ImageList::next(ImageEntry& entry) {
@@ -162,6 +219,7 @@ bool ImageList::next_csv(ImageEntry& entry) {
   if (entry.name.find('\0') != std::string::npos) throw csv_.error("a file name with a NUL byte");
   entry.path = (fs::path(folder_) / entry.name).string();
   if (label_at_ != kAbsent) entry.label = parse_label(fields_[label_at_], csv_);
+  check(entry.label);
   for (std::size_t i = 0; i < fields_.size(); ++i) {
     if (i == file_at_ || i == label_at_ || fields_[i].empty()) continue;
     entry.columns.emplace_back(header_[i], fields_[i]);
@@ -174,6 +232,7 @@ bool ImageList::next_plain(ImageEntry& entry) {
     const std::size_t end = std::min(rest_.find('\n'), rest_.size());
     std::string_view line = rest_.substr(0, end);
     rest_.remove_prefix(std::min(end + 1, rest_.size()));
+    ++plain_line_;
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) {
       line.remove_suffix(1);
     }
@@ -184,6 +243,7 @@ bool ImageList::next_plain(ImageEntry& entry) {
     const std::size_t blank = line.find_last_of(" \t");
     if (blank != std::string_view::npos && is_digits(line.substr(blank + 1))) {
       entry.label = parse_label(std::string(line.substr(blank + 1)), csv_);
+      check(entry.label);
       line = line.substr(0, blank);
       while (!line.empty() && (line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
     }
@@ -201,15 +261,22 @@ std::vector<ImageEntry> parse_image_list(std::string_view text,
   return all_of(list, name);
 }
 
-std::vector<ImageEntry> read_image_list(const std::string& path) {
+std::vector<ImageEntry> read_image_list(const std::string& path,
+                                        std::int64_t classes,
+                                        std::string* columns) {
   ImageList list(text_of(path), fs::path(path).parent_path().string(), path, form_of(path));
+  list.expect_classes(classes);
+  if (columns != nullptr && !list.has_labels()) *columns = list.columns();
   return all_of(list, path);
 }
 
-std::unique_ptr<ImageList> open_image_list(const std::string& path, std::int64_t& count) {
+std::unique_ptr<ImageList> open_image_list(const std::string& path,
+                                           std::int64_t& count,
+                                           std::int64_t classes) {
   const std::string folder = fs::path(path).parent_path().string();
   const std::string text = text_of(path);
   ImageList check(text, folder, path, form_of(path));
+  check.expect_classes(classes);
   ImageEntry entry;
   for (count = 0; check.next(entry);) ++count;
   if (count == 0) throw Error(ErrorKind::kInput, "the list names no pictures").at(path);
@@ -231,7 +298,8 @@ std::vector<ImageEntry> list_folder(const std::string& folder,
             [](const ImageEntry& a, const ImageEntry& b) { return a.path < b.path; });
   if (entries.empty()) {
     Error error =
-        Error(ErrorKind::kInput, "no pictures (.jpg, .jpeg, .png) in the folder").at(folder);
+        Error(ErrorKind::kInput, "no pictures (.jpg, .png, .webp, .bmp, .tif ...) in the folder")
+            .at(folder);
     if (!recursive) throw std::move(error).hint("folders below it are searched only on request");
     throw error;
   }

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "explain/pictures/list.h"
 #include "explain/pictures/resample.h"
@@ -17,16 +19,29 @@ namespace {
 
 using Json = nlohmann::json;
 
-PixelBox read_box(const Json& value) {
+std::string text_of(const PixelBox& box) {
+  char text[96];
+  std::snprintf(text, sizeof text, "[%g, %g, %g, %g]", box.x1, box.y1, box.x2, box.y2);
+  return text;
+}
+
+/// A box of an entry; `what` names it where its corners were exchanged.
+PixelBox read_box(const Json& value, const std::string& what, ObjectEntry& entry) {
   if (!value.is_array() || value.size() != 4)
     throw Error(ErrorKind::kInput, "a box is [x1, y1, x2, y2]");
-  const PixelBox box{value[0].get<double>(), value[1].get<double>(), value[2].get<double>(),
-                     value[3].get<double>()};
+  PixelBox box{value[0].get<double>(), value[1].get<double>(), value[2].get<double>(),
+               value[3].get<double>()};
   for (const double v : {box.x1, box.y1, box.x2, box.y2}) {
     if (!(std::abs(v) < 1e6)) throw Error(ErrorKind::kInput, "a box outside of any picture");
   }
+  if (box.x2 >= box.x1 && box.y2 >= box.y1) return box;
+  entry.mended.push_back(what + " " + text_of(box) + ": corners the wrong way round, exchanged");
+  if (box.x2 < box.x1) std::swap(box.x1, box.x2);
+  if (box.y2 < box.y1) std::swap(box.y1, box.y2);
   return box;
 }
+
+constexpr const char* kObject = "the object's box";
 
 PartBox part_of(const std::string& name, const PixelBox& box) {
   return {name, box, (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2, true};
@@ -38,10 +53,10 @@ ObjectEntry animal(const Json& item, const std::string& folder) {
   entry.name = item.at("file").get<std::string>();
   entry.path = folder + "/" + entry.name;
   entry.category = item.value("name", "");
-  entry.box = read_box(item.at("box"));
+  entry.box = read_box(item.at("box"), kObject, entry);
   for (const auto& [key, value] : item.items()) {
     if (key != "box" && value.is_array() && value.size() == 4)
-      entry.parts.push_back(part_of(key, read_box(value)));
+      entry.parts.push_back(part_of(key, read_box(value, key, entry)));
   }
   return entry;
 }
@@ -51,9 +66,10 @@ ObjectEntry creature(const Json& item, const Json& classes, const std::string& f
   entry.name = item.at("file").get<std::string>();
   entry.path = folder + "/" + entry.name;
   entry.category = classes.at(item.at("label").get<std::size_t>()).get<std::string>();
-  entry.box = read_box(item.at("box"));
+  entry.box = read_box(item.at("box"), kObject, entry);
   for (const Json& part : item.at("parts")) {
-    PartBox p = part_of(part.at("name").get<std::string>(), read_box(part.at("box")));
+    const auto name = part.at("name").get<std::string>();
+    PartBox p = part_of(name, read_box(part.at("box"), name, entry));
     p.center_x = part.at("center").at(0).get<double>();
     p.center_y = part.at("center").at(1).get<double>();
     p.seen = part.value("visible", 1.0) >= 0.5;
@@ -68,7 +84,7 @@ ObjectEntry mapped(const std::string& file, const Json& boxes, const std::string
   entry.name = file;
   entry.path = folder + "/" + file;
   for (const auto& [name, value] : boxes.items()) {
-    const PixelBox box = read_box(value);
+    const PixelBox box = read_box(value, name == "object" ? kObject : name, entry);
     if (name == "object") {
       entry.box = box;
     } else {
@@ -101,6 +117,39 @@ std::vector<ObjectEntry> read_list(const std::string& file, const std::string& f
   return entries;
 }
 
+bool is_whole(const PixelBox& box) { return box == PixelBox{}; }
+
+/// Cuts a box at the edges of its picture; false where it lies outside. `over`: by how many pixels
+/// it reached out.
+bool clip(PixelBox& box, int width, int height, double& over) {
+  const double right = width - 1.0, bottom = height - 1.0;
+  over = std::max({-box.x1, -box.y1, box.x2 - right, box.y2 - bottom, 0.0});
+  if (box.x2 < 0.0 || box.y2 < 0.0 || box.x1 > right || box.y1 > bottom) return false;
+  box = {std::max(box.x1, 0.0), std::max(box.y1, 0.0), std::min(box.x2, right),
+         std::min(box.y2, bottom)};
+  return true;
+}
+
+void settle_part(PartBox& part, ObjectEntry& object, int width, int height) {
+  const PixelBox before = part.box;
+  const bool middle =
+      part.center_x == (before.x1 + before.x2) / 2 && part.center_y == (before.y1 + before.y2) / 2;
+  double over = 0.0;
+  const bool inside = clip(part.box, width, height, over);
+  if (over > 1.0 && part.seen) {
+    object.mended.push_back(part.name + " " + text_of(before) +
+                            (inside ? ": reaches over the edge, cut there"
+                                    : ": lies outside of its picture, taken as not seen"));
+  }
+  if (middle && inside) {
+    part.center_x = (part.box.x1 + part.box.x2) / 2;
+    part.center_y = (part.box.y1 + part.box.y2) / 2;
+  }
+  const PixelBox& o = object.box;
+  part.seen = part.seen && inside && part.center_x >= o.x1 - 0.5 && part.center_x <= o.x2 + 0.5 &&
+              part.center_y >= o.y1 - 0.5 && part.center_y <= o.y2 + 0.5;
+}
+
 void shift(PixelBox& box, double jitter, const Philox& random) {
   const double width = box.width() * (1 - jitter);
   const double height = box.height() * (1 - jitter);
@@ -113,7 +162,7 @@ void shift(PixelBox& box, double jitter, const Philox& random) {
 std::vector<ObjectEntry> whole_pictures(const std::string& folder) {
   std::vector<ObjectEntry> entries;
   for (const ImageEntry& image : list_folder(folder, true)) {
-    entries.push_back({image.path, image.name, "", {}, {}});
+    entries.push_back({image.path, image.name, "", {}, {}, {}});
   }
   return entries;
 }
@@ -133,7 +182,7 @@ std::vector<ObjectEntry> read_objects(const ObjectQuery& query) {
   for (ObjectEntry& entry : all) {
     categories.insert(entry.category);
     if (!query.category.empty() && entry.category != query.category) continue;
-    const bool whole = entry.box.width() <= 1;
+    const bool whole = is_whole(entry.box);
     if (!whole && entry.box.width() * entry.box.height() < query.min_area) continue;
     if (query.most > 0 && static_cast<std::int64_t>(kept.size()) == query.most) break;
     if (!whole && query.jitter > 0) shift(entry.box, query.jitter, {query.seed, kept.size()});
@@ -171,16 +220,42 @@ std::string mirrored_name(const std::string& name) {
   return turned;
 }
 
+void settle(ObjectEntry& object, int width, int height) {
+  const PixelBox whole{0.0, 0.0, width - 1.0, height - 1.0};
+  if (is_whole(object.box)) {
+    object.box = whole;
+  } else {
+    const PixelBox before = object.box;
+    double over = 0.0;
+    if (!clip(object.box, width, height, over)) {
+      throw Error(ErrorKind::kInput, "the object's box lies outside of its picture")
+          .at(object.name)
+          .expected("within " + std::to_string(width) + "x" + std::to_string(height) + " pixels")
+          .got(text_of(before))
+          .hint("boxes are in pixels of the file as it is stored, after its orientation");
+    }
+    if (over > 1.0) {
+      object.mended.push_back(std::string(kObject) + " " + text_of(before) + " of " +
+                              std::to_string(width) + "x" + std::to_string(height) +
+                              " pixels: reaches over the edge, cut there");
+    }
+    object.box = {std::round(object.box.x1), std::round(object.box.y1), std::round(object.box.x2),
+                  std::round(object.box.y2)};
+    clip(object.box, width, height, over);
+  }
+  for (PartBox& part : object.parts) settle_part(part, object, width, height);
+}
+
 Image cut_out(const Image& picture, const PixelBox& box, int width, int height, bool mirrored) {
   Rect where{0, 0, picture.width, picture.height};
-  if (box.width() > 1) {
-    const auto clip = [](double v, int most) {
+  if (!is_whole(box)) {
+    const auto pixel = [](double v, int most) {
       return static_cast<int>(std::clamp(std::round(v), 0.0, most - 1.0));
     };
-    where.x = clip(box.x1, picture.width);
-    where.y = clip(box.y1, picture.height);
-    where.width = clip(box.x2, picture.width) - where.x + 1;
-    where.height = clip(box.y2, picture.height) - where.y + 1;
+    where.x = pixel(box.x1, picture.width);
+    where.y = pixel(box.y1, picture.height);
+    where.width = pixel(box.x2, picture.width) - where.x + 1;
+    where.height = pixel(box.y2, picture.height) - where.y + 1;
     if (where.width < 1 || where.height < 1) throw Error(ErrorKind::kInput, "an empty box");
   }
   Image cut = resize(crop(picture, where), width, height, Resample::kCubicMatlab);

@@ -15,6 +15,7 @@ struct PixelBox {
 
   [[nodiscard]] double width() const { return x2 - x1 + 1; }
   [[nodiscard]] double height() const { return y2 - y1 + 1; }
+  friend bool operator==(const PixelBox&, const PixelBox&) = default;
 };
 
 /// A part of an object, where it was annotated.
@@ -30,8 +31,10 @@ struct ObjectEntry {
   std::string path;      ///< to open the picture
   std::string name;      ///< as the list has it
   std::string category;  ///< may be empty
-  PixelBox box;          ///< width 1: the whole picture
+  PixelBox box;          ///< all zeros: the whole picture
   std::vector<PartBox> parts;
+  /// What was wrong with its boxes and how it was put right, a sentence each.
+  std::vector<std::string> mended;
 };
 
 struct ObjectQuery {
@@ -50,8 +53,9 @@ struct ObjectQuery {
 /// Reads a list of objects: parts.json (a list of {file, name, box, and further boxes by part}),
 /// truth.json (as `cutaway dataset make` writes it), or, without either, all pictures of the
 /// folder, each an object. A list of boxes may also be an object of picture -> part -> [x1, y1, x2,
-/// y2], in which the part "object" is the object's box. Boxes are clipped to their picture when it
-/// is opened. Throws kInput on damage, and when nothing is left, naming the categories there are.
+/// y2], in which the part "object" is the object's box. Corners the wrong way round are exchanged, and
+/// that is noted in `mended`; settle() fits boxes to their picture when it is opened. Throws kInput
+/// on damage, and when nothing is left, naming the categories there are.
 [[nodiscard]] std::vector<ObjectEntry> read_objects(const ObjectQuery& query);
 
 /// Names of the parts, in alphabetical order.
@@ -61,11 +65,18 @@ struct ObjectQuery {
 /// left").
 [[nodiscard]] std::string mirrored_name(const std::string& name);
 
+/// Fits an object to its picture of width x height pixels: its box becomes the whole pixels that are
+/// cut out, so that in_cutting() is the way back; boxes of parts are cut at the picture's edge, and
+/// parts of which the picture or the cutting does not hold the centre are not seen. What reached
+/// over the edge by more than a pixel (some lists name the first pixel beyond) is noted in
+/// `mended`. Throws kInput where the object's box lies outside of the picture.
+void settle(ObjectEntry& object, int width, int height);
+
 /// The object cut out and brought to width x height, aspect ratio not kept (bicubic, antialiased).
 /// `mirrored`: left and right exchanged.
 [[nodiscard]] Image cut_out(
     const Image& picture, const PixelBox& box, int width, int height, bool mirrored = false);
-/// Where a box of the picture lies in such a cutting.
+/// Where a box of the picture lies in such a cutting of a settled object.
 [[nodiscard]] PixelBox in_cutting(const PixelBox& inner,
                                   const PixelBox& object,
                                   double width,

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <vector>
@@ -81,16 +82,39 @@ void set_transforms(Reader& reader, Alpha alpha) {
   reader.run(transform);
 }
 
-void flatten_over_white(const std::vector<std::uint8_t>& rgba, std::vector<std::uint8_t>& rgb) {
-  rgb.resize(rgba.size() / 4 * 3);
-  for (std::size_t i = 0; i < rgba.size() / 4; ++i) {
-    const unsigned a = rgba[4 * i + 3];
-    for (std::size_t k = 0; k < 3; ++k) {
-      const unsigned v = a * rgba[4 * i + k] + (255U - a) * 255U;
-      rgb[3 * i + k] = static_cast<std::uint8_t>((v + 127U) / 255U);
-    }
+/// Takes the rows of a picture and makes each square of factor x factor pixels one, their mean.
+class Shrinker {
+ public:
+  Shrinker(int width, int height, int factor, std::uint8_t* to)
+      : width_(width), height_(height), factor_(factor), to_(to), sum_(3 * columns()) {}
+
+  [[nodiscard]] std::size_t columns() const {
+    return static_cast<std::size_t>((width_ + factor_ - 1) / factor_);
   }
-}
+
+  void add(const std::uint8_t* rgb) {
+    for (int x = 0; x < width_; ++x) {
+      const auto column = static_cast<std::size_t>(x / factor_);
+      for (std::size_t k = 0; k < 3; ++k)
+        sum_[3 * column + k] += rgb[3 * static_cast<std::size_t>(x) + k];
+    }
+    ++rows_;
+    ++row_;
+    if (rows_ < factor_ && row_ < height_) return;
+    for (std::size_t i = 0; i < sum_.size(); ++i) {
+      const int first = static_cast<int>(i / 3) * factor_;
+      const auto count = static_cast<std::uint32_t>(rows_ * std::min(factor_, width_ - first));
+      *to_++ = static_cast<std::uint8_t>((sum_[i] + count / 2) / count);
+      sum_[i] = 0;
+    }
+    rows_ = 0;
+  }
+
+ private:
+  int width_, height_, factor_, rows_{0}, row_{0};
+  std::uint8_t* to_;
+  std::vector<std::uint32_t> sum_;
+};
 
 int orientation_of(Reader& reader) {
 #ifdef PNG_eXIf_SUPPORTED
@@ -121,30 +145,57 @@ Decoded decode_png(std::span<const std::uint8_t> bytes, const ReadOptions& optio
   };
   reader.run(update);
 
-  Decoded out;
-  out.image.width = static_cast<int>(png_get_image_width(png, info));
-  out.image.height = static_cast<int>(png_get_image_height(png, info));
+  const int width = static_cast<int>(png_get_image_width(png, info));
+  const int height = static_cast<int>(png_get_image_height(png, info));
   const std::size_t row = png_get_rowbytes(png, info);
   const auto channels = static_cast<std::size_t>(png_get_channels(png, info));
   check((channels == 3 || channels == 4) && png_get_bit_depth(png, info) == 8 &&
-            row == channels * static_cast<std::size_t>(out.image.width),
+            row == channels * static_cast<std::size_t>(width),
         "libpng did not give 8-bit RGB");
-  std::vector<std::uint8_t> pixels(row * static_cast<std::size_t>(out.image.height));
-  auto read_rows = [&] {
-    for (int pass = 0; pass < passes; ++pass) {
-      for (int y = 0; y < out.image.height; ++y) {
-        png_read_row(png, pixels.data() + static_cast<std::size_t>(y) * row, nullptr);
-      }
-    }
-    png_read_end(png, info);
-  };
-  reader.run(read_rows);
-  out.orientation = orientation_of(reader);
-  if (channels == 3) {
-    out.image.rgb = std::move(pixels);
+  Decoded out;
+  // Turning takes a second picture. The tag may stand behind the pixels; few writers put it there.
+  const bool turned = options.apply_orientation && orientation_of(reader) > 1;
+  const auto each = static_cast<std::int64_t>(turned ? 6 : channels);
+  const int factor = passes > 1 ? 1 : reduction(width, height, 0, turned ? 6 : 3, options);
+  if (factor > 1) {
+    out.image.width = (width + factor - 1) / factor;
+    out.image.height = (height + factor - 1) / factor;
   } else {
-    flatten_over_white(pixels, out.image.rgb);
+    out.image.width = width;
+    out.image.height = height;
   }
+  const auto left =
+      static_cast<std::size_t>(out.image.width) * static_cast<std::size_t>(out.image.height);
+  out.claim = options.memory->take((factor > 1 ? (turned ? 6 : 3) : each) *
+                                   static_cast<std::int64_t>(left));
+  std::vector<std::uint8_t>& pixels = out.image.rgb;
+  pixels.resize((factor > 1 ? 3 : channels) * left);
+  if (factor > 1) {
+    Shrinker shrinker(width, height, factor, pixels.data());
+    std::vector<std::uint8_t> line(row);
+    auto read_rows = [&] {
+      for (int y = 0; y < height; ++y) {
+        png_read_row(png, line.data(), nullptr);
+        if (channels == 4)
+          without_alpha(line.data(), static_cast<std::size_t>(width), options.alpha, line.data());
+        shrinker.add(line.data());
+      }
+      png_read_end(png, info);
+    };
+    reader.run(read_rows);
+  } else {
+    auto read_rows = [&] {
+      for (int pass = 0; pass < passes; ++pass) {
+        for (int y = 0; y < height; ++y)
+          png_read_row(png, pixels.data() + static_cast<std::size_t>(y) * row, nullptr);
+      }
+      png_read_end(png, info);
+    };
+    reader.run(read_rows);
+    if (channels == 4) without_alpha(pixels.data(), left, options.alpha, pixels.data());
+    pixels.resize(3 * left);
+  }
+  out.orientation = orientation_of(reader);
   return out;
 }
 

@@ -7,6 +7,7 @@
 
 #include "explain/pictures/resample.h"
 #include "runtime/error.h"
+#include "weights/preprocess_json.h"
 
 namespace cutaway::explain {
 namespace {
@@ -107,6 +108,7 @@ void validate(const Preprocess& rule) {
     require(std::isfinite(rule.mean[c]), "mean", "finite numbers");
     require(std::isfinite(rule.std[c]) && rule.std[c] != 0.0F, "std", "finite numbers, not 0");
   }
+  require(weights::has_range(rule), "scale, mean and std", weights::kRangeExpected);
   constexpr int kMost = 65536;
   const auto side = [](int v) { return v >= 1 && v <= kMost; };
   if (rule.resize == weights::ResizeRule::kWarp) {
@@ -123,7 +125,7 @@ void validate(const Preprocess& rule) {
 
 Image resize_and_crop(const Image& image, const Preprocess& rule) {
   validate(image, "preprocess");
-  validate(rule);
+  explain::validate(rule);
   const Size size = resized({image.width, image.height}, rule);
   const Rect window = crop_of(size, rule);
   const bool whole = window == Rect{0, 0, size.width, size.height};
@@ -135,7 +137,7 @@ Image resize_and_crop(const Image& image, const Preprocess& rule) {
 }
 
 Rect seen_part(int width, int height, const Preprocess& rule) {
-  validate(rule);
+  explain::validate(rule);
   const Size size = resized({width, height}, rule);
   const Rect window = crop_of(size, rule);
   const auto back = [](int v, int to, int from) {
@@ -150,7 +152,7 @@ Rect seen_part(int width, int height, const Preprocess& rule) {
 
 void fill_input(const Image& seen, const Preprocess& rule, View<float> batch, std::int64_t n) {
   validate(seen, "preprocess");
-  validate(rule);
+  explain::validate(rule);
   check_batch(batch.shape, n, rule);
   if (batch.shape.h != seen.height || batch.shape.w != seen.width) {
     throw Error(ErrorKind::kShape, "the picture does not fit the net's input")
@@ -184,7 +186,7 @@ Tensor preprocess(const Image& image, const Preprocess& rule) {
 }
 
 Image deprocess(View<const float> x, std::int64_t n, const Preprocess& rule) {
-  validate(rule);
+  explain::validate(rule);
   check_batch(x.shape, n, rule);
   require(rule.scale != 0.0F, "scale", "a number other than 0");
   Image out = make_image(static_cast<int>(x.shape.w), static_cast<int>(x.shape.h));

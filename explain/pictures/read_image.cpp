@@ -24,14 +24,16 @@ bool starts_with(std::span<const std::uint8_t> bytes, std::string_view prefix, s
 std::string_view other_format(std::span<const std::uint8_t> bytes) {
   using namespace std::string_view_literals;
   if (starts_with(bytes, "GIF8")) return "GIF";
-  if (starts_with(bytes, "RIFF") && starts_with(bytes, "WEBP", 8)) return "WebP";
-  if (starts_with(bytes, "II*\0"sv) || starts_with(bytes, "MM\0*"sv)) return "TIFF";
+  if (starts_with(bytes, "8BPS")) return "Photoshop";
+  if (starts_with(bytes, "\x76\x2F\x31\x01")) return "OpenEXR";
+  if (starts_with(bytes, "#?RADIANCE")) return "Radiance";
+  if (bytes.size() > 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '7' &&
+      (bytes[2] == '\n' || bytes[2] == ' '))
+    return "PNM";
   if (starts_with(bytes, "ftypavif", 4)) return "AVIF";
   if (starts_with(bytes, "ftyphei", 4) || starts_with(bytes, "ftypmif1", 4)) return "HEIF";
   if (starts_with(bytes, "\xFF\x0A") || starts_with(bytes, "JXL ", 4)) return "JPEG XL";
   if (starts_with(bytes, "\0\0\0\x0CjP  "sv)) return "JPEG 2000";
-  if (starts_with(bytes, "BM") && bytes.size() >= 26 && bytes[6] == 0 && bytes[7] == 0)
-    return "BMP";
   return "";
 }
 
@@ -42,7 +44,9 @@ bool looks_like_text(std::span<const std::uint8_t> bytes) {
   });
 }
 
-[[noreturn]] void refuse(std::span<const std::uint8_t> bytes) {
+}  // namespace
+
+void refuse_format(std::span<const std::uint8_t> bytes) {
   if (bytes.empty()) throw Error(ErrorKind::kInput, "the file is empty");
   const std::string_view other = other_format(bytes);
   if (!other.empty()) {
@@ -50,35 +54,70 @@ bool looks_like_text(std::span<const std::uint8_t> bytes) {
         .hint("convert the file to PNG or JPEG");
   }
   throw Error(ErrorKind::kInput, "not a picture")
-      .expected("JPEG or PNG data")
+      .expected("JPEG, PNG, WebP, TIFF or BMP data")
       .got(looks_like_text(bytes) ? "text" : "unknown data");
 }
 
-}  // namespace
-
 ImageFormat sniff_format(std::span<const std::uint8_t> bytes) {
+  using namespace std::string_view_literals;
   if (starts_with(bytes, "\xFF\xD8\xFF")) return ImageFormat::kJpeg;
   if (starts_with(bytes, "\x89PNG\r\n\x1A\n")) return ImageFormat::kPng;
+  if (starts_with(bytes, "RIFF") && starts_with(bytes, "WEBP", 8)) return ImageFormat::kWebp;
+  for (const std::string_view tiff : {"II*\0"sv, "MM\0*"sv, "II+\0"sv, "MM\0+"sv}) {
+    if (starts_with(bytes, tiff)) return ImageFormat::kTiff;
+  }
+  if (starts_with(bytes, "BM") && bytes.size() >= 26 && bytes[6] == 0 && bytes[7] == 0)
+    return ImageFormat::kBmp;
   return ImageFormat::kUnknown;
 }
+
+namespace {
+
+codec::Decoded decode(std::span<const std::uint8_t> bytes, const ReadOptions& options) {
+  switch (sniff_format(bytes)) {
+    case ImageFormat::kJpeg:
+      return codec::decode_jpeg(bytes, options);
+    case ImageFormat::kPng:
+      return codec::decode_png(bytes, options);
+    case ImageFormat::kWebp:
+      return codec::decode_webp(bytes, options);
+    case ImageFormat::kTiff:
+      return codec::decode_tiff(bytes, options);
+    case ImageFormat::kBmp:
+      return codec::decode_bmp(bytes, options);
+    case ImageFormat::kUnknown:
+      break;
+  }
+  refuse_format(bytes);
+}
+
+}  // namespace
 
 Image decode_image(std::span<const std::uint8_t> bytes,
                    const std::string& name,
                    const ReadOptions& options) {
   try {
-    const ImageFormat format = sniff_format(bytes);
-    if (format == ImageFormat::kUnknown) refuse(bytes);
-    codec::Decoded decoded = format == ImageFormat::kJpeg ? codec::decode_jpeg(bytes, options)
-                                                          : codec::decode_png(bytes, options);
-    if (!options.apply_orientation) return std::move(decoded.image);
-    return codec::oriented(std::move(decoded.image), decoded.orientation);
+    codec::Decoded decoded = decode(bytes, options);
+    if (options.apply_orientation)
+      decoded.image = codec::oriented(std::move(decoded.image), decoded.orientation);
+    if (options.claim != nullptr) *options.claim = std::move(decoded.claim);
+    return std::move(decoded.image);
   } catch (const Error& error) {
     throw error.located(name);
   }
 }
 
 Image read_image(const std::string& path, const ReadOptions& options) {
-  return decode_image(files::read_file(path), path, options);
+  // What is no picture is not read to its end.
+  const std::vector<std::uint8_t> head = files::read_head(path, kFormatBytes);
+  if (sniff_format(head) == ImageFormat::kUnknown) {
+    try {
+      refuse_format(files::read_head(path, 256));
+    } catch (const Error& error) {
+      throw error.located(path);
+    }
+  }
+  return decode_image(files::read_file(path, kMostPictureBytes), path, options);
 }
 
 void codec::check_extents(std::int64_t width, std::int64_t height, const ReadOptions& options) {
@@ -87,6 +126,34 @@ void codec::check_extents(std::int64_t width, std::int64_t height, const ReadOpt
     throw Error(ErrorKind::kMemory, "the picture is too large")
         .expected("at most " + std::to_string(options.max_pixels) + " pixels")
         .got(std::to_string(width) + "x" + std::to_string(height));
+  }
+}
+
+int codec::reduction(std::int64_t width,
+                     std::int64_t height,
+                     std::int64_t fixed,
+                     std::int64_t each,
+                     const ReadOptions& options) {
+  const std::int64_t side = std::min(width, height);
+  for (int factor = 1; factor <= 8; factor *= 2) {
+    if (factor > 1 && (options.enough < 1 || side / factor < options.enough)) return 1;
+    const std::int64_t left =
+        ((width + factor - 1) / factor) * ((height + factor - 1) / factor) * each;
+    if (options.memory->holds(fixed + left)) return factor;
+  }
+  return 1;
+}
+
+void codec::without_alpha(const std::uint8_t* rgba,
+                          std::size_t pixels,
+                          Alpha alpha,
+                          std::uint8_t* rgb) {
+  for (std::size_t i = 0; i < pixels; ++i) {
+    const unsigned a = alpha == Alpha::kDrop ? 255U : rgba[4 * i + 3];
+    for (std::size_t k = 0; k < 3; ++k) {
+      const unsigned v = a * rgba[4 * i + k] + (255U - a) * 255U;
+      rgb[3 * i + k] = static_cast<std::uint8_t>((v + 127U) / 255U);
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <string>
 
 #include "runtime/error.h"
@@ -106,46 +107,79 @@ Taps make_taps(Resample how, int n_in, int n_out) {
   return taps;
 }
 
-// y[r, o] = sum over the taps of o of w * x[r, source]; x rows x n_in, y rows x n_out, c
-// interleaved.
-void along_rows(const float* x, int rows, int n_in, int c, const Taps& taps, float* y) {
+/// Rows that a pass along the rows has made, each when it is first asked for and as long as the
+/// outputs around it need it: of a picture of a million rows there are never more than a few
+/// hundred.
+template <class T>
+class RowWindow {
+ public:
+  /// `down`: the taps that will ask. `make(row, to)` makes a row of `size` numbers.
+  template <class Make>
+  RowWindow(const Taps& down, std::size_t size, const Make& make) : size_(size), make_(make) {
+    std::size_t most = 1;
+    for (std::size_t o = 0; o + 1 < down.first.size(); ++o) {
+      const auto begin = down.source.begin() + static_cast<std::ptrdiff_t>(down.first[o]);
+      const auto end = down.source.begin() + static_cast<std::ptrdiff_t>(down.first[o + 1]);
+      if (begin == end) continue;
+      const auto [low, high] = std::minmax_element(begin, end);
+      most = std::max(most, static_cast<std::size_t>(*high - *low) + 1);
+    }
+    holds_.assign(most, -1);
+    rows_.resize(most * size);
+  }
+
+  const T* row(int source) {
+    const std::size_t at = static_cast<std::size_t>(source) % holds_.size();
+    T* to = rows_.data() + at * size_;
+    if (holds_[at] != source) {
+      make_(source, to);
+      holds_[at] = source;
+    }
+    return to;
+  }
+
+ private:
+  std::size_t size_;
+  std::function<void(int row, T* to)> make_;
+  std::vector<int> holds_;  // which row stands at each place
+  std::vector<T> rows_;
+};
+
+// y[o] = sum over the taps of o of w * x[source]; c interleaved.
+template <class T>
+void along_row(const T* row, int c, const Taps& taps, float* y) {
   const int n_out = static_cast<int>(taps.first.size()) - 1;
-  for (int r = 0; r < rows; ++r) {
-    const float* row = x + static_cast<std::ptrdiff_t>(r) * n_in * c;
-    for (int o = 0; o < n_out; ++o) {
-      for (int k = 0; k < c; ++k) {
-        float sum = 0.0F;
-        for (std::size_t t = taps.first[static_cast<std::size_t>(o)];
-             t < taps.first[static_cast<std::size_t>(o) + 1]; ++t) {
-          sum += static_cast<float>(taps.weight[t]) * row[taps.source[t] * c + k];
-        }
-        *y++ = sum;
+  for (int o = 0; o < n_out; ++o) {
+    for (int k = 0; k < c; ++k) {
+      float sum = 0.0F;
+      for (std::size_t t = taps.first[static_cast<std::size_t>(o)];
+           t < taps.first[static_cast<std::size_t>(o) + 1]; ++t) {
+        sum += static_cast<float>(taps.weight[t]) * static_cast<float>(row[taps.source[t] * c + k]);
       }
+      *y++ = sum;
     }
   }
 }
 
-// The same down the columns: x n_in x width, y n_out x width.
-void along_columns(const float* x, std::size_t width, const Taps& taps, float* y) {
-  for (std::size_t o = 0; o + 1 < taps.first.size(); ++o) {
-    float* out = y + o * width;
-    std::fill(out, out + width, 0.0F);
-    for (std::size_t t = taps.first[o]; t < taps.first[o + 1]; ++t) {
-      const float* row = x + static_cast<std::size_t>(taps.source[t]) * width;
-      const auto w = static_cast<float>(taps.weight[t]);
-      for (std::size_t i = 0; i < width; ++i) out[i] += w * row[i];
+// x: h x w x c. The rows first, then down the columns. `use(o, row)` takes row o of the result.
+template <class T, class Use>
+void resize_rows(
+    const T* x, int h, int w, int c, int height, int width, Resample how, const Use& use) {
+  const auto size = static_cast<std::size_t>(width) * static_cast<std::size_t>(c);
+  const Taps across = make_taps(how, w, width), down = make_taps(how, h, height);
+  RowWindow<float> window(down, size, [&](int row, float* to) {
+    along_row(x + static_cast<std::ptrdiff_t>(row) * w * c, c, across, to);
+  });
+  std::vector<float> out(size);
+  for (std::size_t o = 0; o + 1 < down.first.size(); ++o) {
+    std::fill(out.begin(), out.end(), 0.0F);
+    for (std::size_t t = down.first[o]; t < down.first[o + 1]; ++t) {
+      const float* row = window.row(down.source[t]);
+      const auto weight = static_cast<float>(down.weight[t]);
+      for (std::size_t i = 0; i < size; ++i) out[i] += weight * row[i];
     }
+    use(o, out);
   }
-}
-
-std::vector<float> resize_floats(
-    const float* x, int h, int w, int c, int height, int width, Resample how) {
-  const auto row = static_cast<std::size_t>(width) * static_cast<std::size_t>(c);
-  std::vector<float> between(static_cast<std::size_t>(h) * row);
-  along_rows(x, h, w, c, make_taps(how, w, width), between.data());
-  std::vector<float> y(static_cast<std::size_t>(height) * row);
-  along_columns(between.data(), row, make_taps(how, h, height), y.data());
-  return y;
 }
 
 // --- Pillow's 8-bit arithmetic (its Resample.c)
@@ -160,45 +194,47 @@ std::vector<int> fixed_weights(const Taps& taps) {
   return fixed;
 }
 
-// One pass over RGB bytes. Sample i of line l stands at byte l * line + i * step; the same in and
-// out.
-struct Strides {
-  std::size_t line, step;
-};
-void pil_pass(const std::vector<std::uint8_t>& x,
-              Strides in,
-              std::vector<std::uint8_t>& y,
-              Strides out,
-              std::size_t lines,
-              const Taps& taps) {
-  const std::vector<int> weight = fixed_weights(taps);
-  for (std::size_t l = 0; l < lines; ++l) {
-    for (std::size_t o = 0; o + 1 < taps.first.size(); ++o) {
-      std::array<int, 3> sum{1 << (kPilBits - 1), 1 << (kPilBits - 1), 1 << (kPilBits - 1)};
-      for (std::size_t t = taps.first[o]; t < taps.first[o + 1]; ++t) {
-        const std::uint8_t* p =
-            &x[l * in.line + static_cast<std::size_t>(taps.source[t]) * in.step];
-        for (std::size_t k = 0; k < 3; ++k) sum[k] += p[k] * weight[t];
-      }
-      std::uint8_t* q = &y[l * out.line + o * out.step];
-      for (std::size_t k = 0; k < 3; ++k) {
-        q[k] = static_cast<std::uint8_t>(std::clamp(sum[k] >> kPilBits, 0, 255));
-      }
-    }
+// One sum over the samples of a line of RGB bytes, `step` bytes apart.
+void pil_sum(const std::uint8_t* line,
+             std::size_t step,
+             const Taps& taps,
+             const std::vector<int>& weight,
+             std::size_t o,
+             std::uint8_t* to) {
+  std::array<int, 3> sum{1 << (kPilBits - 1), 1 << (kPilBits - 1), 1 << (kPilBits - 1)};
+  for (std::size_t t = taps.first[o]; t < taps.first[o + 1]; ++t) {
+    const std::uint8_t* p = line + static_cast<std::size_t>(taps.source[t]) * step;
+    for (std::size_t k = 0; k < 3; ++k) sum[k] += p[k] * weight[t];
+  }
+  for (std::size_t k = 0; k < 3; ++k) {
+    to[k] = static_cast<std::uint8_t>(std::clamp(sum[k] >> kPilBits, 0, 255));
   }
 }
 
 Image resize_pil(const Image& image, int width, int height, Resample how) {
   const auto row_in = 3 * static_cast<std::size_t>(image.width);
   const auto row_out = 3 * static_cast<std::size_t>(width);
-  Image between{width, image.height, {}};
-  between.rgb.resize(row_out * static_cast<std::size_t>(image.height));
-  pil_pass(image.rgb, {row_in, 3}, between.rgb, {row_out, 3},
-           static_cast<std::size_t>(image.height), make_taps(how, image.width, width));
+  const Taps across = make_taps(how, image.width, width);
+  const Taps down = make_taps(how, image.height, height);
+  const std::vector<int> across_weight = fixed_weights(across), down_weight = fixed_weights(down);
+  RowWindow<std::uint8_t> window(down, row_out, [&](int row, std::uint8_t* to) {
+    const std::uint8_t* line = image.rgb.data() + static_cast<std::size_t>(row) * row_in;
+    for (std::size_t o = 0; o < static_cast<std::size_t>(width); ++o)
+      pil_sum(line, 3, across, across_weight, o, to + 3 * o);
+  });
   Image out{width, height, {}};
   out.rgb.resize(row_out * static_cast<std::size_t>(height));
-  pil_pass(between.rgb, {3, row_out}, out.rgb, {3, row_out}, static_cast<std::size_t>(width),
-           make_taps(how, image.height, height));
+  std::vector<int> sum(row_out);
+  for (std::size_t o = 0; o < static_cast<std::size_t>(height); ++o) {
+    std::fill(sum.begin(), sum.end(), 1 << (kPilBits - 1));
+    for (std::size_t t = down.first[o]; t < down.first[o + 1]; ++t) {
+      const std::uint8_t* row = window.row(down.source[t]);
+      for (std::size_t i = 0; i < row_out; ++i) sum[i] += row[i] * down_weight[t];
+    }
+    std::transform(
+        sum.begin(), sum.end(), out.rgb.begin() + static_cast<std::ptrdiff_t>(o * row_out),
+        [](int v) { return static_cast<std::uint8_t>(std::clamp(v >> kPilBits, 0, 255)); });
+  }
   return out;
 }
 
@@ -218,7 +254,13 @@ void check_extents(int width, int height) {
 std::vector<float> resize(const Map& map, int height, int width, Resample how) {
   validate(map, "resize");
   check_extents(width, height);
-  return resize_floats(map.values.data(), map.height, map.width, 1, height, width, how);
+  std::vector<float> y;
+  y.reserve(static_cast<std::size_t>(height) * static_cast<std::size_t>(width));
+  resize_rows(map.values.data(), map.height, map.width, 1, height, width, how,
+              [&](std::size_t, const std::vector<float>& row) {
+                y.insert(y.end(), row.begin(), row.end());
+              });
+  return y;
 }
 
 Image resize(const Image& image, int width, int height, Resample how) {
@@ -226,14 +268,17 @@ Image resize(const Image& image, int width, int height, Resample how) {
   check_extents(width, height);
   if (image.width == width && image.height == height) return image;
   if (is_pil(how)) return resize_pil(image, width, height, how);
-  const std::vector<float> x(image.rgb.begin(), image.rgb.end());
-  const std::vector<float> y =
-      resize_floats(x.data(), image.height, image.width, 3, height, width, how);
   Image out{width, height, {}};
-  out.rgb.resize(y.size());
-  std::transform(y.begin(), y.end(), out.rgb.begin(), [](float v) {
-    return static_cast<std::uint8_t>(std::clamp(std::floor(v + 0.5F), 0.0F, 255.0F));
-  });
+  out.rgb.resize(3 * static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
+  resize_rows(
+      image.rgb.data(), image.height, image.width, 3, height, width, how,
+      [&](std::size_t o, const std::vector<float>& row) {
+        std::transform(
+            row.begin(), row.end(), out.rgb.begin() + static_cast<std::ptrdiff_t>(o * row.size()),
+            [](float v) {
+              return static_cast<std::uint8_t>(std::clamp(std::floor(v + 0.5F), 0.0F, 255.0F));
+            });
+      });
   return out;
 }
 

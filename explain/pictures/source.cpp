@@ -42,7 +42,8 @@ class KnownEntries final : public ImageSource {
 
 class ListSource final : public ImageSource {
  public:
-  explicit ListSource(const std::string& path) : list_(open_image_list(path, count_)) {}
+  ListSource(const std::string& path, std::int64_t classes)
+      : list_(open_image_list(path, count_, classes)) {}
   bool next(ImageEntry& entry, bool) override { return list_->next(entry); }
   std::optional<std::int64_t> count() const override { return count_; }
 
@@ -87,7 +88,7 @@ ImageSourcePtr open_folder(const std::string& folder, const SourceOptions& optio
     };
     const fs::directory_iterator entries(folder, code);
     if (!code && std::none_of(begin(entries), end(entries), is_picture)) {
-      return std::make_unique<ListSource>(list);
+      return std::make_unique<ListSource>(list, options.classes);
     }
   }
   return std::make_unique<KnownEntries>(list_folder(folder, options.recursive, options.without));
@@ -101,9 +102,10 @@ ImageSourcePtr open_one(const std::string& input, const SourceOptions& options) 
   if (!fs::exists(status)) throw Error(ErrorKind::kInput, "no such file or folder").at(input);
   if (fs::is_directory(status)) return open_folder(input, options);
   const std::string extension = lower_extension(input);
-  if (extension == ".csv" || extension == ".txt") return std::make_unique<ListSource>(input);
+  if (extension == ".csv" || extension == ".txt")
+    return std::make_unique<ListSource>(input, options.classes);
   if (is_tar(input)) return open_tar(input);
-  if (extension == ".h5" || extension == ".hdf5") return open_hdf5_images(input);
+  if (extension == ".h5" || extension == ".hdf5") return open_hdf5_images(input, options.classes);
   return std::make_unique<KnownEntries>(std::vector<ImageEntry>{{input, input}});
 }
 

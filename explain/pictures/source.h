@@ -31,6 +31,8 @@ struct SourceOptions {
   std::string without{};
   bool null_separated{false};  ///< standard input: paths end in NUL, not in a line feed
   int standard_input{0};       ///< its descriptor
+  /// Of the net that they are for: a list or HDF5 file with labels beyond is refused. 0: not known.
+  std::int64_t classes{0};
   /// May cancel the reading of standard input; outlives the source.
   const Observer* observer{&silent_observer()};
 };
@@ -45,14 +47,14 @@ struct SourceOptions {
                                          const SourceOptions& options = {});
 
 /// Pictures in a tar archive: its regular members named as pictures are, hidden ones left out;
-/// `name` is the member's. Members beyond 256 MiB are entries with an error.
+/// `name` is the member's. Members beyond 64 MiB are entries with an error.
 [[nodiscard]] ImageSourcePtr open_tar(const std::string& path);
 
 /// Pictures in HDF5: dataset /images, uint8, n x h x w x 3 (RGB), n x h x w x 1 or n x h x w
 /// (grey); perhaps /labels and /expected, n integers each (negative: unknown). Names are
 /// FILE/NUMBER. The file is vetted first (weights/hdf5_vet.h), and holds against its storage what
 /// it claims to hold.
-[[nodiscard]] ImageSourcePtr open_hdf5_images(const std::string& path);
+[[nodiscard]] ImageSourcePtr open_hdf5_images(const std::string& path, std::int64_t classes = 0);
 
 /// Paths on an open descriptor, one a line, or each before a NUL. Blank lines are skipped. Reading
 /// throws Cancelled when a signal has interrupted it and `observer`, which outlives the source, has

@@ -137,6 +137,16 @@ void TarReader::skip_rest() {
   }
 }
 
+std::vector<std::uint8_t> TarReader::content_up_to(std::uint64_t most) {
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(std::min(left_, most)));
+  if (read(bytes.data(), bytes.size()) != bytes.size()) {
+    left_ = padding_ = 0;
+    fail("the archive ends early");
+  }
+  left_ -= bytes.size();
+  return bytes;
+}
+
 std::vector<std::uint8_t> TarReader::content(std::uint64_t most) {
   if (left_ > most) {
     throw Error(ErrorKind::kMemory, "the member is too large")

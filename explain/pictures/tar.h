@@ -33,6 +33,8 @@ class TarReader {
   /// The next member; the content of the last one is skipped where it was not read. False at the
   /// end of the archive.
   bool next(TarMember& member);
+  /// The first bytes of the member's content, `most` or as many as it has; content() gives the rest.
+  [[nodiscard]] std::vector<std::uint8_t> content_up_to(std::uint64_t most);
   /// The content of the member; at most once. Throws kInput when it is cut short, kMemory beyond
   /// `most` bytes.
   [[nodiscard]] std::vector<std::uint8_t> content(std::uint64_t most);

@@ -5,14 +5,16 @@
 namespace cutaway::explain {
 namespace {
 
-constexpr std::uint64_t kMostPicture = std::uint64_t{1} << 28U;
+constexpr std::uint64_t kMostPicture = kMostHeldBytes;
 
 class TarSource final : public ImageSource {
  public:
   explicit TarSource(const std::string& path) : path_(path), reader_(path) {
     advance();
     if (ended_) {
-      throw Error(ErrorKind::kInput, "no pictures (.jpg, .jpeg, .png) in the archive").at(path);
+      throw Error(ErrorKind::kInput,
+                  "no pictures (.jpg, .png, .webp, .bmp, .tif ...) in the archive")
+          .at(path);
     }
   }
 
@@ -29,10 +31,9 @@ class TarSource final : public ImageSource {
       if (ended_) return false;
       entry.name = member_.name;
       if (member_.size > kMostPicture) {
-        entry.error = member_.name + ": a member of more than 256 MiB";
+        entry.error = member_.name + ": a member of more than 64 MiB";
       } else if (content) {
-        entry.bytes =
-            std::make_shared<const std::vector<std::uint8_t>>(reader_.content(kMostPicture));
+        take_content(entry);
       }
     } catch (const Error& error) {
       ended_ = true;
@@ -44,6 +45,22 @@ class TarSource final : public ImageSource {
   std::optional<std::int64_t> count() const override { return std::nullopt; }
 
  private:
+  // What does not begin as a picture is not unpacked into memory.
+  void take_content(ImageEntry& entry) {
+    std::vector<std::uint8_t> bytes = reader_.content_up_to(kFormatBytes);
+    if (sniff_format(bytes) == ImageFormat::kUnknown) {
+      try {
+        refuse_format(bytes);
+      } catch (const Error& error) {
+        entry.error = error.located(member_.name).what();
+        return;
+      }
+    }
+    const std::vector<std::uint8_t> rest = reader_.content(kMostPicture);
+    bytes.insert(bytes.end(), rest.begin(), rest.end());
+    entry.bytes = std::make_shared<const std::vector<std::uint8_t>>(std::move(bytes));
+  }
+
   // To the next picture.
   void advance() {
     while (reader_.next(member_)) {

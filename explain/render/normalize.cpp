@@ -30,6 +30,7 @@ Limits symmetric_limits(std::span<const float> values, double q) {
     const auto clipped = static_cast<float>(quantile(magnitude, q));
     if (clipped > 0.0F) s = clipped;
   }
+  if (s > 0.0F) s += 5e-11F;  // the formula divides by 2 s + 1e-10: this is where its ends are
   return {-s, s};
 }
 
@@ -95,7 +96,11 @@ void scale_into(std::vector<float>& out,
   const auto low = static_cast<double>(limits.low);
   const auto high = static_cast<double>(limits.high);
   if (kind == NormKind::kSymmetric) {
-    const double span = 2.0 * high + 1e-10;
+    if (!(high > 0.0)) {
+      std::ranges::fill(out, 0.5F);
+      return;
+    }
+    const double span = 2.0 * high;
     for (std::size_t i = 0; i < values.size(); ++i) {
       out[i] = clip01(0.5 + static_cast<double>(values[i]) / span);
     }

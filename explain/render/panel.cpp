@@ -90,8 +90,21 @@ std::string format_number(double v) {
   return text;
 }
 
-ColorBar color_bar(
-    Colormap colormap, const Limits& limits, int height, int ticks, const PanelStyle& style) {
+std::string end_label(const Limits& limits, const Limits& extent, bool high) {
+  const std::string end = format_number(static_cast<double>(high ? limits.high : limits.low));
+  const bool beyond = high ? extent.high > limits.high : extent.low < limits.low;
+  if (!beyond) return end;
+  const std::string far = format_number(static_cast<double>(high ? extent.high : extent.low));
+  if (far == end) return end;  // the difference is rounding
+  return high ? end + " to " + far : far + " to " + end;
+}
+
+ColorBar color_bar(Colormap colormap,
+                   const Limits& limits,
+                   const Limits& extent,
+                   int height,
+                   int ticks,
+                   const PanelStyle& style) {
   if (height < 32 || ticks < 2) {
     throw Error(ErrorKind::kShape, "a colour bar needs 32 rows and two ticks");
   }
@@ -102,7 +115,9 @@ ColorBar color_bar(
     const auto low = static_cast<double>(limits.low);
     const auto high = static_cast<double>(limits.high);
     bar.values.push_back(i == 0 ? high : i == ticks - 1 ? low : high + f * (low - high));
-    bar.labels.push_back(format_number(bar.values.back()));
+    bar.labels.push_back(i == 0           ? end_label(limits, extent, true)
+                         : i == ticks - 1 ? end_label(limits, extent, false)
+                                          : format_number(bar.values.back()));
     widest = std::max(widest, text_width(bar.labels.back(), style.font));
   }
   const int bar_width = std::max(10, style.font + 4);
@@ -113,6 +128,17 @@ ColorBar color_bar(
   for (int y = 0; y < rows; ++y) {
     const float v = 1.0F - static_cast<float>(y) / static_cast<float>(rows - 1);
     fill(bar.image, {0, first + y, bar_width, 1}, color_of(colormap, v));
+  }
+  // Points where the scale goes on without more colours.
+  const int tip = std::min(half_line - 1, bar_width / 2);
+  for (const bool high : {true, false}) {
+    const std::string& label = high ? bar.labels.front() : bar.labels.back();
+    if (label == format_number(high ? bar.values.front() : bar.values.back())) continue;
+    for (int k = 1; k <= tip; ++k) {
+      const int inset = bar_width * k / (2 * tip);
+      fill(bar.image, {inset, high ? first - k : first + rows - 1 + k, bar_width - 2 * inset, 1},
+           color_of(colormap, high ? 1.0F : 0.0F));
+    }
   }
   for (int i = 0; i < ticks; ++i) {
     const int y =

@@ -22,17 +22,24 @@ struct PanelStyle {
 /// A number with four significant digits, as the colour bar prints it: "120.6", "-0.0421", "3e-08".
 [[nodiscard]] std::string format_number(double v);
 
+/// "0.14", or "0.14 to 0.56" for the high end of a scale that data up to 0.56 exceed; `high` false:
+/// for the low end.
+[[nodiscard]] std::string end_label(const Limits& limits, const Limits& extent, bool high);
+
 /// A vertical colour bar and the numbers beside it, from the top (high) to the bottom (low).
 struct ColorBar {
   Image image;
   std::vector<double> values;       ///< what the ticks stand at
-  std::vector<std::string> labels;  ///< what is printed: format_number(values[i])
+  std::vector<std::string> labels;  ///< what is printed: format_number(values[i]), or a range
 };
 
 /// A bar `height` pixels high (at least 32) with `ticks` numbers (at least 2): the ends are the
-/// limits, the others evenly between. Throws kShape below those.
+/// limits, the others evenly between. Where the data reach beyond a limit (`extent`), so that they
+/// are clipped, that end is pointed and its label is the range that has its colour: "0.14 to 0.56".
+/// Throws kShape below those.
 [[nodiscard]] ColorBar color_bar(Colormap colormap,
                                  const Limits& limits,
+                                 const Limits& extent,
                                  int height,
                                  int ticks = 5,
                                  const PanelStyle& style = {});

@@ -9,6 +9,18 @@
 namespace cutaway::explain {
 namespace {
 
+/// Least and greatest finite value; 0 and 0 without any.
+Limits extent_of(std::span<const float> values) {
+  Limits extent;
+  bool any = false;
+  for (const float v : values) {
+    if (!std::isfinite(v)) continue;
+    extent = any ? Limits{std::min(extent.low, v), std::max(extent.high, v)} : Limits{v, v};
+    any = true;
+  }
+  return extent;
+}
+
 Rendered colorize_normalized(Normalized&& shown, int width, int height, Colormap colormap) {
   const ColorTable& table = color_table(colormap);
   Rendered out;
@@ -30,8 +42,10 @@ Rendered colorize_normalized(Normalized&& shown, int width, int height, Colormap
 }  // namespace
 
 Rendered colorize(const Map& map, const Style& style) {
-  return colorize_normalized(normalize(map, style.normalization), map.width, map.height,
-                             style.colormap);
+  Rendered out = colorize_normalized(normalize(map, style.normalization), map.width, map.height,
+                                     style.colormap);
+  out.extent = extent_of(map.values);
+  return out;
 }
 
 Rendered colorize(const Map& map, int width, int height, const Style& style) {
@@ -99,6 +113,7 @@ Rendered reconstruct(std::span<const float> values,
     }
   }
   out.limits = shown.limits;
+  out.extent = extent_of(values);
   out.colormap = Colormap::kGray;
   out.degenerate = shown.degenerate;
   out.why = std::move(shown.why);

@@ -36,6 +36,7 @@ struct Style {
 struct Rendered {
   Image image;
   Limits limits;  ///< the data values at the two ends of the colour map
+  Limits extent;  ///< least and greatest value; what is beyond the limits has the ends' colours
   Colormap colormap{Colormap::kTurbo};
   bool degenerate{false};  ///< nothing could be scaled; the picture is blank (see Normalized)
   std::string why;         ///< one clause for the warning, empty unless degenerate

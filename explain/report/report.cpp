@@ -22,10 +22,13 @@ std::string fixed(double v, int digits) {
 }
 
 // With a real minus sign and a thin space before the per cent sign, as typeset.
-std::string typeset(double v) {
-  std::string text = format_number(v);
-  if (text.front() == '-') text = "\xE2\x88\x92" + text.substr(1);
-  return text;
+std::string typeset(const std::string& text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool sign = text[i] == '-' && (i == 0 || text[i - 1] == ' ');
+    out += sign ? std::string("\xE2\x88\x92") : std::string(1, text[i]);
+  }
+  return out;
 }
 std::string percent(double p) {
   return std::isfinite(p) ? fixed(100.0 * p, 1) + "\xE2\x80\x89%" : "?";
@@ -126,11 +129,19 @@ std::string subject_html(const ReportRow& row) {
   return out + predictions_html(row) + "</div>";
 }
 
-std::string legend_html(const Limits& limits, Colormap colormap, const char* kind) {
-  return std::string("<span class=\"legend ") + kind + "\"><span>" +
-         typeset(static_cast<double>(limits.low)) + "</span><span class=\"ramp cm-" +
-         to_string(colormap) + "\"></span><span>" + typeset(static_cast<double>(limits.high)) +
-         "</span></span>";
+/// With pointed ends where values are clipped, which are then named.
+std::string legend_html(const Limits& limits,
+                        const Limits& extent,
+                        Colormap colormap,
+                        const char* kind) {
+  const std::string low = end_label(limits, extent, false), high = end_label(limits, extent, true);
+  const auto plain = [](float v) { return format_number(static_cast<double>(v)); };
+  std::string ends;
+  if (low != plain(limits.low)) ends += " clip-low";
+  if (high != plain(limits.high)) ends += " clip-high";
+  return std::string("<span class=\"legend ") + kind + "\"><span>" + typeset(low) +
+         "</span><span class=\"ramp cm-" + to_string(colormap) + ends + "\"></span><span>" +
+         typeset(high) + "</span></span>";
 }
 
 std::string row_attributes(const ReportRow& row) {
@@ -165,8 +176,11 @@ std::string ReportBuilder::heat_html(const ReportRow& row,
   if (!cell.target.empty()) alt += " for " + cell.target;
   if (!cell.layer.empty()) alt += ", layer " + cell.layer;
   if (cell.scaled) {
-    alt += ", values " + format_number(static_cast<double>(limits.low)) + " to " +
-           format_number(static_cast<double>(limits.high));
+    const auto number = [](float v) { return format_number(static_cast<double>(v)); };
+    alt += ", values " + number(limits.low) + " to " + number(limits.high);
+    if (cell.extent.low < limits.low || cell.extent.high > limits.high)
+      alt +=
+          ", clipped: the map has " + number(cell.extent.low) + " to " + number(cell.extent.high);
   }
   return std::string("<img class=\"") + (shared ? "shared" : "own") + "\" src=\"" +
          data_uri(shared ? cell.shared_picture : cell.picture, false) + "\"" +
@@ -194,8 +208,8 @@ std::string ReportBuilder::cell_html(const ReportRow& row, const ReportCell& cel
     out += "<span class=\"line\">" + html_escape(cell.parameters) + "</span>";
   }
   if (!cell.picture.empty() && cell.scaled) {
-    out += legend_html(cell.limits, cell.colormap, "own");
-    if (shared) out += legend_html(cell.shared_limits, cell.colormap, "shared");
+    out += legend_html(cell.limits, cell.extent, cell.colormap, "own");
+    if (shared) out += legend_html(cell.shared_limits, cell.extent, cell.colormap, "shared");
   }
   if (is_relative(cell.raw_file)) {
     out += "<a href=\"" + url_of(cell.raw_file) + "\">raw values</a>";

@@ -32,6 +32,7 @@ struct ReportCell {
   bool over_photo{true};
   bool scaled{true};  ///< false: a drawing whose colours are no values; it has no colour bar
   Limits limits;      ///< as the renderer returned them
+  Limits extent;      ///< and the values' own, which may reach beyond
   Colormap colormap{Colormap::kTurbo};
   /// The same map with limits common to the whole column; empty when there is none.
   Image shared_picture;
@@ -116,8 +117,9 @@ class ReportBuilder {
   bool has_shared_{false}, has_heat_{false};
 };
 
-/// Text made safe inside HTML elements and quoted attributes; malformed UTF-8 and control
-/// characters are replaced.
+/// Text made safe inside HTML elements and quoted attributes; malformed UTF-8, control characters
+/// and the marks that turn the direction of text (bidirectional embeddings, overrides and isolates)
+/// are replaced.
 [[nodiscard]] std::string html_escape(const std::string& text);
 
 /// Standard base64 with padding (RFC 4648).

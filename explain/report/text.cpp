@@ -2,9 +2,32 @@
 
 namespace cutaway::explain {
 
-std::string html_escape(const std::string& text) {
+namespace {
+
+constexpr const char* kReplacement = "\xEF\xBF\xBD";
+
+/// U+202A to U+202E and U+2066 to U+2069: they turn round what follows, also outside the text that
+/// they stand in, and make "gpj.exe" of "exe.jpg".
+bool turns_text(const std::string& text, std::size_t at) {
+  if (at + 2 >= text.size() || text[at] != '\xE2') return false;
+  const auto second = static_cast<unsigned char>(text[at + 1]);
+  const auto third = static_cast<unsigned char>(text[at + 2]);
+  return (second == 0x80 && third >= 0xAA && third <= 0xAE) ||
+         (second == 0x81 && third >= 0xA6 && third <= 0xA9);
+}
+
+}  // namespace
+
+std::string html_escape(const std::string& raw) {
   std::string out;
-  for (const char c : valid_utf8(text)) {
+  const std::string text = valid_utf8(raw);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (turns_text(text, i)) {
+      out += kReplacement;
+      i += 2;
+      continue;
+    }
+    const char c = text[i];
     switch (c) {
       case '&':
         out += "&amp;";
@@ -25,7 +48,7 @@ std::string html_escape(const std::string& text) {
         const auto byte = static_cast<unsigned char>(c);
         const bool control = (byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7F;
         if (control) {
-          out += "\xEF\xBF\xBD";
+          out += kReplacement;
         } else {
           out += c;
         }

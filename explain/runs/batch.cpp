@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "explain/pictures/preprocess.h"
+#include "explain/pictures/read_seen.h"
 #include "explain/runs/crops.h"
 #include "runtime/error.h"
 
@@ -22,8 +23,7 @@ Batch load_batch(std::span<const ImageEntry> list,
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
   for (std::size_t i = 0; i < count; ++i) {
     try {
-      Image seen =
-          resize_and_crop(read_entry(list[first + i]), crops != nullptr ? crops->frame : rule);
+      Image seen = read_seen(list[first + i], crops != nullptr ? crops->frame : rule);
       if (seen.width != width || seen.height != height) {
         throw Error(ErrorKind::kShape, "picture after preprocessing")
             .at(list[first + i].name)

@@ -38,8 +38,8 @@ MapCell cell_of(const Explanation& e,
                 std::int64_t class_wanted,
                 const weights::Package& package) {
   MapCell cell = empty_cell(e, target, "");
-  if (n < e.doubts.size() && e.doubts[n].meaningless()) {
-    cell.refused = true;
+  if (n < e.doubts.size() && e.doubts[n]) {
+    cell.refused = e.doubts[n].meaningless();
     cell.warning = e.doubts[n].text;
   }
   cell.class_index = n < e.targets.size() ? e.targets[n] : class_wanted;

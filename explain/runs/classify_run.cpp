@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "explain/class_probability.h"
 #include "explain/doubt.h"
 #include "explain/network.h"
+#include "explain/promise.h"
 #include "explain/runs/batch.h"
 #include "explain/runs/load_network.h"
 #include "explain/runs/picture_loop.h"
@@ -26,7 +28,7 @@ class Classify final : public PictureTask {
         package_(package),
         context_(context),
         each_(each),
-        source_(open_images(job.inputs, job.source)),
+        source_(open_images(job.inputs, with_classes(job.source, package))),
         request_(request_of(*source_)),
         classes_(static_cast<std::size_t>(class_count(package.model.graph))),
         executor_(package.model, request_, context.settings.stream()) {
@@ -58,7 +60,9 @@ class Classify final : public PictureTask {
     const Graph& graph = package_.model.graph;
     PlanRequest request;
     request.input = graph.node(0).shape;
-    request.input.n = std::clamp<std::int64_t>(source.count().value_or(job_.batch), 1, job_.batch);
+    request.input.n = batch_within(
+        graph, std::clamp<std::int64_t>(source.count().value_or(job_.batch), 1, job_.batch),
+        context_.settings.share_of_memory());
     request.output = logits_node(graph);
     request.engines = context_.settings.engines();
     return request;
@@ -75,7 +79,7 @@ class Classify final : public PictureTask {
       fail(entry.name, entry.name + ": " + doubt.text);
       return;
     }
-    const std::vector<double> p = probabilities(scores, static_cast<std::int64_t>(row));
+    const std::vector<double> p = class_probabilities(own, class_head(package_.model.graph));
     count_hit(entry, p);
     ++summary_.images;
     ClassifiedPicture picture{entry.name, entry.label, {}};

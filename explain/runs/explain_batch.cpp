@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "explain/class_probability.h"
+#include "explain/doubt.h"
 #include "explain/runs/cells.h"
 #include "explain/runs/load_network.h"
 #include "explain/scores.h"
@@ -47,7 +49,12 @@ void BatchExplainer::explain(Batch& batch,
   if (after_forward_) after_forward_(seconds);
   Rankings rankings;
   for (std::size_t i = 0; i < batch.entries.size(); ++i) {
-    describe(scores, i, outcomes[batch.entries[i]], rankings);
+    ImageOutcome& outcome = outcomes[batch.entries[i]];
+    describe(scores, i, outcome, rankings);
+    const auto classes = static_cast<std::size_t>(scores.shape().c);
+    const Doubt doubt =
+        doubt_of_values("class scores", scores.f32().subspan(i * classes, classes));
+    if (doubt) outcome.spooled.row.error = outcome.entry.name + ": " + doubt.text;
     outcomes[batch.entries[i]].spooled.row.photo = std::move(batch.seen[i]);
   }
   const Tensor before = logits_checked_ ? Tensor() : scores.clone();
@@ -61,7 +68,9 @@ void BatchExplainer::describe(const Tensor& scores,
                               std::size_t i,
                               ImageOutcome& o,
                               Rankings& rankings) const {
-  const auto p = probabilities(scores, static_cast<std::int64_t>(i));
+  const auto classes = static_cast<std::size_t>(scores.shape().c);
+  const auto p = class_probabilities(scores.f32().subspan(i * classes, classes),
+                                     class_head(package_.model.graph));
   rankings.push_back(top(p, p.size()));
   ReportRow& row = o.spooled.row;
   if (o.entry.label) {

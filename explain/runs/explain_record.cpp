@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "explain/class_probability.h"
 #include "explain/runs/run_manifest.h"
 #include "runtime/config.h"
 
@@ -106,7 +107,8 @@ Manifest ExplainRecord::manifest(const Gauge& gauge, const NamedValue& files) co
              {"left_out", resolved.left_out},
              {"index", std::string("index.jsonl")},
              {"maps", maps_text(job)},
-             {"shared_scale", job.shared_scale}};
+             {"shared_scale", job.shared_scale},
+             {"probability", std::string(probability_rule(package.model.graph))}};
   std::vector<std::string> refused = resolved.refused;
   for (const std::string& why : explainer.explainers().refused()) refused.push_back(why);
   if (!refused.empty()) m.extra.push_back({"refused", refused});

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include "explain/promise.h"
 #include "explain/runs/explain_batch.h"
 #include "explain/runs/explain_record.h"
+#include "explain/runs/load_network.h"
 #include "explain/runs/named_record.h"
 #include "explain/runs/picture_loop.h"
 #include "explain/runs/report_pages.h"
@@ -25,7 +27,7 @@ class ExplainRun final : public PictureTask {
         package_(package),
         context_(context),
         source_(open_images(job.inputs, source_options())),
-        shape_(input_shape(job, package, source_->count())),
+        shape_(input_shape(job, package, context.settings.share_of_memory(), source_->count())),
         explainer_(resolved_, package, shape_, context),
         outputs_(job_, package, folder_),
         hash_(weights::weights_hash(package.model)),
@@ -110,16 +112,19 @@ class ExplainRun final : public PictureTask {
  private:
   /// What lies in the run's own folder is no input of it.
   [[nodiscard]] SourceOptions source_options() const {
-    SourceOptions options = job_.source;
+    SourceOptions options = with_classes(job_.source, package_);
     options.without = job_.out;
     return options;
   }
 
   static Shape input_shape(const ExplainJob& job,
                            const weights::Package& package,
+                           std::size_t memory,
                            std::optional<std::int64_t> count) {
     Shape shape = package.model.graph.node(0).shape;
     shape.n = std::clamp<std::int64_t>(count.value_or(job.batch), 1, job.batch);
+    // Smaller batches give the same maps; a batch that does not fit gives none.
+    if (shape.n > 1) shape.n = batch_within(package.model.graph, shape.n, memory);
     return shape;
   }
 
@@ -161,7 +166,7 @@ class ExplainRun final : public PictureTask {
       o.number = first + static_cast<std::int64_t>(i);
       o.entry = std::move(entries[i]);
       o.entry.bytes.reset();  // decoded by now
-      o.entry.pixels.reset();
+      o.entry.stored.reset();
       o.stem = names_.stem(o.number, o.entry.name);
       o.spooled.row.name = o.entry.name;
     }

@@ -91,6 +91,7 @@ Explainers::Explainers(const Model& model,
   options.engines = context.settings.engines();
   options.observer = &context.observer;
   options.keep_going = keep_going;
+  options.budget = context.settings.share_of_memory();
   session_ =
       std::make_unique<Session>(model, std::move(made), rows, context.settings.stream(), options);
   for (const std::size_t k : first_of) {

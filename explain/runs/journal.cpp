@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "runtime/error.h"
+#include "runtime/files/atomic_file.h"
 #include "weights/xxh64.h"
 
 namespace cutaway::explain {
@@ -25,9 +26,7 @@ std::string sum_of(std::string_view text) {
   return weights::hex(sum.digest());
 }
 
-[[noreturn]] void fail(const std::string& path, int code, ErrorKind kind) {
-  throw Error(kind, "cannot write the file").at(path).got(std::generic_category().message(code));
-}
+[[noreturn]] void fail(const std::string& path, int code) { throw files::write_error(path, code); }
 
 /// One run a folder at a time; the lock goes with the process.
 void lock(int fd, const std::string& path) {
@@ -47,6 +46,19 @@ bool read_line(std::ifstream& file, std::string& line) {
     line += static_cast<char>(c);
   }
   return false;  // a line without its end was never finished
+}
+
+/// What the lines of all journals share; a checksum does not say who wrote them.
+void check_types(const Record& line, const std::string& path) {
+  const auto good = [&line](const char* name, bool (*is)(const Record&)) {
+    return !line.contains(name) || is(line[name]);
+  };
+  const auto integer = [](const Record& v) { return v.is_number_integer(); };
+  const auto text = [](const Record& v) { return v.is_string(); };
+  if (good("image", integer) && good("name", text) && good("error", text)) return;
+  throw Error(ErrorKind::kInput, "a line that no run wrote")
+      .at(path)
+      .hint("begin anew with --overwrite");
 }
 
 }  // namespace
@@ -71,10 +83,10 @@ std::optional<Record> parse_journal_line(const std::string& line) {
 
 Journal Journal::create(const std::string& path, const Record& run) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (fd < 0) fail(path, errno, ErrorKind::kUsage);
+  if (fd < 0) fail(path, errno);
   lock(fd, path);
   Journal journal(path, fd);
-  if (::ftruncate(fd, 0) != 0) fail(path, errno, ErrorKind::kUsage);
+  if (::ftruncate(fd, 0) != 0) fail(path, errno);
   journal.append({Record{{"run", run}}});
   return journal;
 }
@@ -88,10 +100,10 @@ void Journal::check_free(const std::string& path) {
 
 Journal Journal::reopen(const std::string& path, std::uint64_t bytes) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (fd < 0) fail(path, errno, ErrorKind::kUsage);
+  if (fd < 0) fail(path, errno);
   lock(fd, path);
   Journal journal(path, fd);
-  if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) fail(path, errno, ErrorKind::kUsage);
+  if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) fail(path, errno);
   return journal;
 }
 
@@ -109,16 +121,16 @@ void Journal::append(const std::vector<Record>& records) {
   while (!left.empty()) {
     const ssize_t n = ::write(descriptor_, left.data(), left.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail(path_, errno, ErrorKind::kInternal);
+    if (n < 0) fail(path_, errno);
     left.remove_prefix(static_cast<std::size_t>(n));
   }
 }
 
 void Journal::sync() {
-  if (::fsync(descriptor_) != 0 && errno != EINVAL) fail(path_, errno, ErrorKind::kInternal);
+  if (::fsync(descriptor_) != 0 && errno != EINVAL) fail(path_, errno);
 }
 
-JournalReader::JournalReader(const std::string& path) : file_(path, std::ios::binary) {
+JournalReader::JournalReader(const std::string& path) : path_(path), file_(path, std::ios::binary) {
   const auto first = next();
   if (!first || !first->contains("run") || !(*first)["run"].is_object()) {
     throw Error(ErrorKind::kInput, "no run to resume")
@@ -132,6 +144,7 @@ std::optional<Record> JournalReader::next() {
   std::string line;
   if (!read_line(file_, line)) return std::nullopt;
   auto record = parse_journal_line(line);
+  if (record) check_types(*record, path_);
   if (record) offset_ += line.size() + 1;
   return record;
 }

@@ -57,6 +57,7 @@ class JournalReader {
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
 
  private:
+  std::string path_;
   std::ifstream file_;
   Record run_;
   std::uint64_t offset_{0};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "explain/network.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {
@@ -16,6 +17,11 @@ weights::Package load_network(const std::string& path, Use use) {
     throw Error(ErrorKind::kInput, error.what())
         .hint("a model is a Cutaway package; cutaway convert makes one from other formats");
   }
+}
+
+SourceOptions with_classes(SourceOptions options, const weights::Package& package) {
+  options.classes = class_count(package.model.graph);
+  return options;
 }
 
 std::string label_name(const weights::Package& package, std::int64_t label) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "explain/pictures/source.h"
 #include "weights/package.h"
 
 namespace cutaway::explain {
@@ -12,6 +13,9 @@ enum class Use : std::uint8_t {
   kPictures,  ///< give it pictures: it must say how they become its input
   kStructure  ///< look at it, or feed it tensors
 };
+
+/// `options` that refuse labels which are none of the network's classes.
+[[nodiscard]] SourceOptions with_classes(SourceOptions options, const weights::Package& package);
 
 /// Loads a package; what is no package gets a hint to convert it first.
 [[nodiscard]] weights::Package load_network(const std::string& path, Use use = Use::kPictures);

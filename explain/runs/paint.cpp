@@ -73,7 +73,8 @@ Image figure(const Painted& painted, const Image& photo, const PaintOptions& o) 
   if (!painted.over_photo) return painted.colors.image;
   const Image over = blend(photo, painted.colors.image, Blend::alpha(o.heat_weight));
   if (photo.height < 64) return over;  // too small for a bar with numbers
-  const ColorBar bar = color_bar(painted.colors.colormap, painted.colors.limits, photo.height);
+  const ColorBar bar = color_bar(painted.colors.colormap, painted.colors.limits,
+                                 painted.colors.extent, photo.height);
   return beside(over, bar.image, 6, Rgb{255, 255, 255});
 }
 

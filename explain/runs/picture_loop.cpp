@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "explain/runs/run_resume.h"
+#include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/progress.h"
 #include "runtime/stopwatch.h"
@@ -58,6 +59,16 @@ class Loop {
   }
 
   void follow_journal() {
+    try {
+      follow_lines();
+    } catch (const Record::exception&) {
+      throw Error(ErrorKind::kInput, "a line that no run of this verb wrote")
+          .at(folder_->journal())
+          .hint("begin anew with --overwrite");
+    }
+  }
+
+  void follow_lines() {
     JournalReader reader(folder_->journal());
     check_same_run(reader, plan_.identity, folder_->path());
     files::remove_abandoned_files(folder_->path());
@@ -83,8 +94,10 @@ class Loop {
   bool fill() {
     const auto has = [&] { return static_cast<std::int64_t>(batch_.size()); };
     ImageEntry entry;
-    while (has() < plan_.batch && (plan_.most == 0 || outcome_.pictures + has() < plan_.most) &&
-           source_.next(entry)) {
+    std::size_t held = 0;
+    while (has() < plan_.batch && held < kMostHeldBytes &&
+           (plan_.most == 0 || outcome_.pictures + has() < plan_.most) && source_.next(entry)) {
+      held += held_bytes(entry);
       batch_.push_back(std::move(entry));
       entry = {};
     }

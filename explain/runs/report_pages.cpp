@@ -49,6 +49,7 @@ ReportCell report_cell(const MapCell& cell,
   out.picture = own.colors.image;
   out.over_photo = own.over_photo;
   out.limits = own.colors.limits;
+  out.extent = own.colors.extent;
   out.colormap = own.colors.colormap;
   if (out.warning.empty()) out.warning = own.colors.why;
   const auto scale = scales.find(cell.column());
@@ -82,6 +83,7 @@ Tile sheet_tile(const MapCell& cell,
     tile.note = cell.warning;
     return tile;
   }
+  if (!cell.warning.empty()) tile.note = cell.warning;
   const auto scale = scales.find(cell.column());
   std::optional<Limits> limits;
   if (scale != scales.end()) limits = scale->second;
@@ -89,6 +91,10 @@ Tile sheet_tile(const MapCell& cell,
   tile.image = enlarged(
       painted.over_photo ? blend(photo, painted.colors.image, Blend::alpha(job.paint.heat_weight))
                          : painted.colors.image);
+  if (painted.colors.degenerate || tile.image.height < 64) return tile;
+  const ColorBar bar = color_bar(painted.colors.colormap, painted.colors.limits,
+                                 painted.colors.extent, tile.image.height, 3);
+  tile.image = beside(tile.image, bar.image, 4, PanelStyle{}.background);
   return tile;
 }
 

@@ -18,11 +18,17 @@ struct RunSettings {
   std::string engine;             ///< kernels::EngineOptions::force
   int threads{0};                 ///< of the CPU; 0: all
   std::uint64_t seed{0};          ///< of all random numbers
+  /// Bytes that the run may take for pictures, activations and samples, all threads together, beside
+  /// the net itself; 0: half of the machine's.
+  std::uint64_t memory{0};
 
   /// Throws kUsage for an unknown device, kUnsupported where it is not there.
   [[nodiscard]] Stream stream() const;
   /// Throws kUsage, naming the known engines, when `engine` does not parse.
   [[nodiscard]] kernels::EngineOptions engines() const;
+  /// A quarter of the memory, 1 GiB at most: for what methods make of many inputs at a time, for the
+  /// activations of a batch, and, 512 MiB at most, for pictures while they are decoded.
+  [[nodiscard]] std::size_t share_of_memory() const;
   /// `threads`, or as many as the machine has.
   [[nodiscard]] int cpu_threads() const;
 };

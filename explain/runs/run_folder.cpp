@@ -51,10 +51,16 @@ void RunFolder::open(Existing what, const std::vector<std::string>& reads) {
         .at(path_)
         .hint("go on with --resume, begin anew with --overwrite, or choose another --out");
   }
+  made_ = !fs::exists(path_);
   files::make_folder(path_);
   Journal::check_free(journal());
   if (what == Existing::kOverwrite) remove_old_run();
   for (const std::string& name : files_of_old_run()) claimed_.insert(name);
+}
+
+RunFolder::~RunFolder() {
+  std::error_code ignored;
+  if (made_) fs::remove(path_, ignored);  // an empty folder only
 }
 
 void RunFolder::begin() {

@@ -28,6 +28,10 @@ class RunFolder {
  public:
   explicit RunFolder(std::string path, std::string last = "manifest.json")
       : path_(std::move(path)), last_(std::move(last)) {}
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+  /// A folder that open() made for a run that came to nothing goes again.
+  ~RunFolder();
 
   /// Makes the folder; with kOverwrite removes the files of the run that it holds. Throws kUsage
   /// when it holds a run and `what` is kRefuse, and when it cannot be made. `reads`: what the run
@@ -59,6 +63,7 @@ class RunFolder {
 
   std::string path_, last_;
   std::set<std::string> claimed_;
+  bool made_{false};
 };
 
 /// What a folder's names may be: relative, and not leading out of it.

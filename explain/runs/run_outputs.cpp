@@ -12,6 +12,7 @@
 #include "explain/runs/report_pages.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/folder.h"
 #include "runtime/files/npy.h"
 
 namespace cutaway::explain {
@@ -94,7 +95,7 @@ Record RunOutputs::line_of(const ImageOutcome& o) const {
       map["class_name"] = cell.class_name;
       if (!cell.note.empty()) map["note"] = cell.note;
       if (!cell.varies.empty()) map["varies"] = record_of(cell.varies);
-      if (cell.refused) map["doubt"] = cell.warning;
+      if (!cell.warning.empty()) map[cell.refused ? "doubt" : "warning"] = cell.warning;
       if (!cell.file.empty()) map["file"] = cell.file;
       if (!cell.picture.empty()) map["picture"] = cell.picture;
       if (cell.file_bytes > 0) map["bytes"] = cell.file_bytes;
@@ -110,7 +111,7 @@ void RunOutputs::add(ImageOutcome& outcome) {
   if (good) write_files(outcome);
   if (job_.pack && good) {
     if (!part_) {
-      fs::create_directories(parts_folder());
+      files::make_folder(parts_folder());
       part_name_ = parts_folder() + "/" + std::to_string(outcome.number) + ".h5";
       part_ = std::make_unique<PackWriter>(part_name_);
     }

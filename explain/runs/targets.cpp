@@ -18,16 +18,19 @@ std::optional<std::int64_t> number(std::string_view text) {
   return value;
 }
 
-/// The class of that name, or the only one whose name holds it; otherwise empty and what matches in
-/// part.
+/// The only class of that name, or else the only one whose name holds it; otherwise empty, and those
+/// that match.
 std::optional<std::int64_t> class_by_name(const std::string& text,
                                           const weights::Package& package,
                                           std::vector<std::int64_t>& partial) {
+  std::vector<std::int64_t> exact;
   for (std::size_t i = 0; i < package.labels.size(); ++i) {
     const auto c = static_cast<std::int64_t>(i);
-    if (label_name(package, c) == text || package.labels[i] == text) return c;
+    // ImageNet has two cranes, a bird and a machine.
+    if (label_name(package, c) == text || package.labels[i] == text) exact.push_back(c);
     if (package.labels[i].find(text) != std::string::npos) partial.push_back(c);
   }
+  if (!exact.empty()) partial = exact;
   if (partial.size() == 1) return partial[0];
   return std::nullopt;
 }
@@ -44,7 +47,8 @@ std::optional<std::int64_t> class_by_name(const std::string& text,
     for (const std::string& near : nearest_names(text, names)) hint += " '" + near + "'";
   }
   for (std::size_t i = 0; i < std::min<std::size_t>(3, partial.size()); ++i) {
-    hint += " '" + label_name(package, partial[i]) + "'";
+    hint += " '" + package.labels[static_cast<std::size_t>(partial[i])] + "' (" +
+            std::to_string(partial[i]) + ")";
   }
   throw Error(ErrorKind::kUsage, "unknown target '" + text + "'")
       .expected("top1, label, expected, pair, column:NAME, a class number or a class name")
@@ -110,6 +114,11 @@ TargetRule::Choice TargetRule::of_column(const ImageEntry& entry) const {
   auto found = number(field);
   if (!found) found = class_by_name(field, *package_, partial);
   if (found && *found >= 0 && *found < classes_) return {found, {}};
+  if (!found && partial.size() > 1) {
+    return {std::nullopt, "'" + field.substr(0, 60) + "' in column '" + column_ +
+                              "' may be class " + std::to_string(partial[0]) + " or " +
+                              std::to_string(partial[1])};
+  }
   return {std::nullopt,
           "'" + field.substr(0, 60) + "' in column '" + column_ + "' is no class of the net"};
 }

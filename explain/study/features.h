@@ -16,6 +16,7 @@ class Features {
   Features(const Model& model, std::vector<NodeId> layers, const Evaluator::Resources& resources);
 
   [[nodiscard]] const std::vector<NodeId>& layers() const noexcept { return layers_; }
+  [[nodiscard]] const Graph& graph() const noexcept { return executor_->model().graph; }
   /// Of one image (1 x c x h x w of the network's input, plain): the output of each layer, plain,
   /// on the CPU.
   [[nodiscard]] std::vector<Tensor> of(const Tensor& image);

@@ -1,4 +1,5 @@
 #include "explain/study/invariance.h"
+#include "explain/class_probability.h"
 
 #include <cmath>
 
@@ -54,7 +55,8 @@ InvarianceCurve study_invariance(Features& features,
     const std::vector<Tensor> moved = features.of(warp(image, motion_of(change, amount), fill));
     for (std::size_t l = 0; l < layers; ++l)
       curve.distances[l].push_back(distance(moved[l], still[l]));
-    curve.probability.push_back(probability(moved.back().f32(), target));
+    curve.probability.push_back(
+        class_probability(moved.back().f32(), target, class_head(features.graph())));
   }
   return curve;
 }

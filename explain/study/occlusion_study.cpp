@@ -1,4 +1,5 @@
 #include "explain/study/occlusion_study.h"
+#include "explain/class_probability.h"
 
 #include <algorithm>
 #include <numeric>
@@ -87,7 +88,8 @@ OcclusionStudy::OcclusionStudy(const Model& model,
     : grid_(std::move(grid)),
       classes_(model.graph.node(logits).shape.c),
       plane_(model.graph.node(maps).shape.plane()),
-      maps_(maps) {
+      maps_(maps),
+      head_(class_head(model.graph)) {
   if (maps <= 0 || maps > logits || plane_ < 2) {
     throw Error(ErrorKind::kUsage, "maps to watch")
         .at(model.graph.node(maps).name)
@@ -142,7 +144,7 @@ OcclusionPanels OcclusionStudy::occlude(std::span<const float> image,
     const float mean = values[static_cast<std::size_t>(classes_ + map)];
     panels.activation.push_back(
         static_cast<float>(static_cast<double>(mean) * static_cast<double>(plane_)));
-    panels.probability.push_back(static_cast<float>(probability(scores, target)));
+    panels.probability.push_back(static_cast<float>(class_probability(scores, target, head_)));
     panels.best.push_back(std::max_element(scores.begin(), scores.end()) - scores.begin());
   });
   return panels;

@@ -7,6 +7,7 @@
 
 #include "explain/occlusion/occluder.h"
 #include "explain/tensor_math.h"
+#include "layers/class_head.h"
 
 namespace cutaway::explain {
 
@@ -72,6 +73,7 @@ class OcclusionStudy {
   OccluderGrid grid_;
   std::int64_t classes_, plane_;
   NodeId maps_;
+  ClassHead head_;
   std::unique_ptr<Model> model_;  // the network with another output
   std::unique_ptr<Executor> clear_;
   std::unique_ptr<Occluder> occluder_;

@@ -47,18 +47,27 @@ Attributes attributes_from(const std::string& text, const std::string& where) {
 }  // namespace
 
 Reference::Reference(const std::string& path) : path_(path) {
-  weights::vet_hdf5(path);
-  file_ = std::make_unique<weights::Hdf5File>(weights::Hdf5File::open(path));
+  weights::vet_hdf5(path, {}, [this] {
+    open();
+    for (const ReferenceItem& item : items_) {
+      if (item.kind == ReferenceKind::kMap) (void)recipe(item);
+    }
+  });
+  open();
+}
+
+void Reference::open() {
+  file_ = std::make_unique<weights::Hdf5File>(weights::Hdf5File::open(path_));
   if (!file_->has_attribute("/", "cutaway_reference")) {
     throw Error(ErrorKind::kInput, "not a reference bundle")
-        .at(path)
+        .at(path_)
         .expected("an attribute cutaway_reference at the root")
         .hint("the scripts in tools/verify record bundles; docs/verify.md has the format");
   }
   const std::int64_t version = file_->read_attribute_integer("/", "cutaway_reference");
   if (version != kVersion) {
     throw Error(ErrorKind::kUnsupported, "version of the reference bundle")
-        .at(path)
+        .at(path_)
         .expected(std::to_string(kVersion))
         .got(std::to_string(version));
   }

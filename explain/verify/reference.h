@@ -67,6 +67,7 @@ class Reference {
 
  private:
   [[nodiscard]] Tensor tensor(const std::string& dataset, bool map) const;
+  void open();
   void list();
   void read_targets();
 

@@ -1,12 +1,17 @@
 #include "runtime/files/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <filesystem>
+#include <mutex>
+#include <set>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -20,15 +25,7 @@ constexpr int kMostAttempts = 1000;
 // Fewer at a time cost more calls than they save waiting, more leave the disk idle at first.
 constexpr std::uint64_t kHintBytes = std::uint64_t{8} << 20;
 
-[[noreturn]] void fail(const std::string& path, int code) {
-  const bool callers = code == ENOENT || code == ENOTDIR || code == EACCES || code == EPERM ||
-                       code == EROFS || code == EISDIR || code == ENAMETOOLONG;
-  Error error = Error(callers ? ErrorKind::kUsage : ErrorKind::kInternal, "cannot write the file")
-                    .at(path)
-                    .got(std::generic_category().message(code));
-  if (code == ENOENT) throw std::move(error).hint("does the folder exist?");
-  throw error;
-}
+[[noreturn]] void fail(const std::string& path, int code) { throw write_error(path, code); }
 
 // "<name>.tmp-<process>-<number>", which is_temporary() knows again.
 std::string temporary_name(const std::string& path) {
@@ -36,16 +33,62 @@ std::string temporary_name(const std::string& path) {
   return path + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(count.fetch_add(1));
 }
 
-bool is_temporary(std::string_view name) {
+/// The process that made a temporary file of that name; 0: it is none.
+pid_t maker_of(std::string_view name) {
   const std::size_t mark = name.rfind(".tmp-");
-  if (mark == std::string_view::npos || mark == 0) return false;
+  if (mark == std::string_view::npos || mark == 0) return 0;
   const std::string_view numbers = name.substr(mark + 5);
   const std::size_t dash = numbers.find('-');
-  const auto digits = [](std::string_view text) {
-    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+  if (dash == std::string_view::npos) return 0;
+  pid_t maker = 0;
+  unsigned number = 0;
+  const auto whole = [](std::string_view text, auto& value) {
+    const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return !text.empty() && text[0] != '-' && code == std::errc() &&
+           stop == text.data() + text.size();
   };
-  return dash != std::string_view::npos && digits(numbers.substr(0, dash)) &&
-         digits(numbers.substr(dash + 1));
+  const bool good =
+      whole(numbers.substr(0, dash), maker) && whole(numbers.substr(dash + 1), number);
+  return good && maker > 0 ? maker : 0;
+}
+
+/// Removes it unless somebody writes it: its writer holds a lock on it. The number of the process
+/// is asked too, for the moment between unlocking and renaming; a process of our own number was an
+/// earlier one (containers count from 1), since our own files are locked.
+void remove_if_abandoned(const std::filesystem::path& path) {
+  const pid_t maker = maker_of(path.filename().native());
+  if (maker == 0) return;
+  if (maker != ::getpid() && (::kill(maker, 0) == 0 || errno != ESRCH)) return;
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return;
+  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
+  ::close(fd);
+}
+
+template <class Iterator>
+void remove_abandoned(const std::string& folder) {
+  std::error_code ignored;
+  std::vector<std::filesystem::path> found;
+  Iterator at(folder, ignored);
+  for (; !ignored && at != Iterator(); at.increment(ignored)) {
+    std::error_code unknown;
+    if (maker_of(at->path().filename().native()) != 0 &&
+        at->symlink_status(unknown).type() == std::filesystem::file_type::regular)
+      found.push_back(at->path());
+  }
+  for (const auto& path : found) remove_if_abandoned(path);
+}
+
+/// Once a folder: a run may write ten thousand files into one.
+void clean_folder_of(const std::string& path) {
+  static std::mutex mutex;
+  static std::set<std::string> clean;
+  std::string folder = std::filesystem::path(path).parent_path().string();
+  if (folder.empty()) folder = ".";
+  const std::lock_guard lock(mutex);
+  if (clean.size() > 1000) clean.clear();
+  if (!clean.insert(folder).second) return;
+  remove_abandoned<std::filesystem::directory_iterator>(folder);
 }
 
 // Makes a rename durable. Some file systems refuse to sync folders; that is no failure.
@@ -60,12 +103,25 @@ void sync_folder_of(const std::string& path) {
 
 }  // namespace
 
+Error write_error(const std::string& path, int code) {
+  const bool callers = code == ENOENT || code == ENOTDIR || code == EACCES || code == EPERM ||
+                       code == EROFS || code == EISDIR || code == ENAMETOOLONG || code == EEXIST ||
+                       code == ELOOP;
+  Error error = Error(callers ? ErrorKind::kUsage : ErrorKind::kInternal, "cannot write the file")
+                    .at(path)
+                    .got(std::generic_category().message(code));
+  if (code == ENOENT) return std::move(error).hint("does the folder exist?");
+  return error;
+}
+
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  clean_folder_of(path_);
   for (int i = 0; i < kMostAttempts; ++i) {
     std::string name = temporary_name(path_);
     descriptor_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor_ >= 0) {
       temporary_ = std::move(name);
+      (void)::flock(descriptor_, LOCK_EX | LOCK_NB);  // says that somebody writes it
       return;
     }
     // A process of this number may have been killed here.
@@ -139,14 +195,7 @@ void write_file_atomically(const std::string& path, std::string_view text, Durab
 }
 
 void remove_abandoned_files(const std::string& folder) {
-  std::error_code ignored;
-  std::vector<std::filesystem::path> abandoned;
-  std::filesystem::recursive_directory_iterator at(folder, ignored);
-  for (; !ignored && at != std::filesystem::recursive_directory_iterator(); at.increment(ignored)) {
-    const bool file = at->symlink_status(ignored).type() == std::filesystem::file_type::regular;
-    if (file && is_temporary(at->path().filename().string())) abandoned.push_back(at->path());
-  }
-  for (const auto& path : abandoned) std::filesystem::remove(path, ignored);
+  remove_abandoned<std::filesystem::recursive_directory_iterator>(folder);
 }
 
 }  // namespace cutaway::files

@@ -6,7 +6,14 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/error.h"
+
 namespace cutaway::files {
+
+/// What a failed attempt to write `path` is, by the system's reason (errno): kUsage where another
+/// path or other permissions would do (no such folder, not allowed, a folder in the way),
+/// kInternal where the system fails (disk full).
+[[nodiscard]] Error write_error(const std::string& path, int code);
 
 /// kSync: the contents and the name are on the disk before the call returns.
 /// kRename: the file survives the end of this process, however it ends, but a power failure may
@@ -20,7 +27,8 @@ enum class Durability : std::uint8_t { kSync, kRename };
 /// or not writable or the path is a folder, kInternal when the system fails otherwise (disk full).
 class AtomicFile {
  public:
-  /// Creates the empty temporary file.
+  /// Creates the empty temporary file. The first of a folder in this process removes the temporary
+  /// files that processes which no longer are have left there.
   explicit AtomicFile(std::string path);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
@@ -54,9 +62,9 @@ void write_file_atomically(const std::string& path,
                            std::string_view text,
                            Durability durability = Durability::kSync);
 
-/// Removes the temporary files below `folder` that AtomicFile left there when its process was
-/// killed. Nobody else may be writing into the folder. Files of other names, links and what cannot
-/// be removed stay.
+/// Removes the temporary files in `folder` and below it that AtomicFile left there when its process
+/// was killed. What somebody still writes stays, as do files of other names, links, and what cannot
+/// be removed.
 void remove_abandoned_files(const std::string& folder);
 
 }  // namespace cutaway::files

@@ -9,11 +9,18 @@
 
 namespace cutaway::files {
 
+/// Text as one cell of a CSV file: quoted where it must be, and with an apostrophe in front where a
+/// spreadsheet would take it for a formula, which a name of a file could then be (=, +, -, @, tab,
+/// CR at its beginning). Not for numbers.
+[[nodiscard]] std::string csv_cell(std::string_view text);
+
 /// Walks over the records of a CSV text (RFC 4180: quotes, CRLF; a UTF-8 mark is skipped). Keeps a
 /// reference to the text and to its name.
 class CsvReader {
  public:
   CsvReader(std::string_view text, const std::string& name);
+  /// From now on blanks around a field are no part of it ("file, label"); quotes keep them.
+  void trim() noexcept { trim_ = true; }
 
   /// The next record that is not blank; false at the end. Throws kInput, naming the line, when a
   /// quoted field does not end.
@@ -27,6 +34,7 @@ class CsvReader {
 
   std::string_view rest_;
   const std::string& name_;
+  bool trim_{false};
   std::size_t line_{0};
   std::size_t following_line_{1};
 };

@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "runtime/error.h"
+#include "runtime/files/atomic_file.h"
 
 namespace cutaway::files {
 
@@ -15,7 +16,8 @@ void make_folder(const std::string& path) {
     error = std::make_error_code(std::errc::not_a_directory);
   }
   if (error) {
-    throw Error(ErrorKind::kUsage, "cannot make the folder").at(path).got(error.message());
+    const ErrorKind kind = write_error(path, error.value()).kind();
+    throw Error(kind, "cannot make the folder").at(path).got(error.message());
   }
 }
 

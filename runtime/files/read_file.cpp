@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -29,36 +30,58 @@ class Descriptor {
   int fd_;
 };
 
-}  // namespace
+Error refusal(const std::string& path, const std::string& what) {
+  return Error(ErrorKind::kInput, what).at(path);
+}
 
-std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_t limit) {
-  const auto refuse = [&path](const std::string& what) -> Error {
-    return Error(ErrorKind::kInput, what).at(path);
-  };
+/// Opens a regular file; `size` is its size.
+int open_regular(const std::string& path, std::uint64_t& size) {
   // O_NONBLOCK: opening a pipe nobody writes to must not hang.
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  if (file.get() < 0) throw refuse("cannot open the file").got(reason(errno));
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) throw refusal(path, "cannot open the file").got(reason(errno));
   struct stat info {};
-  if (::fstat(file.get(), &info) != 0) throw refuse("cannot read the file").got(reason(errno));
-  if (S_ISDIR(info.st_mode)) throw refuse("a folder where a file was expected");
-  if (!S_ISREG(info.st_mode)) throw refuse("not a regular file");
-  const auto size = static_cast<std::uint64_t>(info.st_size);
-  if (size > limit) {
-    throw refuse("the file is too large")
-        .expected("at most " + std::to_string(limit) + " bytes")
-        .got(std::to_string(size));
+  const int code = ::fstat(fd, &info) != 0 ? errno : 0;
+  if (code == 0 && S_ISREG(info.st_mode)) {
+    size = static_cast<std::uint64_t>(info.st_size);
+    return fd;
   }
-  std::vector<std::uint8_t> bytes(size);
+  ::close(fd);
+  if (code != 0) throw refusal(path, "cannot read the file").got(reason(code));
+  if (S_ISDIR(info.st_mode)) throw refusal(path, "a folder where a file was expected");
+  throw refusal(path, "not a regular file");
+}
+
+std::vector<std::uint8_t> read_bytes(const std::string& path, int fd, std::uint64_t count) {
+  std::vector<std::uint8_t> bytes(count);
   std::size_t have = 0;
   while (have < bytes.size()) {
-    const ssize_t n = ::read(file.get(), bytes.data() + have, bytes.size() - have);
+    const ssize_t n = ::read(fd, bytes.data() + have, bytes.size() - have);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw refuse("cannot read the file").got(reason(errno));
+    if (n < 0) throw refusal(path, "cannot read the file").got(reason(errno));
     if (n == 0) break;
     have += static_cast<std::size_t>(n);
   }
   bytes.resize(have);
   return bytes;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_t limit) {
+  std::uint64_t size = 0;
+  const Descriptor file(open_regular(path, size));
+  if (size > limit) {
+    throw refusal(path, "the file is too large")
+        .expected("at most " + std::to_string(limit) + " bytes")
+        .got(std::to_string(size));
+  }
+  return read_bytes(path, file.get(), size);
+}
+
+std::vector<std::uint8_t> read_head(const std::string& path, std::size_t most) {
+  std::uint64_t size = 0;
+  const Descriptor file(open_regular(path, size));
+  return read_bytes(path, file.get(), std::min<std::uint64_t>(size, most));
 }
 
 }  // namespace cutaway::files

@@ -11,4 +11,7 @@ namespace cutaway::files {
 [[nodiscard]] std::vector<std::uint8_t> read_file(const std::string& path,
                                                   std::uint64_t limit = std::uint64_t{1} << 30U);
 
+/// Its first bytes, `most` of them or as many as it has. Throws the same.
+[[nodiscard]] std::vector<std::uint8_t> read_head(const std::string& path, std::size_t most);
+
 }  // namespace cutaway::files

@@ -30,7 +30,7 @@ double coverage(std::uint64_t seed,
     BootstrapOptions o;
     o.resamples = 400;
     o.seed = static_cast<std::uint64_t>(t);
-    const MeanInterval i = mean_interval(values, o);
+    const Interval i = mean_interval(values, o);
     held += i.low <= truth && truth <= i.high ? 1 : 0;
   }
   return static_cast<double>(held) / trials;
@@ -69,20 +69,20 @@ TEST_CASE("evaluate: intervals of what can be known") {
   const std::vector<double> same{2, 2, 2};
   CHECK(mean_interval(same).low == 2);
   CHECK(mean_interval(same).high == 2);
-  CHECK(std::isnan(mean_interval({}).mean));
+  CHECK(std::isnan(mean_interval({}).value));
   CHECK(mean_interval(std::vector<double>{3}).count == 1);
   const std::vector<double> gap{1, std::nan(""), 3, 4};
   CHECK(mean_interval(gap).count == 3);
-  CHECK(close(mean_interval(gap).mean, 8.0 / 3, 1e-12));
+  CHECK(close(mean_interval(gap).value, 8.0 / 3, 1e-12));
   CHECK(mean_interval(gap).low == mean_interval(gap).low);  // NaN would differ from itself
   const std::vector<double> values{1, 2, 3, 4, 5, 6, 7, 20};
   BootstrapOptions o;
-  const MeanInterval wide = mean_interval(values, o);
+  const Interval wide = mean_interval(values, o);
   o.level = 0.5;
-  const MeanInterval narrow = mean_interval(values, o);
+  const Interval narrow = mean_interval(values, o);
   CHECK(wide.low < narrow.low);
-  CHECK(narrow.low < narrow.mean);
-  CHECK(narrow.mean < narrow.high);
+  CHECK(narrow.low < narrow.value);
+  CHECK(narrow.value < narrow.high);
   CHECK(narrow.high < wide.high);
   o.level = 1;
   CHECK_THROWS_AS((void)mean_interval(values, o), Error);

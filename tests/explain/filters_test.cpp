@@ -39,6 +39,16 @@ TEST_CASE("a weak filter is dead, and frequencies fall into their bands") {
   CHECK(r[3].dead);
 }
 
+TEST_CASE("a filter is dead below a twentieth of the median, not above") {
+  // Root mean squares 1, 1, 1, 0.0501 and 0.0499 around the median 1.
+  Tensor w = zeros({5, 1, 1, 1});
+  const Floats rms{1.0f, 1.0f, 1.0f, 0.0501f, 0.0499f};
+  std::ranges::copy(rms, w.f32().begin());
+  const auto r = report_filters(w);
+  CHECK_FALSE(r[3].dead);
+  CHECK(r[4].dead);
+}
+
 TEST_CASE("tiles, separators and scales") {
   const Tensor w = tensor_of({2, 3, 1, 1}, Floats{1, 0, -1, 0.5f, 0.5f, 0});
   const Image each = draw_filters(w, FilterScale::kEach, 2, false);

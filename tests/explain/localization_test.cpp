@@ -164,6 +164,16 @@ TEST_CASE("five guesses are three classes, two boxes of the first two") {
   CHECK(five_guesses(ranked).size() == 2);
 }
 
+TEST_CASE("CAM boxes hold what is above 20 % of the maximum, nothing below") {
+  std::vector<float> v(100, 0.0F);
+  v[44] = 10.0F;
+  v[45] = 2.01F;  // to the right of it
+  v[54] = 1.99F;  // below
+  const FoundBoxes found = find_boxes(BoxRule::kThreshold, {v, 10, 10}, make_image(10, 10));
+  REQUIRE(found.boxes.size() == 1);
+  CHECK(found.boxes[0] == Box{4, 4, 5, 4});
+}
+
 TEST_CASE("MaxBoxAcc on a map of ten by ten") {
   std::vector<float> v(100, 0.0F);
   for (std::size_t y = 2; y <= 5; ++y) {

@@ -346,7 +346,7 @@ TEST_CASE("a reconstruction is clipped at the 99.5 percentile of |v|") {
 TEST_CASE("the numbers of a colour bar are the data's limits") {
   const std::vector<float> v{-4.0384F, 120.6033F, 13.4319F, 7.0F};
   const Rendered shown = colorize(map_of(v, 2, 2), {});
-  const ColorBar bar = color_bar(shown.colormap, shown.limits, 120, 5);
+  const ColorBar bar = color_bar(shown.colormap, shown.limits, shown.extent, 120, 5);
   REQUIRE(bar.labels.size() == 5);
   CHECK(bar.values.front() == static_cast<double>(shown.limits.high));
   CHECK(bar.values.back() == static_cast<double>(shown.limits.low));
@@ -362,6 +362,43 @@ TEST_CASE("the numbers of a colour bar are the data's limits") {
   CHECK(bar.image.at(0, first) == color_table(Colormap::kTurbo)[255]);
   CHECK(bar.image.at(0, last) == color_table(Colormap::kTurbo)[0]);
   CHECK(format_number(-0.0) == "0");
+}
+
+TEST_CASE("a colour bar says where values are clipped, and its ends are values of their colours") {
+  // 99 of 100 values within 0.14, one each far beyond.
+  std::vector<float> v(400, 0.1F);
+  v[0] = 0.56F;
+  v[1] = -0.74F;
+  for (std::size_t i = 2; i < 10; ++i) v[i] = 0.14F;
+  const Rendered shown = colorize(map_of(v, 20, 20), Style::signed_map(0.99));
+  REQUIRE(shown.limits.high == doctest::Approx(0.14));
+  CHECK(shown.extent == Limits{-0.74F, 0.56F});
+  const ColorBar bar = color_bar(shown.colormap, shown.limits, shown.extent, 120, 3);
+  CHECK(bar.labels == std::vector<std::string>{"0.14 to 0.56", "0", "-0.74 to -0.14"});
+  CHECK(bar.values[0] == doctest::Approx(0.14));
+  // A value of the limit has the colour at the end of the bar, one beyond as well.
+  const ColorTable& table = color_table(Colormap::kSigned);
+  CHECK(shown.image.at(2, 0) == table[255]);
+  CHECK(shown.image.at(0, 0) == table[255]);
+  CHECK(shown.image.at(1, 0) == table[0]);
+  // The clipped ends are pointed: a row above the bar is narrower than the bar.
+  const ColorBar whole = color_bar(shown.colormap, shown.limits, shown.limits, 120, 3);
+  int row = 0;
+  while (whole.image.at(0, row) == Rgb{255, 255, 255}) ++row;
+  int width = 0;
+  for (int x = 0; x < 13; ++x) width += bar.image.at(x, row - 2) == table[255] ? 1 : 0;
+  CHECK(width > 2);
+  CHECK(width < 13);
+  for (int x = 0; x < 13; ++x) CHECK(whole.image.at(x, row - 2) == Rgb{255, 255, 255});
+  // Gradients of 1e-11 are still told by their colours.
+  std::vector<float> tiny(400, 0.0F);
+  tiny[0] = 1e-11F;
+  const Rendered faint = colorize(map_of(tiny, 20, 20), Style::signed_map());
+  const double value =
+      static_cast<double>(faint.limits.low) +
+      color_index(normalize(map_of(tiny, 20, 20), Normalization::symmetric()).values[0]) / 255.0 *
+          2.0 * static_cast<double>(faint.limits.high);
+  CHECK(value == doctest::Approx(1e-11).epsilon(0.05));
 }
 
 TEST_CASE("text is drawn inside its box and shortened to fit") {

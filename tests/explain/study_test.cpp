@@ -99,6 +99,29 @@ TEST_CASE("an identity net of ones, an occluder of 3 x 3: 6 x 6 positions, all 5
   for (const float v : p.activation) CHECK(v == doctest::Approx(55.0f).epsilon(1e-6));
 }
 
+TEST_CASE("the strongest map by its greatest value is not that by its sum") {
+  // Map 0 is x - 3 rectified, map 1 half of x: at one 8 among ones they reach 5 and 4, and sum up to
+  // 5 and 35.5.
+  Graph g({1, 1, 8, 8});
+  g.add("conv", std::make_shared<Conv>(2, conv(1, 1, 0)));
+  g.add("relu", std::make_shared<Relu>());
+  g.add("gap", std::make_shared<GlobalAveragePool>());
+  Model m(std::move(g));
+  m.parameters = Parameters::zeroed(m.graph);
+  std::ranges::copy(Floats{1.0f, 0.5f}, m.parameters.of(1)[0].f32().begin());
+  std::ranges::copy(Floats{-3.0f, 0.0f}, m.parameters.of(1)[1].f32().begin());
+  Floats x(64, 1.0f);
+  x[20] = 8.0f;
+  OcclusionStudy study(m, m.graph.find("gap"), m.graph.find("relu"),
+                       occluder_grid({1, 1, 8, 8}, 3, 1), one_thread());
+  const ClearView by_value = study.look(x), by_sum = study.look(x, StrongestBy::kSum);
+  CHECK(by_value.map == 0);
+  CHECK(by_value.activation == doctest::Approx(5.0));
+  CHECK(by_sum.map == 1);
+  CHECK(by_sum.activation == doctest::Approx(35.5));
+  CHECK(by_sum.strongest.value == doctest::Approx(4.0));
+}
+
 TEST_CASE("occlusion grids: the paper's positions, and centred squares clipped at the borders") {
   const OccluderGrid paper = occluder_grid({1, 3, 224, 224}, 50, 6);
   CHECK((paper.rows == 30 && paper.columns == 30));

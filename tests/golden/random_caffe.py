@@ -17,7 +17,7 @@ def recipe(rng):
 
     def step():
         kind = pick("conv", "conv", "conv", "max", "mean", "relu", "leaky", "norm", "norm", "scale", "scale", "scale", "lrn", "dropout",
-                    "branch", "join", "dense", "softmax", "global", "back", "back")
+                    "branch", "join", "dense", "softmax", "global", "back", "back", "function", "prelu", "power", "deconv", "eltwise")
         s = {"kind": kind, "seed": int(rng.integers(1 << 30)), "in_place": pick(True, False)}
         if kind == "conv":
             s |= {"channels": pick(4, 6), "kernel": [pick(1, 2, 3), pick(1, 3)], "stride": pick(1, 2), "pad": pick(0, 1), "group": pick(1, 1, 2),
@@ -30,6 +30,13 @@ def recipe(rng):
             s |= {"sum": pick(True, False)}
         if kind == "dense":
             s |= {"outputs": pick(4, 5), "bias": pick(True, False)}
+        if kind == "function":
+            s |= {"name": pick("Sigmoid", "TanH", "ELU", "Swish")}
+        if kind == "deconv":
+            s |= {"channels": pick(4, 6), "kernel": [pick(2, 3), pick(1, 3)], "stride": pick(1, 2), "pad": pick(0, 0, 1), "group": pick(1, 1, 2),
+                  "bias": pick(True, False)}
+        if kind == "eltwise":
+            s |= {"operation": pick("PROD", "MAX", "SUM"), "three": pick(True, False)}
         if kind == "back":
             s |= {"by": pick(1, 2, 3)}
         return s
@@ -147,6 +154,33 @@ def emit(net, s):
         b = numbers(rng, s["outputs"]) if s["bias"] else None
         text = f'inner_product_param {{ num_output: {s["outputs"]} bias_term: {str(s["bias"]).lower()} }}'
         net.layer("InnerProduct", [bottom], F.linear(x.flatten(1), w, b), text, [w] + ([b] if s["bias"] else []))
+    elif kind == "function":
+        y = {"Sigmoid": torch.sigmoid, "TanH": torch.tanh, "ELU": lambda v: F.elu(v, 0.5), "Swish": lambda v: v * torch.sigmoid(0.5 * v)}[s["name"]](x)
+        text = {"ELU": "elu_param { alpha: 0.5 }", "Swish": "swish_param { beta: 0.5 }"}.get(s["name"], "")
+        net.layer(s["name"], [bottom], y, text, in_place=place)
+    elif kind == "prelu":
+        w = numbers(rng, c)
+        net.layer("PReLU", [bottom], F.prelu(x, w), "", [w], place)
+    elif kind == "power":
+        net.layer("Power", [bottom], 0.5 - 1.5 * x, "power_param { scale: -1.5 shift: 0.5 }", in_place=place)
+    elif kind == "deconv":
+        if not maps or c % s["group"] or s["channels"] % s["group"] or s["pad"] >= min(s["kernel"]):
+            return
+        w = numbers(rng, c, s["channels"] // s["group"], *s["kernel"]) / 2
+        b = numbers(rng, s["channels"]) if s["bias"] else None
+        text = (f'convolution_param {{ num_output: {s["channels"]} kernel_h: {s["kernel"][0]} kernel_w: {s["kernel"][1]} stride: {s["stride"]} '
+                f'pad: {s["pad"]} group: {s["group"]} bias_term: {str(s["bias"]).lower()} }}')
+        y = F.conv_transpose2d(x, w, b, s["stride"], s["pad"], 0, s["group"])
+        net.layer("Deconvolution", [bottom], y, text, [w] + ([b] if s["bias"] else []))
+    elif kind == "eltwise" and len(net.order) > 2:
+        others = [net.order[-2]] + ([net.order[-3]] if s["three"] else [])
+        if any(net.blobs[o].shape != x.shape for o in others):
+            return
+        y = x
+        for o in others:
+            z = net.blobs[o]
+            y = {"PROD": y * z, "MAX": torch.maximum(y, z), "SUM": y + z}[s["operation"]]
+        net.layer("Eltwise", [bottom, *others], y, f'eltwise_param {{ operation: {s["operation"]} }}')
     elif kind == "softmax":
         net.layer("Softmax", [bottom], x.softmax(1))
     elif kind == "back" and len(net.order) > s["by"]:

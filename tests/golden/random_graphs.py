@@ -3,6 +3,8 @@
 
     python random_graphs.py search FORMAT COUNT --cutaway PROGRAM [--seed N]   # finds, shrinks and prints what differs
     python random_graphs.py bundle OUT.h5 [--count N]                         # the fixed set of random_graphs_test.cpp
+    CUTAWAY_RANDOM_GRAPHS=OUT.h5 build/test_weights -tc="random graphs*"      # another set: thousands take seconds so
+    python random_graphs.py search FORMAT 1 --seed N --cutaway PROGRAM        # shrinks what that test names FORMAT_N
 
 FORMAT is onnx (ONNX Runtime), keras (Keras; KERAS_BACKEND=torch), torch (PyTorch, by way of torch.onnx.export) or caffe (Caffe's
 semantics, written out in random_caffe.py).
@@ -117,14 +119,15 @@ class Pieces:
 def bundle(args):
     pieces = Pieces()
     with tempfile.TemporaryDirectory() as folder:
-        for form in ("onnx", "keras", "caffe", "torch"):
-            made = 0
-            for seed in range(args.count * 2):
-                files, x, y = module_of(form).build(recipe_of(form, seed), folder) or (None, None, None)
-                if files is None or made == args.count:
-                    continue
-                made += 1
-                pieces.add(f"{form}_{seed:03}", [(path, open(path, "rb").read()) for path in files], x, y)
+        for form in args.formats.split(","):
+            made, seed = 0, args.seed
+            while made < args.count and seed < args.seed + 2 * args.count:
+                built = module_of(form).build(recipe_of(form, seed), folder)
+                if built is not None:
+                    files, x, y = built
+                    pieces.add(f"{form}_{seed:03}", [(path, open(path, "rb").read()) for path in files], x, y)
+                    made += 1
+                seed += 1
     pieces.write(args.out)
 
 
@@ -139,7 +142,9 @@ def main():
     s.set_defaults(run=search)
     b = commands.add_parser("bundle")
     b.add_argument("out")
-    b.add_argument("--count", type=int, default=80)
+    b.add_argument("--count", type=int, default=75)
+    b.add_argument("--seed", type=int, default=0)
+    b.add_argument("--formats", default="onnx,keras,caffe,torch")
     b.set_defaults(run=bundle)
     args = parser.parse_args()
     sys.exit(args.run(args))

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "explain/graph/files/graph_file.h"
+#include "runtime/error.h"
 #include "tests/tools/run_support.h"
 #include "tools/creatures/creatures.h"
 #include "tools/datasets/creature_folder.h"
@@ -55,13 +56,27 @@ TEST_CASE("graph layers: what each net gets") {
   CHECK(layers_of("gap-small") == "conv3:24:29 conv5:12:15 conv6:12:15 ");
 }
 
+TEST_CASE("graph layers: one number of nodes is for all layers") {
+  const Graph net = weights::build_zoo("vgg16").graph;
+  const auto nodes_of = [&](const std::vector<std::int64_t>& nodes) {
+    std::vector<std::int64_t> found;
+    for (const TapLayer& l : graph_layers(net, {}, nodes)) found.push_back(l.spec.nodes);
+    return found;
+  };
+  using Numbers = std::vector<std::int64_t>;
+  CHECK(nodes_of({3}) == Numbers{3, 3, 3, 3});
+  CHECK(nodes_of({3, 4}) == Numbers{3, 4, 20, 20});
+  CHECK(nodes_of({3, 0, 5, 6}) == Numbers{3, 40, 5, 6});
+  CHECK_THROWS_AS((void)nodes_of({1, 2, 3, 4, 5}), Error);
+}
+
 TEST_CASE("graph layers: graphs of large nets are learned without a word about layers") {
   const fs::path folder =
       fs::temp_directory_path() / ("cutaway-nets-" + std::to_string(::getpid()));
   fs::remove_all(folder);
   creatures::Options scene;
   scene.seed = 4;
-  write_creatures((folder / "data").string(), scene, 0, 6, 2, [](std::int64_t) {});
+  write_creatures((folder / "data").string(), scene, 0, 6, 2);
   for (const char* net :
        {"resnet18", "squeezenet1.1-torchvision", "alexnet-torchvision", "googlenet-caffe"}) {
     CAPTURE(net);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "explain/graph/evaluation/few_shots.h"
@@ -18,8 +19,8 @@
 #include "explain/graph/learn.h"
 #include "explain/graph/run/scene.h"
 #include "explain/pictures/objects.h"
-#include "explain/runs/load_network.h"
 #include "runtime/error.h"
+#include "tests/tools/graph_scene.h"
 #include "tools/creatures/creatures.h"
 #include "tools/datasets/creature_folder.h"
 #include "tools/program/context.h"
@@ -32,7 +33,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string kModel = std::string(CUTAWAY_SOURCE_DIR) + "/weights/shipped/creatures.h5";
+using cutaway::tests::blank_scene;
+using cutaway::tests::kModel;
 
 /// A folder that goes away with the test.
 struct Folder {
@@ -83,8 +85,6 @@ GraphPackage small_graph(graph::Snapshot* between = nullptr) {
                        {"net.h5", "0123456789abcdef", "cat", 3, 5, "graph learn", ""}};
   return package;
 }
-
-Scene blank_scene() { return {load_network(kModel), {}, {}, {}, {}, {}, 0, 0, 0}; }
 
 }  // namespace
 
@@ -143,34 +143,6 @@ TEST_CASE("graph files: a checkpoint is read as it was, by its own job only") {
   CHECK_THROWS_AS((void)load_checkpoint(folder / "c", "two"), Error);
 }
 
-TEST_CASE("graph objects: lists of both kinds, boxes, categories") {
-  const Folder folder;
-  write_bytes(
-      folder / "parts.json",
-      R"([{"file":"a.jpg","name":"cat","size":[99,99],"box":[10,10,69,89],"head":[10,10,39,49],"front_legs":null},
-                  {"file":"b.jpg","name":"dog","size":[99,99],"box":[10,10,19,19],"head":null,"front_legs":null}])");
-  ObjectQuery query;
-  query.data = folder.path;
-  const auto cats = read_objects(query);
-  REQUIRE(cats.size() == 1);  // the dog is too small
-  CHECK(cats[0].category == "cat");
-  CHECK(part_names(cats) == std::vector<std::string>{"head"});
-  const PixelBox head = in_cutting(cats[0].parts[0].box, cats[0].box, 60, 160);
-  CHECK(head.x1 == doctest::Approx(0));
-  CHECK(head.x2 == doctest::Approx(29));
-  CHECK(head.y2 == doctest::Approx(79));
-  query.category = "fish";
-  CHECK_THROWS_AS((void)read_objects(query), Error);
-  for (const char* damaged : {"[", "[{}]", R"([{"file":"a","box":[1,2,3]}])",
-                              R"([{"file":"a","box":[1,2,3,1e300]}])", "7"}) {
-    write_bytes(folder / "parts.json", damaged);
-    CHECK_THROWS_AS((void)read_objects(query), Error);
-  }
-  CHECK_THROWS_AS((void)scratch_memory("/no/such/folder", 4096), Error);
-  const auto memory = scratch_memory("", 8192);
-  CHECK(memory.get()[8191] == std::byte{0});
-}
-
 TEST_CASE("graph scene: in a mirrored cutting the left ear is the right one") {
   CHECK(mirrored_name("left_upper_wing") == "right_upper_wing");
   CHECK(mirrored_name("ear right") == "ear left");
@@ -223,12 +195,13 @@ TEST_CASE("graph evaluation: who follows a part, and who only stands where it is
       maps[d * 100 + 44 + static_cast<std::size_t>(10 * (up + 1))] = 1;
     scene.features.maps[0].set(i, maps);
   }
+  scene.plain = {graph::raw_filters(scene.features.maps[0])};
   GraphEvaluationOptions options;
   options.samples = 5;
   const auto rows = measure_following(scene, {"ear"}, options);
   REQUIRE(rows.size() == 1);
   CHECK(rows[0].graph.value == doctest::Approx((1.0 - 1.0 + 0.0) / 3));
-  CHECK(rows[0].filters.value == doctest::Approx(1));
+  CHECK(rows[0].normalized.value == doctest::Approx(1));
   options.nodes = 1;  // the first alone
   CHECK(measure_following(scene, {"ear"}, options)[0].graph.value == doctest::Approx(1));
 }
@@ -269,6 +242,7 @@ TEST_CASE("graph evaluation: discs on parts, and edges between top nodes") {
     }
     for (auto& maps : scene.features.maps) maps.set(i, std::vector<float>(100, 1.0f));
   }
+  for (const auto& maps : scene.features.maps) scene.plain.push_back(graph::raw_filters(maps));
   GraphEvaluationOptions options;
   options.samples = 3;
   const auto rows = measure_hits(scene, {"ear", "foot"}, options);
@@ -285,7 +259,7 @@ TEST_CASE("graph evaluation: discs on parts, and edges between top nodes") {
   REQUIRE(discs.size() == 2);
   CHECK(discs[0].graph.value == doctest::Approx(0.5));
   // A maximum in the corner is on nothing.
-  CHECK(discs[0].filters.value == 0);
+  CHECK(discs[0].normalized.value == 0);
 }
 
 TEST_CASE("graph evaluation: few shots, and those of parts far from their mean place") {
@@ -314,6 +288,7 @@ TEST_CASE("graph evaluation: few shots, and those of parts far from their mean p
     for (std::size_t d = 0; d < 3; ++d) maps[d * 100 + 44 + d] = static_cast<float>(d + 1);
     scene.features.maps[0].set(i, maps);
   }
+  scene.plain = {graph::raw_filters(scene.features.maps[0])};
   GraphEvaluationOptions options;
   options.samples = 3;
   options.shots = 1;
@@ -322,57 +297,27 @@ TEST_CASE("graph evaluation: few shots, and those of parts far from their mean p
   REQUIRE(rows.size() == 1);
   const double diagonal = 80 * std::sqrt(2.0);
   // Votes are cast on whole pixels.
-  CHECK(rows[0].graph.value * diagonal <= 1);
-  CHECK(rows[0].graph_far.value * diagonal <= 1);
-  CHECK(rows[0].graph_hit == 1);
+  CHECK(rows[0].graph.distance.value * diagonal <= 1);
+  CHECK(rows[0].graph.far.value * diagonal <= 1);
+  CHECK(rows[0].graph.hit == 1);
   // A near picture is shown in half of the choices: distances are 0 five times and 20 six times of
   // eleven. Else it is a far one: 20 six times, 0 twice and 40 three times. Far ones among them: 20
   // six times; 0 twice and 40 three times of five. Tolerance: four standard errors of 200 choices.
-  CHECK(std::abs(rows[0].mean.value * diagonal - (120.0 + 240.0) / 22) < 1.6);
-  CHECK(std::abs(rows[0].mean_far.value * diagonal - (6 * 20.0 + 120.0) / 11) < 0.6);
-  CHECK(std::abs(rows[0].filters.value - rows[0].mean.value) * diagonal <= 1);
-  CHECK(std::abs(rows[0].filters_far.value - rows[0].mean_far.value) * diagonal <= 1);
-  CHECK(rows[0].mean_hit == doctest::Approx(rows[0].filter_hit));
-  CHECK(rows[0].mean_hit < 0.5);
-}
-
-TEST_CASE("graph objects: jitter takes a window inside of each box, the same for one seed") {
-  const Folder folder;
-  std::string list = "[";
-  for (int k = 0; k < 20; ++k) {
-    list += std::string(k > 0 ? "," : "") +
-            R"({"file":"a.jpg","name":"cat","box":[10,20,109,69],"head":[10,20,39,49]})";
+  CHECK(std::abs(rows[0].mean.distance.value * diagonal - (120.0 + 240.0) / 22) < 1.6);
+  CHECK(std::abs(rows[0].mean.far.value * diagonal - (6 * 20.0 + 120.0) / 11) < 0.6);
+  for (const ShotRow::Of* filters : {&rows[0].normalized, &rows[0].plain}) {
+    CHECK(std::abs(filters->distance.value - rows[0].mean.distance.value) * diagonal <= 1);
+    CHECK(std::abs(filters->far.value - rows[0].mean.far.value) * diagonal <= 1);
+    CHECK(filters->hit == doctest::Approx(rows[0].mean.hit));
   }
-  write_bytes(folder / "parts.json", list + "]");
-  ObjectQuery query;
-  query.data = folder.path;
-  query.jitter = 0.2;
-  query.seed = 3;
-  const auto moved = read_objects(query);
-  double least = 1e9;
-  double most = 0;
-  for (const ObjectEntry& o : moved) {
-    CHECK(o.box.width() == doctest::Approx(80));
-    CHECK(o.box.height() == doctest::Approx(40));
-    CHECK(o.box.x1 >= 10);
-    CHECK(o.box.x2 <= 109);
-    CHECK(o.box.y1 >= 20);
-    CHECK(o.box.y2 <= 69);
-    CHECK(o.parts[0].box.x1 == 10);
-    least = std::min(least, o.box.x1);
-    most = std::max(most, o.box.x1);
-  }
-  CHECK(most - least > 8);
-  CHECK(read_objects(query)[7].box.x1 == moved[7].box.x1);
-  query.seed = 4;
-  CHECK(read_objects(query)[7].box.x1 != moved[7].box.x1);
+  CHECK(rows[0].mean.hit < 0.5);
 }
 
 TEST_CASE("graph: from pictures to a graph, positions, pictures and measurements") {
   const Folder folder;
   creatures::Options scene;
   scene.seed = 4;
-  write_creatures(folder / "data", scene, 0, 24, 2, [](std::int64_t) {});
+  write_creatures(folder / "data", scene, 0, 24, 2);
   const auto cutaway = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.end(), {"--quiet", "--threads", "2"});
     return run_program(arguments);
@@ -406,6 +351,19 @@ TEST_CASE("graph: from pictures to a graph, positions, pictures and measurements
   CHECK(fs::file_size(folder / "infer/positions.json") > 1000);
   CHECK(fs::exists(folder / "infer/positions.h5"));
   CHECK(verb("infer", {"--out", folder / "infer"}) == kExitUsage);
+  // A box that reaches out and one outside are listed, and told by the exit code.
+  nlohmann::json truth = nlohmann::json::parse(bytes_of(folder / "data/truth.json"));
+  truth["images"][0]["box"] = {-30, 0, 90, 90};
+  truth["images"][1]["box"] = {500, 500, 700, 700};
+  write_bytes(folder / "wrong.json", truth.dump());
+  CHECK(verb("infer", {"--out", folder / "wrong", "--boxes", folder / "wrong.json"}) ==
+        kExitPartial);
+  const auto positions = nlohmann::json::parse(bytes_of(folder / "wrong/positions.json"));
+  CHECK(positions["pictures"].size() == 23);
+  REQUIRE(positions["failed"].size() == 1);
+  CHECK(positions["failed"][0]["file"] == truth["images"][1]["file"]);
+  REQUIRE(positions["mended"].size() >= 1);
+  CHECK(positions["mended"][0]["file"] == truth["images"][0]["file"]);
   CHECK(verb("show", {"--out", folder / "show", "--pictures", "2", "--top", "4"}) == kExitOk);
   for (const char* name : {"patches_conv3.png", "heat.png", "tree_0.png", "synthesis.png",
                            "graph.dot", "graph.html"}) {

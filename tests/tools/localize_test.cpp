@@ -236,7 +236,7 @@ TEST_CASE("the table: shares, intervals, errors by hand") {
     s.boxes = {{i % 2 == 0 && i < 6 ? 0.75 : 0.25, i == 0, i < 2, i < 4}};
     scores.push_back(s);
   }
-  const LocalizationTable t = make_table(scores, {{"cam", "threshold"}}, {}, 200, 0.01, 1);
+  const LocalizationTable t = make_table(scores, {{"cam", "threshold"}}, {}, 200, 0.01, 1, 5);
   REQUIRE(t.boxes.size() == 1);
   CHECK(t.top1.value == 0.5);
   CHECK(t.topk.value == 0.25);
@@ -244,7 +244,7 @@ TEST_CASE("the table: shares, intervals, errors by hand") {
   CHECK(t.boxes[0].corloc.value == 0.25);
   CHECK(t.boxes[0].overlap.value == doctest::Approx((3 * 0.75 + 5 * 0.25) / 8));
   CHECK(t.boxes[0].top1_error.value == 7.0 / 8);
-  CHECK(t.boxes[0].top5_error.value == 0.75);
+  CHECK(t.boxes[0].topk_error.value == 0.75);
   CHECK(t.boxes[0].five_error.value == 0.5);
   CHECK(t.boxes[0].gt_known.low < 3.0 / 8);
   CHECK(t.boxes[0].gt_known.high > 3.0 / 8);
@@ -283,7 +283,7 @@ TEST_CASE("localize: the shipped net finds creatures; results, lines and picture
     CHECK(row["gt_known"]["high"].get<double>() >= known);
     // Whatever is localised in top-1 is also localised when the class is known.
     CHECK(1.0 - row["top1_error"]["value"].get<double>() <= known + 1e-12);
-    CHECK(row["top5_error"]["value"].get<double>() <= row["top1_error"]["value"].get<double>());
+    CHECK(row["topk_error"]["value"].get<double>() <= row["top1_error"]["value"].get<double>());
     if (row["method"] == "cam" && row["boxes"] == "threshold") by_cam = known;
     if (row["boxes"] == "whole picture") whole = known;
   }

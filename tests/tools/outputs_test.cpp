@@ -147,13 +147,14 @@ TEST_CASE("visualize and units: subjects and layers of one name are files of the
   REQUIRE(run({"visualize", f / "net.h5", "--class", "0,1,2", "--steps", "1", "--out",
                f / "seen"}) == 0);
   std::set<std::string> files;
-  for (const auto& method : json_file(f / "seen/manifest.json")["methods"]) {
+  const auto manifest = json_file(f / "seen/manifest.json");
+  for (const auto& method : manifest.at("methods")) {
     const std::string file = method["parameters"]["file"];
     CHECK(files.insert(file).second);
     CHECK(fs::exists(f / ("seen/" + file)));
   }
   CHECK(files.size() == 3);
-  CHECK(fs::exists(f / "seen/grid.png"));
+  CHECK(fs::exists(f / "seen/grid__lucid.png"));
   REQUIRE(run({"units", f / "net.h5", "--data", f / "p", "--layers", "relu1,relu2", "--top", "1",
                "--out", f / "units"}) == 0);
   CHECK(files_below(f / "units/relu1", ".png") == 8);

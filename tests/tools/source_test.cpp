@@ -182,7 +182,7 @@ TEST_CASE("HDF5 pictures: contiguous, chunked, grey; labels beside them") {
   const auto lazy = open_hdf5_images(folder / "gray.h5");
   ImageEntry entry;
   REQUIRE(lazy->next(entry, false));
-  CHECK(entry.pixels == nullptr);
+  CHECK(entry.stored == nullptr);
 }
 
 TEST_CASE("HDF5 that holds no pictures is refused, and so is one that promises more than it has") {

@@ -121,7 +121,7 @@ TEST_CASE("visualize: Lucid's side where the layers take it, else the net's own"
   for (const Case& c :
        {Case{"pooled.h5", {"--class", "1"}, 128, "Lucid's default"},
         Case{"dense.h5", {"--class", "1"}, 144, "the net's own: a layer takes no other"},
-        Case{"dense.h5", {"--layer", "relu1", "--channel", "1"}, 128, "Lucid's default"},
+        Case{"dense.h5", {"--layer", "conv1", "--channel", "1"}, 128, "Lucid's default"},
         Case{"pooled.h5", {"--class", "1", "--size", "150"}, 150, "given"},
         Case{"pooled.h5", {"--class", "1", "--mode", "simonyan"}, 144, "the net's own"},
         Case{"net.h5", {"--class", "1"}, 32, "the net's own"}}) {

@@ -140,16 +140,16 @@ TEST_CASE("prototxt: training files give the net of the TEST phase without its h
 
 TEST_CASE("prototxt: everything unsupported is told at once, with name, type and line") {
   const std::string message =
-      refused(kInput + layer("a", "Deconvolution", "data", "a") +
+      refused(kInput + layer("a", "SPP", "data", "a") +
               layer("b", "ReLU", "a", "b", "relu_param { negative_slope: 5 unknown: 3 }") +
               layer("c", "Pooling", "b", "c", "pooling_param { pool: STOCHASTIC kernel_size: 2 }") +
               layer("d", "LRN", "c", "d", "lrn_param { norm_region: WITHIN_CHANNEL }") +
-              layer("e", "Eltwise", "d", "e", "eltwise_param { operation: PROD }"));
-  CHECK(has(message, "a (Deconvolution, line 2)"));
+              layer("e", "Eltwise", "d", "e", "eltwise_param { operation: SUM coeff: 2 }"));
+  CHECK(has(message, "a (SPP, line 2)"));
   CHECK(has(message, "relu_param.unknown"));
   CHECK(has(message, "c (Pooling, line 4): pooling of kind STOCHASTIC"));
   CHECK(has(message, "LRN within channels"));
-  CHECK(has(message, "operation PROD"));
+  CHECK(has(message, "Eltwise with coefficients"));
   CHECK(has(refused(kInput + layer("a", "ReLU", "nowhere", "a")), "blob 'nowhere'"));
   CHECK(has(refused(layer("a", "ReLU", "data", "a")), "how large the input is"));
   CHECK(has(refused("name: 'x'"), "no layers"));

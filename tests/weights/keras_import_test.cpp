@@ -267,9 +267,20 @@ TEST_CASE("\"same\" max pooling of stride 1: the far edge is one row and column 
     }
   }
   CHECK(wrong == 0);
-  CHECK(has(refused(sequential(layer("AveragePooling2D", "p",
-                                     R"("pool_size": 2, "strides": 1, "padding": "same")"))),
-            "\"same\" average pooling"));
+}
+
+TEST_CASE("\"same\" average pooling with an odd pixel behind: means of fewer values at the edge") {
+  const KerasGraph k =
+      keras_graph(sequential(layer("AveragePooling2D", "p",
+                                   R"("pool_size": 2, "strides": 1, "padding": "same")")),
+                  "model");
+  CHECK(k.graph.node(k.graph.find("p")).shape == Shape{1, 3, 8, 8});
+  REQUIRE(k.weights.size() == 1);
+  const std::vector<float>& factors = k.weights[0].values;
+  REQUIRE(factors.size() == 64);
+  CHECK(factors[0] == 1.0F);          // 4 of 4
+  CHECK(factors[7] == 2.0F);          // the last column has 2
+  CHECK(factors[7 * 8 + 7] == 4.0F);  // the corner 1
 }
 
 TEST_CASE("rectifiers of all kinds") {
@@ -308,13 +319,13 @@ TEST_CASE("channels_first, Keras 2's functional form, and unused branches") {
 
 TEST_CASE("everything unsupported is told at once; nonsense is refused") {
   const std::string message = refused(sequential(
-      layer("Conv2DTranspose", "t") + ", " + layer("Activation", "a", R"("activation": "tanh")") +
+      layer("ConvLSTM2D", "t") + ", " + layer("Activation", "a", R"("activation": "exponential")") +
       ", " + layer("LeakyReLU", "l") + ", " + layer("ReLU", "r", R"("threshold": 0.5)") + ", " +
-      layer("Dense", "d", R"("units": 3)")));
-  CHECK(has(message, "t (Conv2DTranspose): this class of layer is not supported"));
-  CHECK(has(message, "a (Activation): activation tanh"));
+      layer("UpSampling2D", "u", R"("interpolation": "bicubic")")));
+  CHECK(has(message, "t (ConvLSTM2D): this class of layer is not supported"));
+  CHECK(has(message, "a (Activation): activation exponential"));
   CHECK(has(message, "r (ReLU): ReLU with a threshold"));
-  CHECK(has(message, "d (Dense): a Dense layer on maps"));
+  CHECK(has(message, "u (UpSampling2D): interpolation bicubic"));
   CHECK(has(refused("{"), "not valid JSON"));
   CHECK(has(refused("[]"), "no model's configuration"));
   CHECK(

@@ -59,6 +59,11 @@ TEST_CASE(
                                       layer("Activation", "x", R"("activation": "linear")"),
                                       layer("Activation", "x", R"("activation": "relu")"),
                                       layer("Activation", "x", R"("activation": "softmax")"),
+                                      layer("Activation", "x", R"("activation": "sigmoid")"),
+                                      layer("Activation", "x", R"("activation": "gelu")"),
+                                      layer("ELU", "x"),
+                                      layer("PReLU", "x"),
+                                      layer("LayerNormalization", "x"),
                                       layer("Softmax", "x"),
                                       layer("ReLU", "x", R"("max_value": 6.0)"),
                                       layer("LeakyReLU", "x"),
@@ -72,6 +77,23 @@ TEST_CASE(
     const KerasGraph net = keras_graph(sequential({kFlatten, between, kDense}), "model");
     CHECK(order_of(net, "d") == maps);
   }
+  // What has numbers a feature has them in Keras' order, too.
+  for (const char* type : {"BatchNormalization", "LayerNormalization", "PReLU"}) {
+    CAPTURE(type);
+    const KerasGraph net = keras_graph(sequential({kFlatten, layer(type, "x"), kDense}), "model");
+    CHECK(order_of(net, "x") == maps);
+  }
+  // Reshaped to the maps they were, they are in order; to others they are refused.
+  const std::string conv = layer("Conv2D", "c", R"("filters": 2, "kernel_size": 1)");
+  const auto reshaped = [&](const char* to) {
+    return std::vector{kFlatten, layer("Reshape", "r", std::string(R"("target_shape": )") + to),
+                       conv};
+  };
+  CHECK(refused(reshaped("[4, 5, 3]")).empty());
+  CHECK(has(refused(reshaped("[5, 4, 3]")), "flattened maps reshaped"));
+  // Groups are groups of Keras' neighbours.
+  CHECK(has(refused({kFlatten, layer("GroupNormalization", "x", R"("groups": 3)"), kDense}),
+            "it is not known in which order"));
   // Twice, and behind a layer that mixes there is no order any more.
   const KerasGraph two =
       keras_graph(sequential({kFlatten, layer("Softmax", "s"), layer("Flatten", "g"), kDense,
@@ -95,7 +117,10 @@ TEST_CASE("Keras: joined flattened maps, and lists along them, are refused") {
     std::string text = json;
     return text.replace(text.find("JOIN"), 4, type);
   };
-  CHECK(order_of(keras_graph(with("Add"), "model"), "d") == std::array<std::int64_t, 3>{4, 5, 3});
+  for (const char* type : {"Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"}) {
+    CAPTURE(type);
+    CHECK(order_of(keras_graph(with(type), "model"), "d") == std::array<std::int64_t, 3>{4, 5, 3});
+  }
   CHECK(has(message_of([&] { (void)keras_graph(with("Concatenate"), "model"); }),
             "j (Concatenate): it is not known in which order"));
   CHECK(has(refused({layer("Flatten", "f"),
@@ -198,4 +223,9 @@ TEST_CASE("Keras: layers that are called as in training are refused") {
     CHECK(refusal("ReLU", how).empty());  // there is no difference
   }
   CHECK(has(refusal("ReLU", R"([[["in", 0, 0, {"mask": 3}]]])"), "called with 'mask'"));
+  // keras.ops.add(x, 1.0) is of class Add, too.
+  CHECK(has(refusal("Add", R"([{"args": [)" + tensor + R"(, 1.0], "kwargs": {}}])"),
+            "called with 'a constant'"));
+  CHECK(has(refusal("Multiply", R"([{"args": [[)" + tensor + R"(]], "kwargs": {}}])"),
+            "an operation of one value"));
 }

@@ -106,6 +106,11 @@ TEST_CASE("preprocessing and label order of the architectures") {
     if (p.order == ColorOrder::kBgr && !keeps_aspect) {
       CHECK(p.interpolation == Interpolation::kBilinear);
     }
+    if (p.order == ColorOrder::kRgb) {
+      // torchvision's weights say their own transforms: EfficientNet's are bicubic.
+      const bool cubic = std::string(wanted.name).starts_with("efficientnet");
+      CHECK(p.interpolation == (cubic ? Interpolation::kCubicPil : Interpolation::kBilinearPil));
+    }
     CHECK(p.crop_offset ==
           (p.order == ColorOrder::kBgr ? CropOffset::kFloor : CropOffset::kHalfEven));
   }

@@ -5,13 +5,13 @@
     tools/bench/graph_creatures.py --cutaway build/cutaway --data DATA --out DIR [--kind cat ...] -- [options of graph learn]
 
 Results are kept in DIR, one JSON file a kind, and made only where they are missing. The mean is over the kinds, its 95 %
-interval by bootstrap over them: a kind is drawn whole, with all of its pictures. A mean of edges is over the kinds that have any.
+interval by Student's distribution over them: a kind counts whole, with all of its pictures. A mean of edges is over the
+kinds that have any.
 Needs nothing but Python.
 """
 import argparse
 import json
 import os
-import random
 import subprocess
 import sys
 
@@ -32,7 +32,7 @@ def measure(args, kind):
         graph = os.path.join(args.out, kind + ".h5")
         common = ["--data", args.data, "--category", kind, "-q", "--json", "--threads", str(args.threads)]
         run([args.cutaway, "graph", "learn", args.net, *common, "--out", graph, *LEARN, *args.learn])
-        found = run([args.cutaway, "graph", "evaluate", graph, args.net, *common, "--repeats", "0", "--samples", "40"])
+        found = run([args.cutaway, "graph", "evaluate", graph, args.net, *common, "--repeats", "0"])
         with open(result + ".part", "w") as f:
             json.dump(found, f, indent=1)
         os.replace(result + ".part", result)
@@ -40,17 +40,19 @@ def measure(args, kind):
         return json.load(f)
 
 
-def mean(values, samples=10000):
-    """Mean over the kinds with its interval; None where a kind has no value."""
-    draw = random.Random(0)
-    means = []
-    for k in range(samples + 1):
-        chosen = values if k == 0 else [draw.choice(values) for _ in values]
-        there = [v for v in chosen if v is not None]
-        if there:
-            means.append(sum(there) / len(there))
-    first, rest = means[0], sorted(means[1:])
-    return f"{first:.2f} [{rest[len(rest) * 25 // 1000]:.2f}, {rest[len(rest) * 975 // 1000]:.2f}]"
+# Student's two-sided 95 % quantile by degrees of freedom, for up to ten kinds.
+STUDENT = [0, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262]
+
+
+def mean(values):
+    """Mean over the kinds that have a value, with its interval."""
+    there = [v for v in values if v is not None]
+    n = len(there)
+    middle = sum(there) / n
+    if n < 2:
+        return f"{middle:.2f}"
+    half = STUDENT[n - 1] * (sum((v - middle) ** 2 for v in there) / (n - 1) / n) ** 0.5
+    return f"{middle:.2f} [{middle - half:.2f}, {middle + half:.2f}]"
 
 
 def number(v):
@@ -74,18 +76,19 @@ def main():
     args = p.parse_args()
     os.makedirs(args.out, exist_ok=True)
     columns = {
-        "hit rate": lambda l: l["hit"][0],
-        "raw filters": lambda l: l["filter_hit"],
-        "random": lambda l: l["random_hit"],
-        "edges, all nodes": lambda l: l["edges_together"],
-        "by chance": lambda l: l["together_by_chance"],
-        "below best nodes": lambda l: l["best_edges_together"],
-        "between best nodes": lambda l: l["top_edges_together"],
-        "their number": lambda l: l["top_edges"] or None,
-        "following": lambda l: l["follow"][0],
-        "discs": lambda l: l["discs"][0],
+        "hit rate": lambda l: l["hits"]["graph"][0],
+        "normalised filters": lambda l: l["hits"]["normalized_filters"][0],
+        "plain filters": lambda l: l["hits"]["plain_filters"][0],
+        "random": lambda l: l["hits"]["random"][0],
+        "edges, all nodes": lambda l: l["hits"]["edges_together"],
+        "by chance": lambda l: l["hits"]["together_by_chance"],
+        "below best nodes": lambda l: l["hits"]["best_edges_together"],
+        "between best nodes": lambda l: l["hits"]["top_edges_together"],
+        "their number": lambda l: l["hits"]["top_edges"] or None,
+        "following": lambda l: l["follow"]["graph"][0],
+        "discs": lambda l: l["discs"]["graph"][0],
     }
-    print("| | " + " | ".join(columns) + " | instability graph / filters / still |\n|" + " --- |" * (len(columns) + 2))
+    print("| | " + " | ".join(columns) + " | instability graph / normalised filters / plain filters / still |\n|" + " --- |" * (len(columns) + 2))
     rows = {}
     for kind in args.kind or KINDS:
         found = rows[kind] = measure(args, kind)
@@ -95,7 +98,9 @@ def main():
             if values[-1] is None:
                 values.pop()  # the top layer has no edges
             cells.append(" / ".join(str(v or 0) if name == "their number" else number(v) for v in values))
-        still = " / ".join(f"{found[key][0]:.3f}" for key in ("instability", "filters", "still"))
+        still = " / ".join(
+            f"{found['instability'][key][0]:.3f}" for key in ("graph", "normalized_filters", "plain_filters", "still")
+        )
         print(f"| {kind} | " + " | ".join(cells) + f" | {still} |", flush=True)
     print("\nmeans over the kinds: a layer each, and all layers")
     layers = [layer["name"] for layer in next(iter(rows.values()))["layers"]]

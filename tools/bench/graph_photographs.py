@@ -77,16 +77,33 @@ def main():
         for net, package in (n.split("=", 1) for n in args.net):
             for category in categories:
                 rows[net, variant, category] = measure(args, net, package, category, variant)
-                print(net, variant, category, interval(rows[net, variant, category]["ratio"]), flush=True)
-    for key in ("ratio", "graph", "still"):
-        names = {"ratio": "instability, nodes over raw filters", "graph": "of the nodes", "still": "held still"}
-        print(f"\n{names[key]}\n\n| | " + " | ".join(categories) + " | mean |\n|" + " --- |" * (len(categories) + 2))
+                print(net, variant, category, interval(rows[net, variant, category]["instability"]["ratio"]), flush=True)
+    names = {
+        "ratio": "instability, nodes over filters: the larger of the two ratios",
+        "over_normalized": "over normalised filters",
+        "over_plain": "over plain filters",
+        "graph": "of the nodes",
+        "normalized_filters": "of normalised filters",
+        "plain_filters": "of plain filters",
+        "still": "held still",
+    }
+    for key, name in names.items():
+        print(f"\n{name}\n\n| | " + " | ".join(categories) + " | mean |\n|" + " --- |" * (len(categories) + 2))
         for net, variant in dict.fromkeys((n, v) for n, v, _ in rows):
-            found = [rows[net, variant, c] for c in categories]
-            values = [r["instability" if key == "graph" else key] for r in found]
+            values = [rows[net, variant, c]["instability"][key] for c in categories]
             mean = sum(v[0] for v in values) / len(values)
-            cells = [interval(v) if key == "ratio" else f"{v[0]:.3f}" for v in values]
+            cells = [interval(v) if "over" in name else f"{v[0]:.3f}" for v in values]
             print(f"| {net}, {variant} | " + " | ".join(cells) + f" | {mean:.3f} |")
+    for what, name in (("follow", "following"), ("hits", "hit rate"), ("discs", "discs")):
+        print(f"\n{name}, a layer each, means over the categories\n\n| | graph | normalised filters | plain filters |")
+        print("| --- | --- | --- | --- |")
+        for net, variant in dict.fromkeys((n, v) for n, v, _ in rows):
+            found = [rows[net, variant, c]["layers"] for c in categories]
+            cells = []
+            for key in ("graph", "normalized_filters", "plain_filters"):
+                means = [sum(f[l][what][key][0] for f in found) / len(found) for l in range(len(found[0]))]
+                cells.append(" / ".join(f"{m:.2f}" for m in means))
+            print(f"| {net}, {variant} | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/files/folder.h"
+#include "runtime/progress.h"
 
 namespace cutaway::tools {
 
@@ -54,14 +55,16 @@ void write_creatures(const std::string& folder,
                      std::uint64_t first,
                      std::uint64_t count,
                      int threads,
-                     const std::function<void(std::int64_t)>& progress) {
+                     Observer& observer) {
   files::make_folder(folder + "/images");
   files::make_folder(folder + "/masks");
   std::vector<std::string> rows(count);
   std::vector<Json> truths(count);
   std::exception_ptr failure;
+  Progress progress(observer, "render", static_cast<std::int64_t>(count));
 #pragma omp parallel for schedule(dynamic, 8) num_threads(threads)
   for (std::uint64_t i = 0; i < count; ++i) {
+    if (observer.cancelled()) continue;
     try {
       const creatures::Creature c = creatures::render(options, first + i);
       const std::string name = number(first + i);
@@ -75,9 +78,10 @@ void write_creatures(const std::string& folder,
       failure = std::current_exception();
     }
 #pragma omp critical
-    progress(1);
+    progress.add();
   }
   if (failure) std::rethrow_exception(failure);
+  throw_if_cancelled(observer);
   const Json truth{{"classes", creatures::class_names()},
                    {"size", options.size},
                    {"seed", options.seed},

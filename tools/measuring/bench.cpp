@@ -88,7 +88,9 @@ BenchResult run_bench(const Model& model, const BenchJob& job, const Stream& str
   executor.set_input(random_input(request.input));
   const std::vector<Executor::Unit> units(static_cast<std::size_t>(job.batch));
   const auto once = [&] {
+    throw_if_cancelled(*job.observer);
     executor.forward();
+    throw_if_cancelled(*job.observer);
     if (backward) {
       executor.seed_units(0, units);
       executor.backward(0);

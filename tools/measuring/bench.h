@@ -6,6 +6,7 @@
 
 #include "kernels/engine.h"
 #include "layers/model.h"
+#include "runtime/observer.h"
 #include "runtime/stream.h"
 
 namespace cutaway::tools {
@@ -18,6 +19,7 @@ struct BenchJob {
   int rounds{10}, warmup{2};
   kernels::EngineOptions engines;
   bool per_layer{false};
+  const Observer* observer{&silent_observer()};  ///< may cancel; outlives the call
 };
 
 struct LayerTime {
@@ -37,7 +39,7 @@ struct BenchResult {
   std::vector<LayerTime> layers;
 };
 
-/// Throws kUsage for an unknown pass.
+/// Throws kUsage for an unknown pass, Cancelled between rounds.
 [[nodiscard]] BenchResult run_bench(const Model& model, const BenchJob& job, const Stream& stream);
 
 }  // namespace cutaway::tools

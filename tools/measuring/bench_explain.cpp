@@ -32,8 +32,12 @@ Tensor random_image(const Shape& shape, std::uint64_t number) {
 
 template <class Once>
 void time_rounds(const ExplainBenchJob& job, ExplainBenchResult& result, const Once& once) {
-  for (int i = 0; i < job.warmup; ++i) once();
+  for (int i = 0; i < job.warmup; ++i) {
+    throw_if_cancelled(*job.observer);
+    once();
+  }
   for (int i = 0; i < job.rounds; ++i) {
+    throw_if_cancelled(*job.observer);
     const auto start = Clock::now();
     once();
     result.ms.push_back(ms_since(start));

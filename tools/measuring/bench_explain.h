@@ -6,6 +6,7 @@
 
 #include "kernels/engine.h"
 #include "layers/model.h"
+#include "runtime/observer.h"
 #include "runtime/stream.h"
 
 namespace cutaway::tools {
@@ -18,6 +19,7 @@ struct ExplainBenchJob {
   std::string passes{"automatic"};  ///< of occlusion
   int rounds{3}, warmup{1};
   kernels::EngineOptions engines;
+  const Observer* observer{&silent_observer()};  ///< may cancel; outlives the call
 };
 
 struct ExplainBenchResult {
@@ -29,7 +31,7 @@ struct ExplainBenchResult {
   std::string layer;
 };
 
-/// Throws kUsage for an unknown case.
+/// Throws kUsage for an unknown case, Cancelled between rounds.
 [[nodiscard]] ExplainBenchResult run_explain_bench(const Model& model,
                                                    const ExplainBenchJob& job,
                                                    const Stream& stream);

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "tools/program/context.h"
+#include "tools/program/standard_streams.h"
 
 namespace cutaway::tools {
 namespace {
@@ -25,20 +26,6 @@ void on_signal(int signal) {
   // A second Ctrl-C must end a step that takes too long.
   if (interrupted != 0) std::_Exit(kExitInterrupted);
   interrupted = signal;
-}
-
-// Text whose control characters cannot command a terminal: names of files come from anywhere.
-std::string harmless(std::string_view text, bool newlines) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const bool c1 = byte == 0xC2 && i + 1 < text.size() &&
-                    static_cast<unsigned char>(text[i + 1]) < 0xA0;  // U+0080 to U+009F
-    if (c1) ++i;
-    const bool control = byte < 0x20 || byte == 0x7F || c1;
-    out += control && !(newlines && byte == '\n') ? '?' : text[i];
-  }
-  return out;
 }
 
 std::string span_text(double seconds) {
@@ -70,7 +57,12 @@ void Console::set(bool quiet, bool debug) {
   debug_ = debug;
 }
 
+void Console::stop_run() { interrupted = SIGPIPE; }
+
 void Console::listen_for_signals() {
+  interrupted = 0;
+  // A reader that has gone is told by the write that fails.
+  (void)std::signal(SIGPIPE, SIG_IGN);
   struct sigaction action = {};
   action.sa_handler = on_signal;
   (void)sigaction(SIGINT, &action, nullptr);

@@ -31,8 +31,11 @@ class Console final : public Observer {
   void note(std::string_view task, std::string_view text) override;
   [[nodiscard]] bool cancelled() const noexcept override;
 
-  /// From now on SIGINT and SIGTERM cancel; a second one ends the process at once.
+  /// From now on SIGINT and SIGTERM cancel; a second one ends the process at once. SIGPIPE is
+  /// ignored.
   static void listen_for_signals();
+  /// Cancels as a signal does.
+  static void stop_run();
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -1,14 +1,20 @@
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <new>
+#include <sstream>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 
+#include "explain/pictures/picture_memory.h"
 #include "layers/graph.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "tools/program/context.h"
+#include "tools/program/standard_streams.h"
 #include "tools/verbs/verbs.h"
+#include "weights/hdf5_file.h"
 
 namespace cutaway::tools {
 namespace {
@@ -36,14 +42,30 @@ void add_common(CLI::App& app, CommonOptions& c) {
   app.add_option("--threads", c.threads, "CPU threads; 0 takes all")->check(CLI::Range(0, 4096));
   app.add_option("--seed", c.seed, "seed of all random numbers")->capture_default_str();
   app.add_option("--engine", c.engine, "force engines, e.g. conv:reference,gemm:reference");
+  app.add_option(
+         "--memory", c.memory,
+         "bytes for pictures, activations and samples beside the net, e.g. 2GB; default: half "
+         "of the machine's")
+      ->transform(CLI::AsSizeValue(false));
   app.add_flag("--json", c.json, "results as one JSON object");
   app.add_flag("-q,--quiet", c.quiet, "no progress, no messages but warnings");
   app.add_flag("-v,--verbose", c.verbose, "say more (plan, engines and why others declined)");
 }
 
 int fail(const std::string& message, int code) {
-  std::fprintf(stderr, "cutaway: error: %s\n", message.c_str());
+  std::fprintf(stderr, "cutaway: error: %s\n", harmless(message, true).c_str());
   return code;
+}
+
+/// What is left to say when the verb is done: results that could not be printed make any run a
+/// failure, with nothing said where the reader has gone (`| head`).
+int checked(StandardStreams& streams, int code) {
+  const int failure = streams.finish();
+  if (failure == 0) return code;
+  if (failure == EPIPE) return kExitFailure;
+  return fail("the results cannot be written to standard output: " +
+                  std::generic_category().message(failure),
+              kExitFailure);
 }
 
 /// CLI11 names what it does not know; add what the user may have meant.
@@ -117,7 +139,10 @@ int parse_and_run(const std::vector<std::string>& arguments, Context& context) {
     std::vector<std::string> reversed(words.rbegin(), words.rend());
     app.parse(std::move(reversed));
   } catch (const CLI::Success& success) {
-    return app.exit(success);
+    std::ostringstream text;  // std::cout is not what results go to
+    const int code = app.exit(success, text, text);
+    std::printf("%s", text.str().c_str());
+    return code;
   } catch (const CLI::ParseError& error) {
     if (arguments.empty()) std::fputs(app.help().c_str(), stderr);
     if (const std::string unknown = unknown_option(app, arguments); !unknown.empty())
@@ -132,6 +157,13 @@ int parse_and_run(const std::vector<std::string>& arguments, Context& context) {
         kExitUsage);
   }
   context.options_are_read();
+  explain::PictureMemory::of_process().narrow(
+      static_cast<std::int64_t>(context.common.share_of_memory()));
+  const int threads = CpuStream(context.common.threads).threads();
+  if (threads < context.common.threads) {
+    context.warn("the system lets this process start " + std::to_string(threads) + " of " +
+                 std::to_string(context.common.threads) + " threads (ulimit -u)");
+  }
   return context.action ? context.action() : kExitUsage;
 }
 
@@ -149,11 +181,14 @@ void Context::options_are_read() { console_.set(common.quiet, common.verbose > 0
 
 int run_program(const std::vector<std::string>& arguments) {
   Console::listen_for_signals();
+  StandardStreams streams;
+  weights::Hdf5File::leave_out_exit_handler();
   Context context;
   context.argv = arguments;
   try {
-    return parse_and_run(arguments, context);
+    return checked(streams, parse_and_run(arguments, context));
   } catch (const Cancelled&) {
+    if (streams.finish() == EPIPE) return kExitFailure;
     return fail("interrupted; what was finished is kept", kExitInterrupted);
   } catch (const Error& error) {
     return fail(error.what(), exit_code(error.kind()));

@@ -33,6 +33,7 @@ int bench(const Options& o, const Context& context) {
   const Stream stream = context.stream();
   BenchJob job = o.job;
   job.engines = context.engines();
+  job.observer = &context.observer();
   const BenchResult r = run_bench(model, job, stream);
   const int threads = CpuStream(context.common.threads).threads();
   const bool cpu = device_of(stream) == kCpuDevice;

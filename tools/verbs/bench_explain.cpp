@@ -23,6 +23,7 @@ int bench_explain(const Options& o, const Context& context) {
   const Model model = load_or_build(o.model, context.common.seed);
   ExplainBenchJob job = o.job;
   job.engines = context.engines();
+  job.observer = &context.observer();
   const ExplainBenchResult r = run_explain_bench(model, job, context.stream());
   const int threads = CpuStream(context.common.threads).threads();
   if (context.common.json) {

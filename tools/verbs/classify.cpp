@@ -39,36 +39,51 @@ void print_row(const ClassifiedPicture& picture) {
   }
 }
 
-void print(const ClassifySummary& s, Json rows, const Context& context) {
-  if (context.common.json) {
-    Json failures = Json::array();
-    for (const auto& [file, error] : s.failed.named) failures.push_back(error);
-    Json result{{"images", s.images}};
-    if (s.labelled > 0) {
-      result["labelled"] = s.labelled;
-      result["top1"] = percent(s.top1, s.labelled);
-      result["top5"] = percent(s.top5, s.labelled);
-    }
-    result["failures"] = std::move(failures);
-    result["results"] = std::move(rows);
-    print_json(result);
-  } else if (s.labelled > 0) {
-    std::printf("%lld images: top-1 %.2f %%, top-5 %.2f %%\n", static_cast<long long>(s.images),
-                percent(s.top1, s.labelled), percent(s.top5, s.labelled));
-  }
+std::string text_of(const Json& json, int indent) {
+  std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
+  const std::string lines = "\n" + std::string(static_cast<std::size_t>(indent), ' ');
+  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += lines.size())
+    text.replace(at, 1, lines);
+  return text;
 }
+
+/// The object that --json prints, written row by row as the pictures are classified: of a million
+/// pictures it would fill the memory. What is known only at the end stands at its end.
+class JsonOutput {
+ public:
+  void row(const Json& json) {
+    std::printf("%s    %s", rows_++ == 0 ? "{\n  \"results\": [\n" : ",\n",
+                text_of(json, 4).c_str());
+  }
+
+  void finish(const ClassifySummary& s) const {
+    Json end{{"images", s.images}};
+    if (s.labelled > 0) {
+      end["labelled"] = s.labelled;
+      end["top1"] = percent(s.top1, s.labelled);
+      end["top5"] = percent(s.top5, s.labelled);
+    }
+    end["failures"] = Json::array();
+    for (const auto& [file, error] : s.failed.named) end["failures"].push_back(error);
+    const std::string text = text_of(end, 0);  // "{" and the line feed behind it go
+    std::printf("%s],\n%s\n", rows_ == 0 ? "{\n  \"results\": [" : "\n  ", text.c_str() + 2);
+  }
+
+ private:
+  std::int64_t rows_{0};
+};
 
 int classify(Options& o, const Context& context) {
   o.job.inputs.insert(o.job.inputs.begin(), o.lists.begin(), o.lists.end());
   o.job.source.observer = &context.observer();
   const weights::Package package = load_network(o.job.model_path);
-  Json rows = Json::array();
+  JsonOutput json;
   // Predictions of a long labelled list are wanted only as numbers, or as JSON.
   constexpr std::int64_t kMostRows = 20;
   std::vector<ClassifiedPicture> first;
   const auto each = [&](const ClassifiedPicture& picture) {
     if (context.common.json) {
-      rows.push_back(describe(picture));
+      json.row(describe(picture));
     } else if (o.lists.empty()) {
       print_row(picture);
     } else if (static_cast<std::int64_t>(first.size()) <= kMostRows) {
@@ -78,7 +93,12 @@ int classify(Options& o, const Context& context) {
   const ClassifySummary s = run_classify(o.job, package, context.run(), each);
   if (static_cast<std::int64_t>(first.size()) <= kMostRows)
     for (const ClassifiedPicture& picture : first) print_row(picture);
-  print(s, std::move(rows), context);
+  if (context.common.json) {
+    json.finish(s);
+  } else if (s.labelled > 0) {
+    std::printf("%lld images: top-1 %.2f %%, top-5 %.2f %%\n", static_cast<long long>(s.images),
+                percent(s.top1, s.labelled), percent(s.top5, s.labelled));
+  }
   return exit_code_of(s.images, s.failed.count == 0);
 }
 

@@ -105,6 +105,9 @@ void add_compare(CLI::App& program, Context& context) {
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   verb->add_flag("--no-tsne", o->no_tsne, "leave the t-SNE map out");
+  verb->add_option("--other", o->job.other,
+                   "another network's package: its layers against this one's, over the same "
+                   "pictures");
   verb->add_option("--dump", o->job.dump, "HDF5 file for vectors, labels and names");
   verb->add_flag("--overwrite", o->job.overwrite, "write into the folder of a finished run");
   verb->callback(

@@ -5,7 +5,6 @@
 #include "explain/training/run/prepare.h"
 #include "runtime/error.h"
 #include "runtime/files/output_check.h"
-#include "runtime/progress.h"
 #include "tools/datasets/creature_folder.h"
 #include "tools/training/train_options.h"
 #include "tools/verbs/verbs.h"
@@ -30,10 +29,9 @@ int make(const Options& o, const Context& context) {
                         .overwrite = o.overwrite});
   creatures::Options scene = o.scene;
   scene.seed = context.common.seed;
-  Progress progress(context.observer(), "render", o.count);
   write_creatures(o.folder, scene, static_cast<std::uint64_t>(o.first),
                   static_cast<std::uint64_t>(o.count), CpuStream(context.common.threads).threads(),
-                  [&](std::int64_t done) { progress.add(done); });
+                  context.observer());
   if (context.common.json) {
     std::printf("{\"images\": %lld, \"classes\": %zu, \"size\": %d, \"seed\": %llu}\n",
                 static_cast<long long>(o.count), creatures::class_names().size(), scene.size,

@@ -49,10 +49,10 @@ void print(const EvaluateSummary& s, const Context& context) {
     Json rows = Json::array();
     for (std::size_t m = 0; m < s.methods.size(); ++m) {
       for (std::size_t k = 0; k < s.metrics.size(); ++k) {
-        const MeanInterval& i = s.intervals[m][k];
+        const Interval& i = s.intervals[m][k];
         rows.push_back({{"method", s.methods[m]},
                         {"metric", s.metrics[k]},
-                        {"mean", i.mean},
+                        {"mean", i.value},
                         {"low", i.low},
                         {"high", i.high},
                         {"rank", s.ranks[k][m]}});
@@ -71,9 +71,10 @@ void print(const EvaluateSummary& s, const Context& context) {
   for (std::size_t k = 0; k < s.metrics.size(); ++k) {
     std::printf("%s\n", s.metrics[k].c_str());
     for (std::size_t m = 0; m < s.methods.size(); ++m) {
-      const MeanInterval& i = s.intervals[m][k];
-      std::printf("  %-24s %9.4f  (%.4f to %.4f)  rank %g\n", s.methods[m].c_str(), i.mean, i.low,
-                  i.high, s.ranks[k][m]);
+      const Interval& i = s.intervals[m][k];
+      std::printf("  %-24s %9.4f", s.methods[m].c_str(), i.value);
+      if (i.known()) std::printf("  (%.4f to %.4f)", i.low, i.high);
+      std::printf("  rank %g\n", s.ranks[k][m]);
     }
   }
   std::printf("%s\n", s.report.c_str());
@@ -107,6 +108,12 @@ void add_settings(CLI::App& verb, Options& o) {
   verb.add_option("--sanity", o.job.sanity, "pictures of the sanity check; 0: none")
       ->check(CLI::Range(0, 1000));
   verb.add_option("--sanity-steps", o.job.sanity_steps, "groups of layers that get new weights")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  verb.add_option("--continuity", o.job.continuity,
+                  "pictures that are moved and made noisy, to see how maps follow; 0: none")
+      ->check(CLI::Range(0, 1000));
+  verb.add_option("--shift", o.job.continuity_shift, "pixels to either side that they are moved")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   verb.add_option("--weights", o.weights, "new weights: truncated_normal, he, permutation")

@@ -32,6 +32,24 @@ void print(const Json& result) {
   std::printf("%s\n", result.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }
 
+/// What was wrong with the pictures and boxes, and the exit code for that.
+Json complaints(const GraphComplaints& f) {
+  Json failed = Json::array(), mended = Json::array();
+  for (const auto& [name, why] : f.failures) failed.push_back({{"file", name}, {"error", why}});
+  for (const auto& [name, what] : f.mended) mended.push_back({{"file", name}, {"box", what}});
+  return {{"failed", failed}, {"mended", mended}};
+}
+
+int exit_code(const GraphComplaints& f) {
+  return f.failures.empty() && f.mended.empty() ? kExitOk : kExitPartial;
+}
+
+/// Behind the results in words; nothing where all is well.
+void print_complaints(const GraphComplaints& f) {
+  if (!f.failures.empty()) std::printf("%zu objects left out\n", f.failures.size());
+  if (!f.mended.empty()) std::printf("%zu boxes put right\n", f.mended.size());
+}
+
 int learn(LearnOptions& o, const Context& context) {
   explain::graph::Config& c = o.job.config;
   c = explain::graph::preset(o.preset);
@@ -71,7 +89,7 @@ int learn(LearnOptions& o, const Context& context) {
            {"resumed", s.resumed},
            {"feature_seconds", s.feature_seconds},
            {"learn_seconds", s.learn_seconds},
-           {"unreadable", s.failures.size()}});
+           {"complaints", complaints(s.complaints)}});
   } else {
     for (const Json& l : layers) {
       std::printf("%-24s %3lldx%-3lld %5lld filters %7lld nodes, %lld parents each\n",
@@ -82,8 +100,9 @@ int learn(LearnOptions& o, const Context& context) {
     std::printf("%lld objects, %lld nodes; features %.1f s, learning %.1f s\n%s\n",
                 static_cast<long long>(s.images), static_cast<long long>(nodes), s.feature_seconds,
                 s.learn_seconds, o.job.out.c_str());
+    print_complaints(s.complaints);
   }
-  return s.failures.empty() ? kExitOk : kExitPartial;
+  return exit_code(s.complaints);
 }
 
 void add_query(CLI::App* verb, ObjectQuery& q) {
@@ -128,7 +147,9 @@ void add_learn(CLI::App& group, Context& context) {
   verb->add_option("--layers", o->job.layers,
                    "from fine to coarse, with commas (default: by the net)")
       ->delimiter(',');
-  verb->add_option("--nodes", o->job.nodes, "nodes a filter of each layer")->delimiter(',');
+  verb->add_option("--nodes", o->job.nodes,
+                   "nodes a filter: one number for all layers, or one each")
+      ->delimiter(',');
   verb->add_option(
           "--preset", o->preset,
           "default; refined, for objects cut to their boxes; authors, the published program "
@@ -170,7 +191,44 @@ void add_scene(CLI::App* verb, SceneQuery& q) {
   add_features(verb, q.features, q.batch);
 }
 
-Json json_of(const Interval& v) { return Json{v.value, v.low, v.high}; }
+/// Value, low, high; the value alone where no interval is known.
+Json json_of(const Interval& v) {
+  return v.known() ? Json{v.value, v.low, v.high} : Json::array({v.value});
+}
+
+Json json_of(const InstabilityRow& r) {
+  return {{"graph", json_of(r.graph)},           {"normalized_filters", json_of(r.normalized)},
+          {"plain_filters", json_of(r.plain)},   {"random", json_of(r.random)},
+          {"still", json_of(r.still)},           {"over_normalized", json_of(r.over_normalized)},
+          {"over_plain", json_of(r.over_plain)}, {"ratio", json_of(r.stricter())}};
+}
+
+Json json_of(const FilterRow& r) {
+  return {{"graph", json_of(r.graph)},
+          {"normalized_filters", json_of(r.normalized)},
+          {"plain_filters", json_of(r.plain)}};
+}
+
+Json json_of(const HitRow& h) {
+  return {{"graph", json_of(h.hit)},
+          {"normalized_filters", json_of(h.normalized)},
+          {"plain_filters", json_of(h.plain)},
+          {"random", json_of(h.random)},
+          {"edges", h.edges},
+          {"edges_same_part", h.same_part},
+          {"same_part_by_chance", h.same_by_chance},
+          {"edges_together", h.together},
+          {"together_by_chance", h.by_chance},
+          {"best_edges", h.best_edges},
+          {"best_edges_same_part", h.best_same_part},
+          {"best_edges_together", h.best_together},
+          {"top_edges", h.top_edges},
+          {"top_edges_together", h.top_together}};
+}
+
+Json json_of(const ShotRow::Of& o) {
+  return {{"distance", json_of(o.distance)}, {"far", json_of(o.far)}, {"in_box", o.hit}};
+}
 
 int evaluate(SceneQuery& query,
              GraphEvaluationOptions options,
@@ -191,62 +249,39 @@ int evaluate(SceneQuery& query,
     std::printf("%s\n%lld pictures; features %.2f s, inference %.1f ms a picture\n",
                 to_text(e).c_str(), static_cast<long long>(scene.images()), scene.forward_seconds,
                 1000 * scene.infer_seconds / static_cast<double>(scene.images()));
-    return kExitOk;
+    print_complaints(scene.features.complaints);
+    return exit_code(scene.features.complaints);
   }
   Json layers = Json::array();
   for (std::size_t l = 0; l < e.instability.size(); ++l) {
-    const InstabilityRow& r = e.instability[l];
-    const HitRow& h = e.hits[l];
-    layers.push_back({{"name", r.layer},
-                      {"graph", json_of(r.graph)},
-                      {"filters", json_of(r.filters)},
-                      {"random", json_of(r.random)},
-                      {"still", json_of(r.still)},
-                      {"ratio", json_of(r.ratio)},
-                      {"follow", json_of(e.follow[l].graph)},
-                      {"filters_follow", json_of(e.follow[l].filters)},
-                      {"hit", json_of(h.hit)},
-                      {"filter_hit", h.filters},
-                      {"random_hit", h.random},
-                      {"edges", h.edges},
-                      {"edges_same_part", h.same_part},
-                      {"same_part_by_chance", h.same_by_chance},
-                      {"edges_together", h.together},
-                      {"together_by_chance", h.by_chance},
-                      {"best_edges", h.best_edges},
-                      {"best_edges_same_part", h.best_same_part},
-                      {"best_edges_together", h.best_together},
-                      {"top_edges", h.top_edges},
-                      {"top_edges_together", h.top_together},
-                      {"discs", json_of(e.discs[l].graph)},
-                      {"filter_discs", json_of(e.discs[l].filters)}});
+    layers.push_back({{"name", e.instability[l].layer},
+                      {"instability", json_of(e.instability[l])},
+                      {"follow", json_of(e.follow[l])},
+                      {"hits", json_of(e.hits[l])},
+                      {"discs", json_of(e.discs[l])}});
   }
   Json shots = Json::array();
   for (const ShotRow& r : e.shots) {
     shots.push_back({{"part", r.part},
                      {"graph", json_of(r.graph)},
-                     {"filters", json_of(r.filters)},
-                     {"mean", json_of(r.mean)},
-                     {"graph_far", json_of(r.graph_far)},
-                     {"filters_far", json_of(r.filters_far)},
-                     {"mean_far", json_of(r.mean_far)},
-                     {"graph_hit", r.graph_hit},
-                     {"filter_hit", r.filter_hit},
-                     {"mean_hit", r.mean_hit}});
+                     {"normalized_filters", json_of(r.normalized)},
+                     {"plain_filters", json_of(r.plain)},
+                     {"mean", json_of(r.mean)}});
   }
   print({{"graph", query.graph},
          {"category", scene.package.origin.category},
          {"images", scene.images()},
          {"landmarks", e.landmarks},
-         {"instability", json_of(e.graph)},
-         {"filters", json_of(e.filters)},
-         {"random", json_of(e.random)},
-         {"still", json_of(e.still)},
-         {"ratio", json_of(e.ratio)},
+         {"nodes",
+          {{"a_layer", options.nodes},
+           {"chosen_by", "mean of the largest total scores in these pictures"},
+           {"scores", options.best}}},
+         {"instability", json_of(e.mean)},
          {"layers", layers},
          {"shots", shots},
+         {"complaints", complaints(scene.features.complaints)},
          {"inference_ms", 1000 * scene.infer_seconds / static_cast<double>(scene.images())}});
-  return scene.features.failures.empty() ? kExitOk : kExitPartial;
+  return exit_code(scene.features.complaints);
 }
 
 void add_evaluate_graph(CLI::App& group, Context& context) {
@@ -255,7 +290,7 @@ void add_evaluate_graph(CLI::App& group, Context& context) {
   auto sheets = std::make_shared<std::string>();
   CLI::App* verb = group.add_subcommand("evaluate", "Measure a graph against annotated parts");
   verb->footer(
-      "Intervals: 95 %, bootstrap over the pictures.\n"
+      "Intervals: 95 %, by leaving pictures out in turn.\n"
       "example: cutaway graph evaluate giraffe.h5 weights/shipped/creatures.h5 --data DIR "
       "--category giraffe");
   add_scene(verb, *q);
@@ -271,7 +306,8 @@ void add_evaluate_graph(CLI::App& group, Context& context) {
   verb->add_option("--repeats", o->repeats, "choices of them; 0: leave this out")
       ->check(CLI::Range(0, 1000))
       ->capture_default_str();
-  verb->add_option("--samples", o->samples, "of the bootstrap")
+  verb->add_option("--samples", o->samples,
+                   "groups of pictures left out in turn for the intervals; 0: no intervals")
       ->check(CLI::Range(0, 100000))
       ->capture_default_str();
   verb->add_option("--tolerance", o->tolerance,
@@ -304,12 +340,13 @@ int infer(SceneQuery& query, const ShowOptions& options, const Context& context)
            {"all_positions", options.out + "/positions.h5"},
            {"features_seconds", scene.forward_seconds},
            {"inference_ms", ms},
-           {"unreadable", scene.features.failures.size()}});
+           {"complaints", complaints(scene.features.complaints)}});
   } else {
     std::printf("%lld pictures, inference %.1f ms each\n%s/positions.json\n",
                 static_cast<long long>(scene.images()), ms, options.out.c_str());
+    print_complaints(scene.features.complaints);
   }
-  return scene.features.failures.empty() ? kExitOk : kExitPartial;
+  return exit_code(scene.features.complaints);
 }
 
 int show(SceneQuery& query, const ShowOptions& options, const Context& context) {
@@ -320,11 +357,13 @@ int show(SceneQuery& query, const ShowOptions& options, const Context& context) 
   if (context.common.json) {
     print({{"images", scene.images()},
            {"page", options.out + "/graph.html"},
-           {"dot", options.out + "/graph.dot"}});
+           {"dot", options.out + "/graph.dot"},
+           {"complaints", complaints(scene.features.complaints)}});
   } else {
     std::printf("%s/graph.html\n", options.out.c_str());
+    print_complaints(scene.features.complaints);
   }
-  return scene.features.failures.empty() ? kExitOk : kExitPartial;
+  return exit_code(scene.features.complaints);
 }
 
 void add_showing(CLI::App& group, Context& context, bool positions) {

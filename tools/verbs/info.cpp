@@ -1,8 +1,11 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "explain/network.h"
+#include "explain/promise.h"
 #include "explain/report/drawing/graph_drawing.h"
 #include "explain/report/layer_table.h"
 #include "explain/report/named_values.h"
@@ -22,7 +25,27 @@ struct Options {
   bool overwrite{false};
 };
 
-void print_table(const weights::Package& package, const std::vector<LayerRow>& rows) {
+/// "321 MiB  gradcam, layercam", a line a number.
+void print_methods(const std::vector<MemoryPromise>& promises) {
+  std::vector<std::pair<std::string, std::string>> groups;
+  for (const MemoryPromise& p : promises) {
+    const std::string bytes = short_bytes(static_cast<std::int64_t>(p.total()));
+    const auto known =
+        std::ranges::find_if(groups, [&](const auto& group) { return group.first == bytes; });
+    if (known == groups.end()) {
+      groups.emplace_back(bytes, p.method);
+    } else {
+      known->second += ", " + p.method;
+    }
+  }
+  if (!groups.empty()) std::printf("memory that a process takes to explain one image:\n");
+  for (const auto& [bytes, methods] : groups)
+    std::printf("  %10s  %s\n", bytes.c_str(), methods.c_str());
+}
+
+void print_table(const weights::Package& package,
+                 const std::vector<LayerRow>& rows,
+                 const std::vector<MemoryPromise>& promises) {
   std::printf("%-28s %-20s %-14s %12s %12s %9s %6s\n", "layer", "type", "output", "parameters",
               "MACs", "field", "jump");
   for (const LayerRow& r : rows) {
@@ -39,6 +62,7 @@ void print_table(const weights::Package& package, const std::vector<LayerRow>& r
   std::printf("memory for one image: %s parameters, %s to run, %s with the gradient\n",
               short_bytes(memory.parameters).c_str(), short_bytes(memory.forward).c_str(),
               short_bytes(memory.gradient).c_str());
+  print_methods(promises);
   for (const NamedValue& field : fields_of(package.preprocess)) {
     std::printf("preprocess %s: %s\n", field.name.c_str(), to_text(field.value).c_str());
   }
@@ -55,6 +79,18 @@ void draw(const weights::Package& package, const Options& o) {
     files::write_file_atomically(o.svg, to_svg(graph, drawing_text(package, name)));
 }
 
+/// Empty for nets that do not end in class scores, which no method explains.
+std::vector<MemoryPromise> promises_of(const Graph& graph, const Context& context) {
+  Session::Options options;
+  options.budget = context.common.share_of_memory();
+  try {
+    (void)class_count(graph);
+  } catch (const Error&) {
+    return {};
+  }
+  return promised_memory(graph, options);
+}
+
 int info(const Options& o, const Context& context) {
   if (o.model.empty()) {
     const CudaStatus cuda = cuda_status();
@@ -68,8 +104,9 @@ int info(const Options& o, const Context& context) {
   const weights::Package package = load_network(o.model, Use::kStructure);
   draw(package, o);
   const std::vector<LayerRow> rows = layer_table(package.model.graph);
+  const std::vector<MemoryPromise> promises = promises_of(package.model.graph, context);
   if (!context.common.json) {
-    print_table(package, rows);
+    print_table(package, rows, promises);
     return kExitOk;
   }
   Json layers = Json::array();
@@ -85,6 +122,8 @@ int info(const Options& o, const Context& context) {
                       {"center", r.field.center}});
   }
   const GraphMemory memory = memory_of(package.model.graph);
+  Json methods = Json::object();
+  for (const MemoryPromise& p : promises) methods[p.method] = p.total();
   const Json result{{"parameters", package.model.graph.parameter_count()},
                     {"macs", package.model.graph.macs()},
                     {"weights_hash", weights::weights_hash(package.model)},
@@ -92,7 +131,8 @@ int info(const Options& o, const Context& context) {
                      {{"parameters", memory.parameters},
                       {"activations", memory.activations},
                       {"forward", memory.forward},
-                      {"gradient", memory.gradient}}},
+                      {"gradient", memory.gradient},
+                      {"methods", methods}}},
                     {"labels", package.labels.size()},
                     {"layers", layers}};
   print_json(result);

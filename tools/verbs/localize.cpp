@@ -129,7 +129,8 @@ void add_localize(CLI::App& program, Context& context) {
   verb->add_option("--pictures", o->job.pictures, "pictures drawn, and in the report")
       ->check(CLI::Range(0, 100000))
       ->capture_default_str();
-  verb->add_option("--samples", o->job.samples, "bootstrap samples for the intervals")
+  verb->add_option("--samples", o->job.samples,
+                   "groups of pictures left out in turn for the intervals; 0: no intervals")
       ->check(CLI::Range(0, 100000))
       ->capture_default_str();
   verb->add_option("--tau-step", o->job.tau_step, "MaxBoxAcc: step of thresholds")

@@ -1,6 +1,5 @@
 #include "weights/export/onnx.h"
 
-#include <fstream>
 #include <limits>
 #include <map>
 #include <vector>
@@ -289,9 +288,10 @@ class Writer {
           .at(path);
     }
     files::AtomicFile target(path);
-    std::ofstream file(target.temporary(), std::ios::binary | std::ios::trunc);
+    std::uint64_t at = 0;
     const auto put = [&](std::string_view bytes) {
-      file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+      target.write_at(at, std::as_bytes(std::span(bytes)));
+      at += bytes.size();
     };
     put(start.bytes());
     put(front.bytes());
@@ -301,8 +301,6 @@ class Writer {
       put({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     }
     put(behind.bytes());
-    file.close();
-    if (!file) throw Error(ErrorKind::kInput, "the file cannot be written").at(path);
     target.commit();
   }
 

@@ -1,5 +1,6 @@
 #include "weights/import/bands_ahead.h"
 
+#include <system_error>
 #include <utility>
 
 #include "runtime/error.h"
@@ -25,8 +26,13 @@ void touch([[maybe_unused]] std::span<float> values) {
 
 }  // namespace
 
-BandsAhead::BandsAhead(std::vector<Job> jobs)
-    : jobs_(std::move(jobs)), thread_([this] { run(); }) {}
+BandsAhead::BandsAhead(std::vector<Job> jobs) : jobs_(std::move(jobs)) {
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {
+    (void)0;  // the system has no thread to give: next() fills each band itself
+  }
+}
 
 BandsAhead::~BandsAhead() {
   {
@@ -34,7 +40,18 @@ BandsAhead::~BandsAhead() {
     stopped_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
+}
+
+void BandsAhead::fill(std::size_t job) {
+  Slot& slot = slots_[job % slots_.size()];  // nobody else's until it is filled
+  const std::size_t floats = jobs_[job].floats;
+  if (slot.size < floats) {
+    slot = {};  // first: two at a time are more memory
+    slot = {Values(new (kLine) float[floats]), floats};
+    touch({slot.values.get(), floats});
+  }
+  jobs_[job].fill({slot.values.get(), floats});
 }
 
 void BandsAhead::run() {
@@ -45,18 +62,11 @@ void BandsAhead::run() {
         changed_.wait(lock, [&] { return stopped_ || job < released_ + slots_.size(); });
         if (stopped_) return;
       }
-      Slot& slot = slots_[job % slots_.size()];  // nobody else's until it is filled
-      if (job >= jobs_.size()) {                 // nor ever again: freed here, where nobody waits
-        slot = {};
+      if (job >= jobs_.size()) {  // nobody's ever again: freed here, where nobody waits
+        slots_[job % slots_.size()] = {};
         continue;
       }
-      const std::size_t floats = jobs_[job].floats;
-      if (slot.size < floats) {
-        slot = {};  // first: two at a time are more memory
-        slot = {Values(new (kLine) float[floats]), floats};
-        touch({slot.values.get(), floats});
-      }
-      jobs_[job].fill({slot.values.get(), floats});
+      fill(job);
       const std::lock_guard lock(mutex_);
       ++filled_;
       changed_.notify_all();
@@ -71,6 +81,10 @@ void BandsAhead::run() {
 std::span<const float> BandsAhead::next() {
   std::unique_lock lock(mutex_);
   check(released_ < jobs_.size(), "more bands than there are jobs");
+  if (!thread_.joinable() && filled_ == released_) {
+    fill(released_);
+    ++filled_;
+  }
   changed_.wait(lock, [&] { return failure_ || filled_ > released_; });
   if (filled_ == released_) std::rethrow_exception(failure_);
   return {slots_[released_ % slots_.size()].values.get(), jobs_[released_].floats};

@@ -15,7 +15,8 @@
 namespace cutaway::weights {
 
 /// Fills bands of weights on a thread of its own, one ahead of whoever takes them: reading and
-/// transposing takes as long as summing and writing does.
+/// transposing takes as long as summing and writing does. Where the system has no thread to give,
+/// each is filled when it is taken.
 class BandsAhead {
  public:
   struct Job {
@@ -36,6 +37,7 @@ class BandsAhead {
 
  private:
   void run();
+  void fill(std::size_t job);
 
   // Not a Buffer, which asks for huge pages: the small ones that were freed last are at hand.
   static constexpr std::align_val_t kLine{64};

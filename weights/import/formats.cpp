@@ -74,15 +74,21 @@ Candidate look_at(const std::string& path) {
   c.bytes = file.size();
   c.head = file.text_at(0, std::min<std::uint64_t>(kHeadBytes, file.size()));
   c.hdf5 = has_hdf5_signature(file);
-  if (c.hdf5) vet_hdf5(path);
   return c;
 }
 
-Source open_source(const std::vector<std::string>& files,
-                   const std::string& format,
-                   const std::string& output) {
-  std::vector<Candidate> candidates;
-  for (const std::string& path : files) candidates.push_back(look_at(path));
+void vet(std::span<const Candidate> files, const std::function<void()>& reader) {
+  for (const Candidate& c : files) {
+    if (c.hdf5) vet_hdf5(c.path, {}, reader);
+  }
+}
+
+namespace {
+
+Source read_candidates(const std::vector<std::string>& files,
+                       std::span<const Candidate> candidates,
+                       const std::string& format,
+                       const std::string& output) {
   std::string known;
   for (const Format& f : kFormats) {
     known += (known.empty() ? "" : ", ") + std::string(f.name);
@@ -106,6 +112,18 @@ Source open_source(const std::vector<std::string>& files,
       .at(files.empty() ? "" : files.front())
       .expected("one of " + known)
       .got(seen);
+}
+
+}  // namespace
+
+Source open_source(const std::vector<std::string>& files,
+                   const std::string& format,
+                   const std::string& output) {
+  std::vector<Candidate> candidates;
+  for (const std::string& path : files) candidates.push_back(look_at(path));
+  const auto read = [&] { return read_candidates(files, candidates, format, output); };
+  vet(candidates, [&read] { (void)read(); });
+  return read();
 }
 
 }  // namespace cutaway::weights

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,7 +45,11 @@ struct Format {
                                  const std::string& format = {},
                                  const std::string& output = {});
 
-/// What every Candidate knows. Throws kInput for a file that cannot be read; vets HDF5 files.
+/// What every Candidate knows. Throws kInput for a file that cannot be read.
 [[nodiscard]] Candidate look_at(const std::string& path);
+
+/// Has each file that is HDF5 vetted (weights/hdf5_vet.h), `reader` with it. Throws what that
+/// throws.
+void vet(std::span<const Candidate> files, const std::function<void()>& reader);
 
 }  // namespace cutaway::weights

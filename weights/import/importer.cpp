@@ -5,6 +5,7 @@
 #include <functional>
 #include <future>
 #include <set>
+#include <system_error>
 
 #include "runtime/error.h"
 #include "weights/import/binary_file.h"
@@ -33,7 +34,7 @@ std::string digest_of(const Source& source, const std::atomic<std::uint64_t>* un
 class DigestBeside {
  public:
   explicit DigestBeside(const Source& source)
-      : result_(std::async(std::launch::async, [&] { return digest_of(source, &until_); })) {}
+      : result_(begin([&] { return digest_of(source, &until_); })) {}
   ~DigestBeside() {
     if (result_.valid()) let_go(0);  // what failed need not wait for the rest of the file
   }
@@ -50,6 +51,15 @@ class DigestBeside {
   }
 
  private:
+  // On the thread that asks for it, once it does, where the system has none to give.
+  template <class Work>
+  static std::future<std::string> begin(const Work& work) {
+    try {
+      return std::async(std::launch::async, work);
+    } catch (const std::system_error&) {
+      return std::async(std::launch::deferred, work);
+    }
+  }
   // While the first bands are read there is a processor for it.
   static constexpr std::uint64_t kAhead = std::uint64_t{128} << 20;
   void let_go(std::uint64_t until) {

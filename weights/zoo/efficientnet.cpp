@@ -88,7 +88,8 @@ ZooNet build_efficientnet_b0(const ZooOptions& options) {
   at = global_average_pool(g, "avgpool", at);
   at = dropout(g, "classifier.0", at, 0.2F);
   softmax(g, "prob", dense(g, "classifier.1", at, classes_or(options.classes, 1000)));
-  const Preprocess preprocess = preprocess_preset("torchvision", g.node(0).shape);
+  Preprocess preprocess = preprocess_preset("torchvision", g.node(0).shape);
+  preprocess.interpolation = Interpolation::kCubicPil;  // EfficientNet_B0_Weights.IMAGENET1K_V1
   return {std::move(g), preprocess, "imagenet"};
 }
 

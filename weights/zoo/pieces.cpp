@@ -83,17 +83,7 @@ Preprocess caffe_imagenet(std::int32_t side, float blue, float green, float red)
 }
 
 Preprocess torchvision_imagenet(std::int32_t side) {
-  Preprocess p;
-  p.scale = 1.0f / 255.0f;
-  p.mean = {0.485f, 0.456f, 0.406f};
-  p.std = {0.229f, 0.224f, 0.225f};
-  p.resize = ResizeRule::kShortSide;
-  p.short_side = 256;
-  p.interpolation = Interpolation::kBilinearPil;
-  p.crop = CropRule::kCenter;
-  p.crop_width = p.crop_height = side;
-  p.crop_offset = CropOffset::kHalfEven;
-  return p;
+  return preprocess_preset("torchvision", Shape{1, 3, side, side});
 }
 
 }  // namespace cutaway::weights::zoo_pieces

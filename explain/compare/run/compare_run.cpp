@@ -8,6 +8,7 @@
 #include "explain/compare/evidence.h"
 #include "explain/compare/pca.h"
 #include "explain/compare/run/collection.h"
+#include "explain/compare/run/layer_set.h"
 #include "explain/compare/run/plots.h"
 #include "explain/compare/tsne.h"
 #include "explain/evaluate/run/outputs.h"
@@ -15,6 +16,7 @@
 #include "explain/pictures/write_image.h"
 #include "explain/render/panel.h"
 #include "explain/render/render.h"
+#include "explain/runs/load_network.h"
 #include "explain/runs/run_folder.h"
 #include "explain/runs/run_manifest.h"
 #include "explain/study/features.h"
@@ -77,7 +79,8 @@ class CompareRun {
       striking();
       maps();
     }
-    layers_against_layers();
+    if (set_.size() > 2) layers_against_layers();  // of two, any two layers are alike
+    if (set_.size() > 2 && !job_.other.empty()) against_other();
     if (!job_.dump.empty()) write_dump(job_.dump, set_, graph_);
     finish();
     return std::move(summary_);
@@ -375,30 +378,48 @@ class CompareRun {
     page_.charts({svg}, file);
   }
 
+  /// Writes the CKA of layers against layers to a file and onto the page.
+  void add_cka(const std::string& stem,
+               const std::string& title,
+               const LayerSet& rows,
+               const LayerSet& columns) {
+    const auto values =
+        linear_cka_matrix(rows.vectors, columns.vectors, threads_, context_.observer);
+    write(stem + ".csv", cka_csv(rows, columns, values));
+    add_svg(stem + ".svg", matrix_svg(title, rows.names, columns.names, values, 0.0, 1.0));
+  }
+
+  /// The same pictures through another network, each as that one wants them.
+  void against_other() {
+    const weights::Package other = load_network(job_.other);
+    std::vector<FeatureRequest> requests;
+    for (const NodeId layer : compared_layers(other.model.graph)) {
+      const bool plane = other.model.graph.node(layer).shape.plane() > 1;
+      requests.push_back(
+          {layer, plane ? job_.representations.front() : Representation::kGap, false});
+    }
+    const Collection theirs = collect(job_, other, requests, context_);
+    if (theirs.names != set_.names) {
+      throw Error(ErrorKind::kInput, "the other network could not use the same pictures")
+          .at(job_.other)
+          .expected(std::to_string(set_.size()))
+          .got(std::to_string(theirs.size()));
+    }
+    page_.section("Layers against those of the other network",
+                  job_.other +
+                      " in columns. Linear CKA over the pictures does not depend on the "
+                      "number, order or rotation of channels.");
+    add_cka("cka_other", "linear CKA, this network and the other",
+            layers_of(set_, graph_, job_.representations.front()),
+            layers_of(theirs, other.model.graph, job_.representations.front()));
+  }
+
   void layers_against_layers() {
-    std::vector<const FeatureMatrix*> sets;
-    std::vector<std::string> names;
-    for (std::size_t k = 1; k < set_.features.size(); ++k) {
-      const FeatureRequest& r = set_.features[k].request;
-      if (set_.features[k].maps.plane() > 1 && r.representation != job_.representations.front()) {
-        continue;
-      }
-      sets.push_back(&set_.features[k].vectors);
-      names.push_back(name_of(k));
-    }
-    const auto values = linear_cka_matrix(sets, sets, threads_, context_.observer);
-    std::string csv = "layer,other,cka\n";
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      for (std::size_t j = 0; j < names.size(); ++j) {
-        csv += csv_field(names[i]) + "," + csv_field(names[j]) + "," +
-               csv_value(values[i * names.size() + j]) + "\n";
-      }
-    }
-    write("cka.csv", csv);
     page_.section("Layer against layer", std::string("Linear CKA of ") +
                                              to_string(job_.representations.front()) +
                                              " vectors over the pictures (Kornblith et al. 2019).");
-    add_svg("cka.svg", matrix_svg("linear CKA", names, names, values, 0.0, 1.0));
+    const LayerSet layers = layers_of(set_, graph_, job_.representations.front());
+    add_cka("cka", "linear CKA", layers, layers);
   }
 
   void pair_report() {

@@ -26,7 +26,8 @@ struct CompareJob {
   std::int64_t neighbors{5};  ///< and its columns
   std::int64_t pairs{4};      ///< striking pairs of each sort
   bool tsne{true};
-  std::string dump;  ///< HDF5 file for vectors, labels and names; empty: none
+  std::string other;  ///< package of another network, layer against layer with this; empty: none
+  std::string dump;   ///< HDF5 file for vectors, labels and names; empty: none
   bool overwrite{false};
 };
 

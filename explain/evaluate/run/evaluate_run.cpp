@@ -6,8 +6,11 @@
 #include <limits>
 #include <optional>
 
+#include "explain/evaluate/baseline.h"
+#include "explain/evaluate/run/continuity_study.h"
 #include "explain/evaluate/run/measure.h"
 #include "explain/evaluate/run/outputs.h"
+#include "explain/pictures/gif_write.h"
 #include "explain/render/panel.h"
 #include "explain/render/render.h"
 #include "explain/report/manifest.h"
@@ -18,10 +21,13 @@
 #include "explain/runs/run_resume.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/progress.h"
 #include "weights/sha256.h"
 
 namespace cutaway::explain {
 namespace {
+
+constexpr int kFrameDelay = 8;  // hundredths of a second
 
 /// NaN has no number in JSON.
 Record numbers(const std::vector<std::vector<double>>& rows) {
@@ -83,6 +89,7 @@ Record identity_of(const EvaluateJob& job,
   identity["verb"] = "evaluate";
   identity["truth"] = {job.truth, job.truth.empty() ? "" : weights::sha256_of_file(job.truth)};
   identity["metrics"] = job.metrics;
+  identity["baselines"] = baseline_names();
   identity["settings"] = {{"label_target", job.label_target},
                           {"most", job.most},
                           {"step", job.step},
@@ -124,7 +131,7 @@ class EvaluateRun final : public PictureTask {
     std::vector<std::string> reads = job_.inputs;
     reads.insert(reads.end(), {job_.model_path, job_.truth});
     folder_.open(existing(job_.resume, job_.overwrite), reads);
-    const ImageSourcePtr source = open_images(job_.inputs, job_.source);
+    const ImageSourcePtr source = open_images(job_.inputs, with_classes(job_.source, package_));
     const LoopPlan plan{.task = "evaluate",
                         .batch = 1,
                         .most = job_.most,
@@ -136,6 +143,7 @@ class EvaluateRun final : public PictureTask {
     }
     folder_.begin();  // the tables are made again, also for a run that was complete
     check_sanity();
+    check_continuity();
     finish();
     return std::move(summary_);
   }
@@ -147,7 +155,7 @@ class EvaluateRun final : public PictureTask {
       try {
         result = measurer_.measure(measurer_.prepare(entry), entry);
       } catch (const Error& error) {
-        if (error.kind() != ErrorKind::kInput && error.kind() != ErrorKind::kShape) throw;
+        if (!concerns_picture(error.kind())) throw;
         result.error = error.what();
       }
       result.name = valid_utf8(entry.name);
@@ -181,7 +189,7 @@ class EvaluateRun final : public PictureTask {
   /// Calls `use` with entry and number of those pictures, in the order of the list.
   template <class Use>
   void visit(const std::vector<std::int64_t>& numbers, const Use& use) {
-    const ImageSourcePtr source = open_images(job_.inputs, job_.source);
+    const ImageSourcePtr source = open_images(job_.inputs, with_classes(job_.source, package_));
     ImageEntry entry;
     for (std::int64_t n = 0; n < done(); ++n) {
       const bool wanted = std::ranges::find(numbers, n) != numbers.end();
@@ -192,11 +200,7 @@ class EvaluateRun final : public PictureTask {
 
   void check_sanity() {
     if (job_.sanity <= 0) return;
-    std::vector<std::int64_t> numbers;
-    for (std::int64_t n = 0; n < done() && static_cast<std::int64_t>(numbers.size()) < job_.sanity;
-         ++n) {
-      if (results_.pictures[static_cast<std::size_t>(n)].error.empty()) numbers.push_back(n);
-    }
+    const std::vector<std::int64_t> numbers = first_good(job_.sanity);
     Shape s = package_.model.graph.node(0).shape;
     s.n = static_cast<std::int64_t>(numbers.size());
     Tensor inputs = zeros(s);
@@ -210,12 +214,35 @@ class EvaluateRun final : public PictureTask {
     results_.sanity = measurer_.check_sanity(inputs, targets);
   }
 
+  /// The first pictures again, moved and made noisy.
+  void check_continuity() {
+    if (job_.continuity <= 0) return;
+    ContinuityStudy study(job_, package_, context_, measurer_.rows(), measurer_.explainers());
+    const std::vector<std::int64_t> numbers = first_good(job_.continuity);
+    Progress progress(context_.observer, "continuity", static_cast<std::int64_t>(numbers.size()));
+    visit(numbers, [&](const ImageEntry& entry, std::int64_t n) {
+      throw_if_cancelled(context_.observer);
+      study.add(measurer_.prepare(entry).input,
+                results_.pictures[static_cast<std::size_t>(n)].target);
+      progress.add();
+    });
+    results_.continuity = study.rows();
+    if (!study.frames().empty())
+      write_gif(folder_.file("continuity.gif"), study.frames(), kFrameDelay);
+  }
+
+  /// Numbers of the first pictures that did not fail.
+  [[nodiscard]] std::vector<std::int64_t> first_good(std::int64_t most) const {
+    std::vector<std::int64_t> numbers;
+    for (std::int64_t n = 0; n < done() && static_cast<std::int64_t>(numbers.size()) < most; ++n) {
+      if (results_.pictures[static_cast<std::size_t>(n)].error.empty()) numbers.push_back(n);
+    }
+    return numbers;
+  }
+
   void add_pictures(StudyPage& page) {
     // Disputed by the first metric; failed pictures have no column in its table.
-    std::vector<std::int64_t> good;
-    for (std::int64_t n = 0; n < done(); ++n) {
-      if (results_.pictures[static_cast<std::size_t>(n)].error.empty()) good.push_back(n);
-    }
+    const std::vector<std::int64_t> good = first_good(done());
     std::vector<std::int64_t> numbers;
     for (const std::int64_t k : most_disputed(results_.table(0), job_.disputed)) {
       numbers.push_back(good[static_cast<std::size_t>(k)]);
@@ -247,6 +274,7 @@ class EvaluateRun final : public PictureTask {
     write("paired.csv", paired_csv(results_));
     write("curves.csv", curves_csv(results_));
     if (!results_.sanity.empty()) write("sanity.csv", sanity_csv(results_));
+    if (!results_.continuity.empty()) write("continuity.csv", continuity_csv(results_.continuity));
     summary_.methods = results_.methods;
     summary_.intervals.resize(results_.methods.size());
     for (std::size_t k = 0; k < results_.metrics.size(); ++k) {
@@ -258,9 +286,10 @@ class EvaluateRun final : public PictureTask {
       }
     }
     summary_.sanity = results_.sanity;
-    StudyPage page("Explanations measured",
-                   job_.model_path + ", " + std::to_string(summary_.images) +
-                       " pictures. Intervals: 95 %, by bootstrap over pictures; p: signed ranks.");
+    StudyPage page("Explanations measured", job_.model_path + ", " +
+                                                std::to_string(summary_.images) +
+                                                " pictures. Intervals: 95 %, over pictures "
+                                                "(bootstrap-t; shares: Wilson); p: signed ranks.");
     add_tables(page, results_);
     add_pictures(page);
     const NamedValues settings = details();
@@ -292,7 +321,10 @@ class EvaluateRun final : public PictureTask {
             {"sensitivity_samples", job_.sensitivity_samples},
             {"sensitivity_radius", job_.radius},
             {"sanity_pictures", job_.sanity},
-            {"sanity_weights", std::string(to_string(job_.kind))}};
+            {"sanity_weights", std::string(to_string(job_.kind))},
+            {"continuity_pictures", job_.continuity},
+            {"continuity_shift", job_.continuity_shift},
+            {"continuity_jitters", job_.continuity_jitters}};
   }
 
   const EvaluateJob job_;

@@ -52,7 +52,10 @@ struct EvaluateJob {
   std::int64_t sanity_steps{8};  ///< the layers are changed in so many groups
   bool independent{false};       ///< one group at a time instead of cascading
   Reinitialization kind{Reinitialization::kTruncatedNormal};
-  std::int64_t disputed{4};  ///< pictures in the report
+  std::int64_t continuity{0};          ///< pictures of the continuity study; 0: none
+  std::int64_t continuity_shift{20};   ///< pixels that a picture is moved to either side
+  std::int64_t continuity_jitters{8};  ///< noisy copies of a picture
+  std::int64_t disputed{4};            ///< pictures in the report
   bool resume{false}, overwrite{false};
 };
 
@@ -68,16 +71,16 @@ struct PictureResult {
 /// Mean similarity to the intact model's maps after each group of layers.
 struct SanityCurve {
   std::vector<std::string> layers;  ///< the last one changed in each step
-  std::vector<MeanInterval> spearman_absolute, spearman, ssim, hog;
+  std::vector<Interval> spearman_absolute, spearman, ssim, hog;
 };
 
 struct EvaluateSummary {
   std::int64_t images{0}, failed{0}, resumed{0};
-  std::vector<std::string> methods, metrics;         ///< rows, columns
-  std::vector<std::vector<MeanInterval>> intervals;  ///< [method][metric]
-  std::vector<std::vector<double>> ranks;            ///< [metric][method]
-  std::vector<SanityCurve> sanity;                   ///< of the methods, without the baselines
-  std::vector<std::string> refusals;  ///< methods that the net cannot serve, with why
+  std::vector<std::string> methods, metrics;     ///< rows, columns
+  std::vector<std::vector<Interval>> intervals;  ///< [method][metric]
+  std::vector<std::vector<double>> ranks;        ///< [metric][method]
+  std::vector<SanityCurve> sanity;               ///< of the methods, then of the baselines
+  std::vector<std::string> refusals;             ///< methods that the net cannot serve, with why
   std::string report, manifest;
 };
 

@@ -1,9 +1,11 @@
 #include "explain/evaluate/run/measure.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
+#include "explain/class_probability.h"
 #include "explain/evaluate/baseline.h"
 #include "explain/evaluate/perturbation.h"
 #include "explain/evaluate/pointing.h"
@@ -31,6 +33,29 @@ std::vector<MetricInfo> chosen_metrics(const EvaluateJob& job) {
   for (const std::string& name : job.metrics) metrics.push_back(find_metric(name));
   if (metrics.empty()) throw Error(ErrorKind::kUsage, "no metric is asked for");
   return metrics;
+}
+
+/// Keyed by the picture, so that its place in a list or batch does not matter.
+std::uint64_t number_of(std::span<const float> picture) {
+  std::uint64_t number = 0xCBF29CE484222325u;
+  for (const float v : picture)
+    number = (number ^ std::bit_cast<std::uint32_t>(v)) * 0x100000001B3u;
+  return number;
+}
+
+void add_similarities(SanityCurve& curve,
+                      const std::string& layer,
+                      const std::vector<MapSimilarity>& similarity) {
+  curve.layers.push_back(layer);
+  std::vector<double> values[4];
+  for (const MapSimilarity& s : similarity) {
+    const double found[] = {s.spearman_absolute, s.spearman, s.ssim, s.hog};
+    for (std::size_t k = 0; k < 4; ++k) values[k].push_back(found[k]);
+  }
+  curve.spearman_absolute.push_back(mean_interval(values[0]));
+  curve.spearman.push_back(mean_interval(values[1]));
+  curve.ssim.push_back(mean_interval(values[2]));
+  curve.hog.push_back(mean_interval(values[3]));
 }
 
 }  // namespace
@@ -75,7 +100,7 @@ Measurer::Measurer(const EvaluateJob& job,
     : job_(job),
       package_(package),
       context_(context),
-      truth_(job.truth.empty() ? Truth() : Truth(job.truth)),
+      truth_(job.truth.empty() ? Truth() : Truth(job.truth, class_count(package.model.graph))),
       pixels_(pixel_space(package.preprocess)),
       metrics_(chosen_metrics(job)),
       explainers_(package.model,
@@ -94,6 +119,7 @@ Measurer::Measurer(const EvaluateJob& job,
     Session::Options options;
     options.layer = job.layer;
     options.engines = context.settings.engines();
+    options.budget = context.settings.share_of_memory();
     again_.push_back(make_explainer(package.model, method.name, method.options, stream, options));
   }
   for (const std::string& name : baseline_names()) rows_.push_back("baseline_" + name);
@@ -136,6 +162,8 @@ Measurer::Picture Measurer::prepare(const ImageEntry& entry) const {
 
 Measurer::Maps Measurer::explain(const Picture& picture, const ImageEntry& entry) {
   const Tensor& scores = explainers_.forward(picture.input);
+  if (const Doubt doubt = doubt_of_values("class scores", scores.f32()))
+    throw Error(ErrorKind::kInput, doubt.text);
   Maps m;
   m.target = std::ranges::max_element(scores.f32()) - scores.f32().begin();
   if (job_.label_target) {
@@ -146,14 +174,12 @@ Measurer::Maps Measurer::explain(const Picture& picture, const ImageEntry& entry
     }
     m.target = *label;
   }
-  m.probability = probability(scores.f32(), m.target);
+  m.probability = class_probability(scores.f32(), m.target, class_head(package_.model.graph));
   const Shape& s = picture.input.shape();
   std::vector<Explanation> explanations = explainers_.explain({m.target});
   for (const Explanation& e : explanations) m.maps.push_back(importance(e, s.h, s.w));
   if (first_.empty()) first_ = std::move(explanations);
-  // Keyed by the picture, so that its place in the list does not matter.
-  std::uint64_t number = 0xCBF29CE484222325u;
-  for (const std::uint8_t v : picture.seen.rgb) number = (number ^ v) * 0x100000001B3u;
+  const std::uint64_t number = number_of(picture.input.f32());
   for (const std::string& name : baseline_names()) {
     m.maps.push_back(
         baseline_map(find_baseline(name), picture.input, context_.settings.seed, number));
@@ -178,6 +204,7 @@ PictureResult Measurer::measure(const Picture& picture, const ImageEntry& entry)
 void Measurer::curves(const Picture& picture, const Maps& maps, PictureResult& result) {
   const Shape& s = picture.input.shape();
   CurveRequest remove = deletion(), insert = insertion(), patches = deletion();
+  remove.head = insert.head = class_head(package_.model.graph);
   remove.step = insert.step = job_.step > 0 ? job_.step : kRowsAStep * s.w;
   remove.fill.kind = job_.deletion_fill;
   insert.fill.kind = job_.insertion_fill;
@@ -227,7 +254,8 @@ void Measurer::masked(const Picture& picture, const Maps& maps, PictureResult& r
   if (!drop && !increase) return;
   std::vector<std::span<const float>> of;
   for (const Tensor& map : maps.maps) of.push_back(map.f32());
-  const auto scores = masked_scores(*evaluator_, picture.input, maps.target, of, context_.observer);
+  const auto scores = masked_scores(*evaluator_, picture.input, maps.target, of, context_.observer,
+                                    class_head(package_.model.graph));
   for (std::size_t row = 0; row < scores.size(); ++row) {
     if (drop) result.values[row][*drop] = scores[row].drop();
     if (increase) result.values[row][*increase] = scores[row].increased() ? 1.0 : 0.0;
@@ -285,26 +313,57 @@ std::vector<SanityCurve> Measurer::check_sanity(const Tensor& inputs,
   Session::Options options;
   options.layer = job_.layer;
   options.engines = context_.settings.engines();
+  options.budget = context_.settings.share_of_memory();
   std::vector<SanityCurve> curves;
+  std::vector<std::string> names;  // of the steps
   for (const MethodChoice& method : job_.methods) {
     const auto steps =
         sanity_check(package_.model, method.name, method.options, inputs, targets, request,
                      context_.settings.stream(), options, context_.observer);
     SanityCurve& curve = curves.emplace_back();
-    for (const SanityStep& step : steps) {
-      curve.layers.push_back(step.layers.back());
-      std::vector<double> values[4];
-      for (const MapSimilarity& s : step.similarity) {
-        const double found[] = {s.spearman_absolute, s.spearman, s.ssim, s.hog};
-        for (std::size_t k = 0; k < 4; ++k) values[k].push_back(found[k]);
-      }
-      curve.spearman_absolute.push_back(mean_interval(values[0]));
-      curve.spearman.push_back(mean_interval(values[1]));
-      curve.ssim.push_back(mean_interval(values[2]));
-      curve.hog.push_back(mean_interval(values[3]));
+    for (const SanityStep& step : steps)
+      add_similarities(curve, step.layers.back(), step.similarity);
+    names = curve.layers;
+  }
+  const Shape s = one_picture(package_);
+  const auto size = static_cast<std::size_t>(s.c * s.plane());
+  const auto height = static_cast<int>(s.h), width = static_cast<int>(s.w);
+  for (const std::string& name : baseline_names()) {
+    std::vector<MapSimilarity> similarity;
+    for (std::size_t n = 0; n < targets.size(); ++n) {
+      const Tensor x = tensor_of(s, inputs.f32().subspan(n * size, size));
+      const Baseline baseline = find_baseline(name);
+      const Tensor before = baseline_map(baseline, x, context_.settings.seed, 2 * n);
+      const Tensor after = baseline_map(baseline, x, context_.settings.seed, 2 * n + 1);
+      similarity.push_back(
+          compare_maps({before.f32(), height, width}, {after.f32(), height, width}));
     }
+    SanityCurve& curve = curves.emplace_back();
+    for (const std::string& step : names) add_similarities(curve, step, similarity);
   }
   return curves;
+}
+
+std::vector<Explainer> Measurer::explainers() const {
+  std::vector<Explainer> all = again_;
+  for (const std::string& name : baseline_names()) {
+    all.push_back([this, name](const Tensor& pictures, std::span<const std::int64_t>) {
+      Shape s = pictures.shape();
+      Tensor maps = zeros({s.n, 1, s.h, s.w});
+      const auto size = static_cast<std::size_t>(s.c * s.plane());
+      const auto plane = static_cast<std::size_t>(s.plane());
+      const auto count = static_cast<std::size_t>(s.n);
+      s.n = 1;
+      for (std::size_t n = 0; n < count; ++n) {
+        const Tensor x = tensor_of(s, pictures.f32().subspan(n * size, size));
+        std::ranges::copy(
+            baseline_map(find_baseline(name), x, context_.settings.seed, number_of(x.f32())).f32(),
+            maps.f32().begin() + static_cast<std::ptrdiff_t>(n * plane));
+      }
+      return maps;
+    });
+  }
+  return all;
 }
 
 }  // namespace cutaway::explain

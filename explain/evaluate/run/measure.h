@@ -44,7 +44,10 @@ class Measurer {
   /// All metrics of all rows. Equal pictures give equal results, in whatever order they come.
   [[nodiscard]] PictureResult measure(const Picture& picture, const ImageEntry& entry);
 
-  /// The job's sanity check over these inputs (n x c x h x w), one result a method.
+  /// A method or baseline as an Explainer, a row each; borrowed.
+  [[nodiscard]] std::vector<Explainer> explainers() const;
+  /// The job's sanity check over these inputs (n x c x h x w), one result a row. Baselines know no
+  /// network: what they give stays as it is, or, of random numbers, is drawn anew.
   [[nodiscard]] std::vector<SanityCurve> check_sanity(const Tensor& inputs,
                                                       std::span<const std::int64_t> targets);
 

@@ -5,14 +5,19 @@
 #include <cstdio>
 
 #include "explain/report/chart.h"
+#include "runtime/files/csv.h"
 
 namespace cutaway::explain {
 namespace {
 
-std::string text_of(const MeanInterval& i) {
+std::string text_of(const Interval& i) {
   if (i.count == 0) return "-";
   char text[80];
-  std::snprintf(text, sizeof text, "%.4g (%.4g to %.4g)", i.mean, i.low, i.high);
+  if (i.known()) {
+    std::snprintf(text, sizeof text, "%.4g (%.4g to %.4g)", i.value, i.low, i.high);
+  } else {
+    std::snprintf(text, sizeof text, "%.4g", i.value);
+  }
   return text;
 }
 
@@ -69,7 +74,7 @@ void add_metric(StudyPage& page, const EvaluateResults& results, std::size_t met
       std::snprintf(text, sizeof text, "%.0f %% (p %.2g)", 100.0 * c.share, c.wilcoxon_p);
       against = text;
     }
-    const MeanInterval i = mean_interval(table.values[m]);
+    const Interval i = mean_interval(table.values[m]);
     rows.push_back(
         {results.methods[m], text_of(i), short_number(ranks[m]), against, std::to_string(i.count)});
   }
@@ -120,7 +125,7 @@ void add_sanity(StudyPage& page, const EvaluateResults& results) {
                          : which == 2 ? c.ssim
                                       : c.hog;
       auto& line = chart.lines.emplace_back();
-      for (const MeanInterval& i : from) line.push_back(i.mean);
+      for (const Interval& i : from) line.push_back(i.value);
     }
     svgs.push_back(chart_svg(chart));
   }
@@ -136,14 +141,26 @@ void add_sanity(StudyPage& page, const EvaluateResults& results) {
   page.table({"all layers changed", "rank, absolute", "rank", "SSIM", "HOG"}, rows);
 }
 
+void add_continuity(StudyPage& page, const EvaluateResults& results) {
+  if (results.continuity.empty()) return;
+  page.section(
+      "Continuity",
+      "How far maps go for how far pictures go: |R(x) - R(x')| over |x - x'| (Montavon et "
+      "al. 2018, section 7.1). Lower is steadier. Maximum over all pairs; 95 % quantile and "
+      "mean of a sequence, averaged over the sequences. continuity.gif shows the first "
+      "picture moving.");
+  std::vector<std::vector<std::string>> rows;
+  for (const ContinuityRow& r : results.continuity) {
+    rows.push_back({r.method + (r.normalized ? ", normalised" : ", raw"), to_string(r.motion),
+                    short_number(r.ratio.maximum), short_number(r.ratio.quantile95),
+                    short_number(r.ratio.mean), std::to_string(r.ratio.pairs)});
+  }
+  page.table({"maps of", "pairs of", "maximum", "95 % quantile", "mean", "pairs"}, rows);
+}
+
 }  // namespace
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
+std::string csv_field(const std::string& text) { return files::csv_cell(text); }
 
 std::string csv_value(double v) {
   if (!std::isfinite(v)) return "";
@@ -204,9 +221,9 @@ std::string summary_csv(const EvaluateResults& results) {
     const MetricTable table = results.table(k);
     const std::vector<double> ranks = rank_methods(table);
     for (std::size_t m = 0; m < results.methods.size(); ++m) {
-      const MeanInterval i = mean_interval(table.values[m]);
+      const Interval i = mean_interval(table.values[m]);
       csv += csv_field(results.methods[m]) + "," + results.metrics[k].name + "," +
-             csv_value(i.mean) + "," + csv_value(i.low) + "," + csv_value(i.high) + "," +
+             csv_value(i.value) + "," + csv_value(i.low) + "," + csv_value(i.high) + "," +
              std::to_string(i.count) + "," + csv_value(ranks[m]) + "\n";
     }
   }
@@ -223,7 +240,7 @@ std::string paired_csv(const EvaluateResults& results) {
       csv += std::string(results.metrics[k].name) + "," + csv_field(results.methods[pair.a]) + "," +
              csv_field(results.methods[pair.b]) + "," + std::to_string(c.better) + "," +
              std::to_string(c.worse) + "," + std::to_string(c.equal) + "," + csv_value(c.share) +
-             "," + csv_value(c.difference.mean) + "," + csv_value(c.difference.low) + "," +
+             "," + csv_value(c.difference.value) + "," + csv_value(c.difference.low) + "," +
              csv_value(c.difference.high) + "," + csv_value(c.sign_p) + "," +
              csv_value(c.wilcoxon_p) + "," + csv_value(pair.adjusted) + "\n";
     }
@@ -251,16 +268,16 @@ std::string sanity_csv(const EvaluateResults& results) {
   std::string csv = "method,step,down_to,measure,mean,low,high\n";
   for (std::size_t m = 0; m < results.sanity.size(); ++m) {
     const SanityCurve& c = results.sanity[m];
-    const std::pair<const char*, const std::vector<MeanInterval>*> measures[] = {
+    const std::pair<const char*, const std::vector<Interval>*> measures[] = {
         {"spearman_absolute", &c.spearman_absolute},
         {"spearman", &c.spearman},
         {"ssim", &c.ssim},
         {"hog", &c.hog}};
     for (std::size_t k = 0; k < c.layers.size(); ++k) {
       for (const auto& [name, values] : measures) {
-        const MeanInterval& i = (*values)[k];
+        const Interval& i = (*values)[k];
         csv += csv_field(results.methods[m]) + "," + std::to_string(k + 1) + "," +
-               csv_field(c.layers[k]) + "," + name + "," + csv_value(i.mean) + "," +
+               csv_field(c.layers[k]) + "," + name + "," + csv_value(i.value) + "," +
                csv_value(i.low) + "," + csv_value(i.high) + "\n";
       }
     }
@@ -272,6 +289,7 @@ void add_tables(StudyPage& page, const EvaluateResults& results) {
   for (std::size_t k = 0; k < results.metrics.size(); ++k) add_metric(page, results, k);
   add_curves(page, results);
   add_sanity(page, results);
+  add_continuity(page, results);
 }
 
 }  // namespace cutaway::explain

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "explain/evaluate/run/continuity_study.h"
 #include "explain/evaluate/run/job.h"
 #include "explain/evaluate/run/measure.h"
 #include "explain/study/run/page.h"
@@ -14,7 +15,8 @@ struct EvaluateResults {
   std::vector<std::string> methods;  ///< rows, the baselines last
   std::vector<MetricInfo> metrics;   ///< columns
   std::vector<PictureResult> pictures;
-  std::vector<SanityCurve> sanity;
+  std::vector<SanityCurve> sanity;  ///< a row each
+  std::vector<ContinuityRow> continuity;
 
   /// Values of one metric, a row a method.
   [[nodiscard]] MetricTable table(std::size_t metric) const;

@@ -28,8 +28,8 @@ std::vector<FilterRow> measure_beside_filters(const Scene& scene,
     const auto of = [&](const Records& records) {
       return measure(spec, records, best_nodes(records, o.nodes, o.best));
     };
-    rows.push_back(
-        {spec.name, of(scene.records[l]), of(raw_filters(scene.features.maps[l], scene.mirror))});
+    rows.push_back({spec.name, of(scene.records[l]), of(scene.filters(l, FilterKind::kNormalized)),
+                    of(scene.filters(l, FilterKind::kPlain))});
   }
   return rows;
 }

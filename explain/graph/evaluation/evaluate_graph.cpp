@@ -11,7 +11,7 @@
 #include "explain/graph/evaluation/part_discs.h"
 #include "explain/graph/evaluation/part_hits.h"
 #include "explain/graph/ranking.h"
-#include "explain/statistics/bootstrap.h"
+#include "explain/statistics/jackknife.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {
@@ -35,8 +35,8 @@ std::vector<std::string> usable_parts(const Scene& scene) {
   return usable;
 }
 
-/// Instability over bootstrap samples: pictures in order of a node's score, and its distances to a
-/// landmark.
+/// Instability over some of the pictures, which stand in the order of a node's score with its
+/// distances to a landmark: those left out make room for the next best.
 class InstabilitySamples {
  public:
   InstabilitySamples(const LayerSpec& spec,
@@ -63,14 +63,14 @@ class InstabilitySamples {
     landmarks_ = landmarks.size();
   }
 
-  [[nodiscard]] double mean(const std::vector<int>& counts) const {
+  [[nodiscard]] double mean(const std::vector<int>& kept) const {
     double sum = 0;
     double nodes = 0;
     for (std::size_t p = 0; p < pairs_.size(); p += landmarks_) {
       double own = 0;
       double seen = 0;
       for (std::size_t k = 0; k < landmarks_; ++k) {
-        const double d = deviation(pairs_[p + k], counts);
+        const double d = deviation(pairs_[p + k], kept);
         if (std::isnan(d)) continue;
         own += d;
         seen += 1;
@@ -90,19 +90,19 @@ class InstabilitySamples {
   };
 
   [[nodiscard]] double deviation(const std::vector<Entry>& entries,
-                                 const std::vector<int>& counts) const {
+                                 const std::vector<int>& kept) const {
     double n = 0;
     double sum = 0;
     double squares = 0;
     std::int64_t taken = 0;
     for (const Entry& e : entries) {
-      for (int c = 0; c < counts[e.image] && taken < options_.best; ++c) {
-        taken += e.seen || options_.choose_first ? 1 : 0;
-        if (!e.seen) continue;
-        n += 1;
-        sum += e.distance;
-        squares += e.distance * e.distance;
-      }
+      if (taken == options_.best) break;
+      if (kept[e.image] == 0) continue;
+      taken += e.seen || options_.choose_first ? 1 : 0;
+      if (!e.seen) continue;
+      n += 1;
+      sum += e.distance;
+      squares += e.distance * e.distance;
     }
     if (n < 2) return kNone;
     return std::sqrt(std::max(0.0, squares - sum * sum / n) / (n - 1)) / diagonal_;
@@ -128,48 +128,55 @@ Records held_still(const Records& like) {
   return records;
 }
 
+/// Values of everything in a row, on all pictures and without each group.
+struct InstabilityValues {
+  std::vector<double> of[5];  // graph, normalised, plain, random, still
+
+  InstabilityRow row(const std::string& name, const LeftOut& left_out) const {
+    const auto size = [&](std::size_t s) { return jackknife(of[s], left_out, Range::kPositive); };
+    const auto over = [&](std::size_t s) {
+      std::vector<double> ratio;
+      for (std::size_t k = 0; k < of[s].size(); ++k) ratio.push_back(of[0][k] / of[s][k]);
+      return jackknife(ratio, left_out, Range::kPositive);
+    };
+    return {name, size(0), size(1), size(2), size(3), size(4), over(1), over(2)};
+  }
+};
+
 void measure_instability(const Scene& scene,
                          const GraphEvaluationOptions& o,
                          GraphEvaluation& out) {
   std::vector<Landmark> landmarks;
   for (const std::string& name : out.landmarks) landmarks.push_back(scene.landmark(name));
-  const auto samples = static_cast<std::size_t>(o.samples) + 1;
+  const LeftOut left_out(scene.images(), o.samples, o.seed);
   const std::size_t layers = scene.records.size();
-  std::vector<double> all[4];
-  for (auto& v : all) v.assign(samples, 0.0);
+  const auto values = static_cast<std::size_t>(left_out.groups()) + 1;
+  InstabilityValues all;
+  for (auto& v : all.of) v.assign(values, 0.0);
   for (std::size_t l = 0; l < layers; ++l) {
     const LayerSpec& spec = scene.graph().layers[l].spec;
-    const Records raw = raw_filters(scene.features.maps[l], scene.mirror);
-    const auto nodes = best_nodes(scene.records[l], o.nodes, o.best);
-    const Records random = random_positions_like(scene.records[l], spec, o.seed);
-    const Records still = held_still(scene.records[l]);
+    const Records& own = scene.records[l];
+    const Records normalized = scene.filters(l, FilterKind::kNormalized);
+    const Records plain = scene.filters(l, FilterKind::kPlain);
+    const auto nodes = best_nodes(own, o.nodes, o.best);
     const auto side = static_cast<double>(scene.side);
-    const InstabilitySamples sources[4] = {
-        {spec, scene.records[l], nodes, landmarks, side, o},
-        {spec, raw, best_nodes(raw, o.nodes, o.best), landmarks, side, o},
-        {spec, random, nodes, landmarks, side, o},
-        {spec, still, nodes, landmarks, side, o}};
-    std::vector<double> own[5];
-    for (auto& v : own) v.resize(samples);
-    for (std::size_t k = 0; k < samples; ++k) {
-      const std::vector<int> counts =
-          resample(scene.images(), static_cast<std::int64_t>(k), o.seed);
-      for (std::size_t s = 0; s < 4; ++s) {
-        own[s][k] = sources[s].mean(counts);
-        all[s][k] += own[s][k] / static_cast<double>(layers);
+    const InstabilitySamples sources[5] = {
+        {spec, own, nodes, landmarks, side, o},
+        {spec, normalized, best_nodes(normalized, o.nodes, o.best), landmarks, side, o},
+        {spec, plain, best_nodes(plain, o.nodes, o.best), landmarks, side, o},
+        {spec, random_positions_like(own, spec, o.seed), nodes, landmarks, side, o},
+        {spec, held_still(own), nodes, landmarks, side, o}};
+    InstabilityValues layer;
+    for (std::size_t k = 0; k < values; ++k) {
+      const std::vector<int> kept = left_out.kept(static_cast<std::int64_t>(k));
+      for (std::size_t s = 0; s < 5; ++s) {
+        layer.of[s].push_back(sources[s].mean(kept));
+        all.of[s][k] += layer.of[s][k] / static_cast<double>(layers);
       }
-      own[4][k] = own[0][k] / own[1][k];
     }
-    out.instability.push_back({spec.name, interval_of(own[0]), interval_of(own[1]),
-                               interval_of(own[2]), interval_of(own[3]), interval_of(own[4])});
+    out.instability.push_back(layer.row(spec.name, left_out));
   }
-  std::vector<double> ratio(samples);
-  for (std::size_t k = 0; k < samples; ++k) ratio[k] = all[0][k] / all[1][k];
-  out.graph = interval_of(all[0]);
-  out.filters = interval_of(all[1]);
-  out.random = interval_of(all[2]);
-  out.still = interval_of(all[3]);
-  out.ratio = interval_of(ratio);
+  out.mean = all.row("mean", left_out);
 }
 
 }  // namespace

@@ -5,38 +5,45 @@
 #include <vector>
 
 #include "explain/graph/run/scene.h"
-#include "explain/statistics/bootstrap.h"
+#include "explain/statistics/jackknife.h"
 
 namespace cutaway::explain {
 
 struct GraphEvaluationOptions {
-  std::int64_t nodes{167};    ///< best-ranked nodes (or filters) a layer that are judged
-  std::int64_t best{20};      ///< pictures a node is judged by
-  std::int64_t samples{200};  ///< of the bootstrap
-  std::int64_t shots{3};      ///< pictures in which a part is shown
-  std::int64_t repeats{10};   ///< random choices of them
+  std::int64_t nodes{167};  ///< best-ranked nodes (or filters) a layer that are judged
+  std::int64_t best{20};    ///< pictures a node is judged by
+  /// Groups of pictures left out in turn for the intervals; 0: no intervals.
+  std::int64_t samples{200};
+  std::int64_t shots{3};     ///< pictures in which a part is shown
+  std::int64_t repeats{10};  ///< random choices of them
   /// A node within a part's box, grown by this share of the picture, is on it.
   double tolerance{0.04};
   std::uint64_t seed{0};
   bool choose_first{false};  ///< as the authors' program: pictures first, landmarks then
 };
 
-/// Location instability of a layer's best nodes, of its best filters by themselves, and of random
-/// places.
+/// Location instability of a layer's best nodes, of its best filters by themselves (by
+/// FilterKind), and of random places.
 struct InstabilityRow {
   std::string layer;
-  Interval graph, filters, random, still, ratio;  ///< ratio: graph over filters
+  Interval graph, normalized, plain, random, still;
+  Interval over_normalized, over_plain;  ///< graph over filters
+
+  /// The one that says less for the graph.
+  [[nodiscard]] const Interval& stricter() const {
+    return over_plain.value > over_normalized.value ? over_plain : over_normalized;
+  }
 };
 /// One measure of a layer's best nodes, and of its best filters by themselves.
 struct FilterRow {
   std::string layer;
-  Interval graph, filters;
+  Interval graph, normalized, plain;
 };
 /// How a layer's best nodes sit on annotated parts.
 struct HitRow {
   std::string layer;
   Interval hit;  ///< mean share of the pictures that show a node's part in which the node is on it
-  double filters{0}, random{0};
+  Interval normalized, plain, random;  ///< the same of filters, and of random places
   // Of the edges whose ends are on a part in 60 % of the pictures that show it; NaN in the top
   // layer.
   std::int64_t edges{0};
@@ -56,23 +63,28 @@ struct HitRow {
 /// in the box.
 struct ShotRow {
   std::string part;
-  Interval graph, filters, mean;  ///< mean: the mean of the places shown
-  /// The same over the half of the pictures in which the part is farthest from its mean place.
-  Interval graph_far, filters_far, mean_far;
-  double graph_hit{0}, filter_hit{0}, mean_hit{0};
+  struct Of {
+    Interval distance;
+    Interval far;  ///< over the half of the pictures in which the part is farthest from its mean
+    double hit{0};
+  };
+  Of graph, normalized, plain, mean;  ///< mean: the mean of the places shown
 };
 
 struct GraphEvaluation {
   std::vector<std::string> landmarks;
-  std::vector<InstabilityRow> instability;
-  Interval ratio;  ///< mean instability over the layers, graph over filters
-  Interval graph, filters, random, still;
-  std::vector<FilterRow> follow;  ///< following.h
+  std::vector<InstabilityRow> instability;  ///< a layer each
+  InstabilityRow mean;                      ///< over the layers
+  std::vector<FilterRow> follow;            ///< following.h
   std::vector<HitRow> hits;
   std::vector<FilterRow> discs;  ///< part_discs.h
   std::vector<ShotRow> shots;
 };
 
+/// The nodes judged are those with the largest mean of their `best` largest total scores in these
+/// very pictures, not the ones that ranked highest when the graph was learned; filters are chosen in
+/// the same way by the value of their strongest cell. Intervals are a jackknife's over the pictures
+/// with the nodes, and the parts that they are held to, as chosen from all of them.
 /// Throws kInput when no part is annotated in at least eight pictures.
 [[nodiscard]] GraphEvaluation evaluate_graph(const Scene& scene,
                                              const GraphEvaluationOptions& options);

@@ -4,14 +4,14 @@
 #include <limits>
 
 #include "explain/graph/evaluation/beside_filters.h"
-#include "explain/statistics/bootstrap.h"
+#include "explain/statistics/jackknife.h"
 
 namespace cutaway::explain {
 namespace {
 
 using namespace graph;
 
-/// Means and covariances of two moving points, over pictures counted some times each.
+/// Means and covariances of two moving points, over the pictures that stay.
 double correlation(const std::vector<PixelPoint>& a,
                    const Landmark& b,
                    const std::vector<int>& counts) {
@@ -89,18 +89,16 @@ std::vector<FilterRow> measure_following(const Scene& scene,
                                          const GraphEvaluationOptions& o) {
   std::vector<Landmark> landmarks;
   for (const std::string& name : parts) landmarks.push_back(scene.landmark(name));
+  const LeftOut left_out(scene.images(), o.samples, o.seed);
   return measure_beside_filters(
       scene, o,
       [&](const LayerSpec& spec, const Records& records, const std::vector<std::int32_t>& nodes) {
         const std::vector<Follower> all = followers(spec, records, nodes, landmarks);
-        std::vector<double> samples;
-        for (std::int64_t k = 0; k <= o.samples; ++k) {
-          const std::vector<int> counts = resample(scene.images(), k, o.seed);
+        return jackknife_of(left_out, Range::kAny, [&](const std::vector<int>& kept) {
           double sum = 0;
-          for (const Follower& f : all) sum += correlation(f.places, landmarks[f.part], counts);
-          samples.push_back(sum / static_cast<double>(all.size()));
-        }
-        return interval_of(samples);
+          for (const Follower& f : all) sum += correlation(f.places, landmarks[f.part], kept);
+          return sum / static_cast<double>(all.size());
+        });
       });
 }
 

@@ -5,7 +5,7 @@
 
 #include "explain/graph/evaluation/beside_filters.h"
 #include "explain/graph/ranking.h"
-#include "explain/statistics/bootstrap.h"
+#include "explain/statistics/jackknife.h"
 
 namespace cutaway::explain {
 namespace {
@@ -62,22 +62,20 @@ Pointer pointer_of(const LayerSpec& spec,
 Interval mean_share(const std::vector<Pointer>& pointers,
                     std::int64_t images,
                     const GraphEvaluationOptions& o) {
-  std::vector<double> samples;
-  for (std::int64_t k = 0; k <= o.samples; ++k) {
-    const std::vector<int> counts = resample(images, k, o.seed);
+  const LeftOut left_out(images, o.samples, o.seed);
+  return jackknife_of(left_out, Range::kShare, [&](const std::vector<int>& kept) {
     double sum = 0;
     for (const Pointer& p : pointers) {
       double on = 0;
       double seen = 0;
-      for (std::size_t i = 0; i < counts.size(); ++i) {
-        on += counts[i] * p.on[i];
-        seen += counts[i] * p.seen[i];
+      for (std::size_t i = 0; i < kept.size(); ++i) {
+        on += kept[i] * p.on[i];
+        seen += kept[i] * p.seen[i];
       }
       sum += seen > 0 ? on / seen : 0;
     }
-    samples.push_back(sum / static_cast<double>(pointers.size()));
-  }
-  return interval_of(samples);
+    return sum / static_cast<double>(pointers.size());
+  });
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "explain/graph/evaluation/beside_filters.h"
-#include "explain/statistics/bootstrap.h"
+#include "explain/statistics/jackknife.h"
 
 namespace cutaway::explain {
 namespace {
@@ -110,14 +110,21 @@ Hit hit_of(const LayerSpec& spec,
   return best;
 }
 
-double mean_hit(const LayerSpec& spec,
-                const Records& records,
-                const std::vector<std::int32_t>& nodes,
-                const PartField& field,
-                const std::vector<int>& once) {
-  double sum = 0;
-  for (const std::int32_t n : nodes) sum += hit_of(spec, records, n, field, once).rate;
-  return sum / static_cast<double>(nodes.size());
+/// Mean hit rate of nodes, each held to the part that it is on most often in all pictures.
+Interval mean_hit(const LayerSpec& spec,
+                  const Records& records,
+                  const std::vector<std::int32_t>& nodes,
+                  const PartField& field,
+                  const LeftOut& left_out) {
+  std::vector<int> parts;
+  for (const std::int32_t n : nodes)
+    parts.push_back(static_cast<int>(hit_of(spec, records, n, field, left_out.kept(0)).part));
+  return jackknife_of(left_out, Range::kShare, [&](const std::vector<int>& kept) {
+    double sum = 0;
+    for (std::size_t k = 0; k < nodes.size(); ++k)
+      sum += hit_of(spec, records, nodes[k], field, kept, parts[k]).rate;
+    return sum / static_cast<double>(nodes.size());
+  });
 }
 
 /// Edges and pairs of nodes of two layers, both on some part.
@@ -197,7 +204,8 @@ std::vector<HitRow> measure_hits(const Scene& scene,
       if (field.together(p, q)) together[p] |= std::uint64_t{1} << q;
     }
   }
-  const std::vector<int> once = resample(scene.images(), 0, o.seed);
+  const LeftOut left_out(scene.images(), o.samples, o.seed);
+  const std::vector<int> once = left_out.kept(0);
   std::vector<std::vector<Hit>> hits;
   for (std::size_t l = 0; l < scene.records.size(); ++l) {
     const LayerSpec& spec = scene.graph().layers[l].spec;
@@ -210,25 +218,18 @@ std::vector<HitRow> measure_hits(const Scene& scene,
   for (std::size_t l = 0; l < scene.records.size(); ++l) {
     const LayerSpec& spec = scene.graph().layers[l].spec;
     const std::vector<std::int32_t>& nodes = best[l];
-    std::vector<double> samples;
-    for (std::int64_t k = 0; k <= std::min<std::int64_t>(o.samples, 100); ++k) {
-      const std::vector<int> counts = resample(scene.images(), k, o.seed);
-      double sum = 0;
-      // The part is chosen once, from all pictures.
-      for (const std::int32_t n : nodes) {
-        const auto part = static_cast<int>(hits[l][static_cast<std::size_t>(n)].part);
-        sum += hit_of(spec, scene.records[l], n, field, counts, part).rate;
-      }
-      samples.push_back(sum / static_cast<double>(nodes.size()));
-    }
+    const auto of_filters = [&](FilterKind kind) {
+      const Records filters = scene.filters(l, kind);
+      return mean_hit(spec, filters, best_nodes(filters, std::min(o.nodes, kBestNodes), o.best),
+                      field, left_out);
+    };
     HitRow row;
     row.layer = spec.name;
-    row.hit = interval_of(samples);
-    const Records raw = raw_filters(scene.features.maps[l], scene.mirror);
-    row.filters =
-        mean_hit(spec, raw, best_nodes(raw, std::min(o.nodes, kBestNodes), o.best), field, once);
-    row.random =
-        mean_hit(spec, random_positions_like(scene.records[l], spec, o.seed), nodes, field, once);
+    row.hit = mean_hit(spec, scene.records[l], nodes, field, left_out);
+    row.normalized = of_filters(FilterKind::kNormalized);
+    row.plain = of_filters(FilterKind::kPlain);
+    row.random = mean_hit(spec, random_positions_like(scene.records[l], spec, o.seed), nodes, field,
+                          left_out);
     measure_edges(scene, l, hits, together, best, row);
     rows.push_back(row);
   }

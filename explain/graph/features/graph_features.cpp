@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "explain/graph/features/scratch_memory.h"
+#include "explain/graph/instability.h"
 #include "explain/pictures/preprocess.h"
 #include "explain/pictures/read_image.h"
 #include "runtime/error.h"
@@ -31,27 +32,31 @@ Shape input_shape(const weights::Package& package, std::int64_t batch) {
   return shape;
 }
 
-std::optional<Image> read_cutting(
-    const ObjectEntry& object, int width, int height, bool mirrored, std::string& error) {
+/// Settles the object by the way.
+std::optional<Image> read_cutting(ObjectEntry& object, int width, int height, std::string& error) {
   try {
-    return cut_out(read_image(object.path), object.box, width, height, mirrored);
+    PictureMemory::Claim claim;
+    ReadOptions reading;
+    reading.claim = &claim;
+    const Image picture = read_image(object.path, reading);
+    settle(object, picture.width, picture.height);
+    return cut_out(picture, object.box, width, height);
   } catch (const std::exception& failure) {
     error = failure.what();
     return std::nullopt;
   }
 }
 
-/// Reads pictures [first, first + count) on all threads; empty where one failed.
-std::vector<std::optional<Image>> read_batch(std::span<const ObjectEntry> objects,
+/// Reads the objects' pictures on all threads; empty where one failed.
+std::vector<std::optional<Image>> read_batch(std::span<ObjectEntry> objects,
                                              const TapRunner& runner,
-                                             bool mirrored,
                                              int threads,
                                              std::vector<std::string>& errors) {
   std::vector<std::optional<Image>> images(objects.size());
   errors.assign(objects.size(), "");
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
   for (std::size_t i = 0; i < objects.size(); ++i) {
-    images[i] = read_cutting(objects[i], runner.width(), runner.height(), mirrored, errors[i]);
+    images[i] = read_cutting(objects[i], runner.width(), runner.height(), errors[i]);
   }
   return images;
 }
@@ -121,10 +126,11 @@ std::vector<std::vector<float>> measure_sigma(TapRunner& runner,
   const auto step = static_cast<std::size_t>(runner.batch());
   for (std::size_t first = 0; first < negatives.size(); first += step) {
     throw_if_cancelled(context.observer);
-    const auto part = negatives.subspan(first, std::min(step, negatives.size() - first));
+    const auto from = negatives.subspan(first, std::min(step, negatives.size() - first));
+    std::vector<ObjectEntry> part(from.begin(), from.end());
     std::vector<std::string> errors;
     std::vector<Image> pictures;
-    for (std::size_t i = 0; auto& image : read_batch(part, runner, false, threads, errors)) {
+    for (std::size_t i = 0; auto& image : read_batch(part, runner, threads, errors)) {
       if (image) pictures.push_back(std::move(*image));
       if (!errors[i].empty()) context.observer.warn(errors[i]);
       ++i;
@@ -154,16 +160,21 @@ GraphFeatures extract_features(TapRunner& runner,
   // Which pictures can be read is known only afterwards, and their number must be known before.
   for (std::size_t first = 0; first < objects.size(); first += step) {
     throw_if_cancelled(context.observer);
-    const auto part = objects.subspan(first, std::min(step, objects.size() - first));
+    const auto from = objects.subspan(first, std::min(step, objects.size() - first));
+    std::vector<ObjectEntry> part(from.begin(), from.end());
     std::vector<std::string> errors;
-    auto images = read_batch(part, runner, false, threads, errors);
+    auto images = read_batch(part, runner, threads, errors);
     for (std::size_t i = 0; i < part.size(); ++i) {
       if (!images[i]) {
-        out.failures.emplace_back(part[i].name, errors[i]);
+        out.complaints.failures.emplace_back(part[i].name, errors[i]);
         context.observer.warn(errors[i]);
         continue;
       }
-      out.objects.push_back(part[i]);
+      for (const std::string& what : part[i].mended) {
+        out.complaints.mended.emplace_back(part[i].name, what);
+        context.observer.warn(part[i].name + ": " + what);
+      }
+      out.objects.push_back(std::move(part[i]));
       out.cuttings.push_back(std::move(*images[i]));
     }
   }
@@ -177,6 +188,10 @@ GraphFeatures extract_features(TapRunner& runner,
   }
   for (const TapLayer& l : runner.layers())
     out.maps.push_back(make_maps(l, count, options, gib, out.storage));
+  for (const TapLayer& l : runner.layers()) {
+    out.plain.emplace_back(l.spec.filters, count);
+    if (options.mirrored) out.plain_mirrored.emplace_back(l.spec.filters, count);
+  }
   Progress progress(context.observer, "features", count);
   for (std::size_t first = 0; first < out.cuttings.size(); first += step) {
     throw_if_cancelled(context.observer);
@@ -189,6 +204,8 @@ GraphFeatures extract_features(TapRunner& runner,
         pictures.push_back(mirrored ? cut_out(seen, {}, seen.width, seen.height, true) : seen);
       }
       runner.run(pictures, [&](std::size_t i, std::size_t l, std::span<const float> maps) {
+        graph::note_strongest(maps, static_cast<std::int64_t>(first + i),
+                              (mirrored ? out.plain_mirrored : out.plain)[l]);
         std::vector<float> weights(maps.begin(), maps.end());
         graph::to_weights(weights, sigma[l]);
         out.maps[l].set(static_cast<std::int64_t>(first + i), weights, mirrored);

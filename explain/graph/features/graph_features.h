@@ -7,6 +7,7 @@
 
 #include "explain/graph/feature_maps.h"
 #include "explain/graph/features/graph_layers.h"
+#include "explain/graph/records.h"
 #include "explain/pictures/image.h"
 #include "explain/pictures/objects.h"
 #include "explain/runs/run_context.h"
@@ -53,13 +54,22 @@ struct FeatureOptions {
   double memory_gib{4};  ///< beyond half of it: halves; beyond it: halves in a file
   std::string scratch;   ///< folder of that file; empty: the system's
 };
-/// Pictures cut out and their activation weights. Objects whose picture cannot be read are left
-/// out.
+/// Objects, by name, with which something was wrong, in words.
+struct GraphComplaints {
+  std::vector<std::pair<std::string, std::string>> failures;  ///< left out
+  std::vector<std::pair<std::string, std::string>> mended;    ///< with boxes put right
+};
+
+/// Pictures cut out and their activation weights. Objects whose picture cannot be read, or does not
+/// hold their box, are left out; the others are settled (explain/pictures/objects.h).
 struct GraphFeatures {
   std::vector<ObjectEntry> objects;
   std::vector<Image> cuttings;
   std::vector<graph::FeatureMaps> maps;  ///< a layer each
-  std::vector<std::pair<std::string, std::string>> failures;
+  /// The strongest cell of every map of the layers as they are, a layer each; of the mirrored
+  /// pictures where they were asked for.
+  std::vector<graph::Records> plain, plain_mirrored;
+  GraphComplaints complaints;
   std::string storage;  ///< "float32", "float16", "float16 in a file"
 };
 [[nodiscard]] GraphFeatures extract_features(TapRunner& runner,

@@ -70,6 +70,11 @@ std::vector<TapLayer> graph_layers(const Graph& graph,
   std::ranges::sort(ids);
   if (std::ranges::adjacent_find(ids) != ids.end())
     throw Error(ErrorKind::kUsage, "a layer named twice");
+  if (nodes.size() > ids.size()) {
+    throw Error(ErrorKind::kUsage, "more numbers of nodes than layers")
+        .expected("one for all layers, or one each of " + std::to_string(ids.size()))
+        .got(std::to_string(nodes.size()));
+  }
   const std::vector<Fields> fields = receptive_fields(graph);
   std::vector<TapLayer> layers;
   for (const NodeId id : ids) {
@@ -86,7 +91,8 @@ std::vector<TapLayer> graph_layers(const Graph& graph,
     spec.size = node.shape.h;
     spec.stride = field.jump;
     spec.offset = field.center;
-    const std::size_t l = layers.size();
+    // One number is for all layers.
+    const std::size_t l = nodes.size() == 1 ? 0 : layers.size();
     spec.nodes = graph::usual_nodes(spec.size);
     spec.density = graph::usual_density(spec.size);
     if (l < nodes.size() && nodes[l] > 0) {

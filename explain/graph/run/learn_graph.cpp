@@ -123,7 +123,7 @@ GraphLearnSummary learn_graph(const GraphLearnJob& job, const RunContext& contex
   options.mirrored = job.config.flips;
   const GraphFeatures features = extract_features(runner, objects, sigma, options, context);
   summary.feature_seconds = seconds_since(start);
-  summary.failures = features.failures;
+  summary.complaints = features.complaints;
   summary.storage = features.storage;
   summary.images = static_cast<std::int64_t>(features.objects.size());
 

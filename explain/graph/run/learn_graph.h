@@ -33,7 +33,7 @@ struct GraphLearnSummary {
   double feature_seconds{0}, learn_seconds{0};
   std::string storage;
   bool resumed{false};
-  std::vector<std::pair<std::string, std::string>> failures;
+  GraphComplaints complaints;
 };
 
 /// Learns a graph and writes it. A checkpoint is kept beside it while learning goes on, and when it

@@ -20,6 +20,16 @@ PixelBox turned(PixelBox box, int side) {
   return box;
 }
 
+/// Picture i of `from` in place of that of `to`.
+void copy_image(const graph::Records& from, graph::Records& to, std::int64_t i) {
+  for (std::int64_t n = 0; n < to.nodes(); ++n) {
+    to.h.row(n)[i] = from.h.at(n, i);
+    to.w.row(n)[i] = from.w.at(n, i);
+    to.peak.row(n)[i] = from.peak.at(n, i);
+    to.total.row(n)[i] = from.total.at(n, i);
+  }
+}
+
 }  // namespace
 
 PixelPoint Scene::place(std::size_t layer, std::int64_t node, std::int64_t image) const {
@@ -36,14 +46,11 @@ std::unique_ptr<PartBox> Scene::part(std::int64_t image, const std::string& name
   for (const PartBox& p : object.parts) {
     if (p.name != wanted || !p.seen) continue;
     if (found != nullptr) return nullptr;
-    PixelBox whole = object.box;
-    if (whole.width() <= 1)
-      whole = {0, 0, static_cast<double>(side) - 1, static_cast<double>(side) - 1};
     found = std::make_unique<PartBox>(p);
     found->name = name;
-    found->box = in_cutting(p.box, whole, side, side);
+    found->box = in_cutting(p.box, object.box, side, side);
     const PixelBox center =
-        in_cutting({p.center_x, p.center_y, p.center_x, p.center_y}, whole, side, side);
+        in_cutting({p.center_x, p.center_y, p.center_x, p.center_y}, object.box, side, side);
     found->center_x = (center.x1 + center.x2) / 2;
     found->center_y = (center.y1 + center.y2) / 2;
     if (!mirrored) continue;
@@ -51,6 +58,11 @@ std::unique_ptr<PartBox> Scene::part(std::int64_t image, const std::string& name
     found->center_x = side - 1 - found->center_x;
   }
   return found;
+}
+
+graph::Records Scene::filters(std::size_t layer, FilterKind kind) const {
+  return kind == FilterKind::kPlain ? plain.at(layer)
+                                    : graph::raw_filters(features.maps[layer], mirror);
 }
 
 graph::Landmark Scene::landmark(const std::string& name) const {
@@ -64,7 +76,7 @@ graph::Landmark Scene::landmark(const std::string& name) const {
 }
 
 Scene open_scene(const SceneQuery& query, const RunContext& context) {
-  Scene scene{load_network(query.model), load_graph(query.graph), {}, {}, {}, {}, 0, 0, 0};
+  Scene scene{load_network(query.model), load_graph(query.graph), {}, {}, {}, {}, {}, 0, 0, 0};
   const std::string hash = weights::weights_hash(scene.model.model);
   if (hash != scene.package.origin.model_hash) {
     throw Error(ErrorKind::kInput, "the graph explains another net")
@@ -106,6 +118,13 @@ Scene open_scene(const SceneQuery& query, const RunContext& context) {
     for (std::size_t i = 0; i < scene.mirror.size(); ++i) {
       Image& seen = scene.features.cuttings[i];
       if (scene.mirror[i] != 0) seen = cut_out(seen, {}, seen.width, seen.height, true);
+    }
+  }
+  scene.plain = scene.features.plain;
+  for (std::size_t l = 0; l < scene.plain.size(); ++l) {
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(scene.mirror.size()); ++i) {
+      if (scene.mirror[static_cast<std::size_t>(i)] != 0)
+        copy_image(scene.features.plain_mirrored[l], scene.plain[l], i);
     }
   }
   scene.records = infer(scene.graph(), scene.features.maps, stream, scene.mirror);

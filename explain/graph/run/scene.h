@@ -22,6 +22,13 @@ struct SceneQuery {
   FeatureOptions features;
 };
 
+/// What filters say without a graph, the baselines of its measurements: the strongest cell of each
+/// map, and its value.
+enum class FilterKind : std::uint8_t {
+  kNormalized,  ///< of the activation weights max(0, x) / deviation that the graph sees
+  kPlain        ///< of the layer's output x as it is
+};
+
 /// Pictures with the nodes of a graph found in them. Where the graph chooses orientations, cuttings
 /// and part boxes are those of the mirrored picture.
 struct Scene {
@@ -31,6 +38,7 @@ struct Scene {
   GraphFeatures features;
   std::vector<std::uint8_t> mirror;  ///< an entry a picture; empty when the graph does not mirror
   std::vector<graph::Records> records;  ///< a layer each
+  std::vector<graph::Records> plain;    ///< filters(layer, FilterKind::kPlain)
   double forward_seconds{0}, infer_seconds{0};
   int side{0};
 
@@ -45,6 +53,8 @@ struct Scene {
   /// A part of a picture's object in the cutting; null where it is not annotated, seen at least
   /// half, or twice. In a mirrored cutting what was left is right.
   [[nodiscard]] std::unique_ptr<PartBox> part(std::int64_t image, const std::string& name) const;
+  /// A record a filter.
+  [[nodiscard]] graph::Records filters(std::size_t layer, FilterKind kind) const;
   /// Centres of a part in all pictures.
   [[nodiscard]] graph::Landmark landmark(const std::string& part) const;
 };

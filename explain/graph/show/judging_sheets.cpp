@@ -10,6 +10,7 @@
 #include "explain/render/panel.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/csv.h"
 #include "runtime/files/folder.h"
 #include "runtime/philox.h"
 
@@ -72,7 +73,8 @@ void write_sheets(const Scene& scene, const SheetOptions& o) {
              ""});
         ++count;
       }
-      lines += "\"" + spec.name + "\"," + titles.back() + "," + std::to_string(count) + ",\n";
+      lines +=
+          files::csv_cell(spec.name) + "," + titles.back() + "," + std::to_string(count) + ",\n";
       for (; count < o.patches; ++count) tiles.push_back({});
       key.push_back({{"layer", spec.name}, {"row", r + 1}, {"source", source}, {"node", node}});
     }

@@ -19,7 +19,6 @@ std::pair<double, double> in_picture(const Scene& scene, std::int64_t i, double 
   const auto at = static_cast<std::size_t>(i);
   if (!scene.mirror.empty() && scene.mirror[at] != 0) x = scene.side - 1 - x;
   const PixelBox& box = scene.features.objects[at].box;
-  if (box.width() <= 1) return {x, y};
   return {box.x1 + (x + 0.5) * box.width() / scene.side - 0.5,
           box.y1 + (y + 0.5) * box.height() / scene.side - 0.5};
 }
@@ -78,8 +77,16 @@ void write_positions(const Scene& scene, const ShowOptions& o) {
   }
   write_png(o.out + "/positions.png",
             grid(tiles, std::min<int>(4, static_cast<int>(tiles.size()))));
-  const Json all{
-      {"graph", scene.package.origin.category}, {"side", scene.side}, {"pictures", pictures}};
+  Json failed = Json::array(), mended = Json::array();
+  for (const auto& [name, why] : scene.features.complaints.failures)
+    failed.push_back({{"file", name}, {"error", why}});
+  for (const auto& [name, what] : scene.features.complaints.mended)
+    mended.push_back({{"file", name}, {"box", what}});
+  const Json all{{"graph", scene.package.origin.category},
+                 {"side", scene.side},
+                 {"pictures", pictures},
+                 {"failed", failed},
+                 {"mended", mended}};
   files::write_file_atomically(o.out + "/positions.json",
                                all.dump(1, ' ', false, Json::error_handler_t::replace));
 }

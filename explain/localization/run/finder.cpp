@@ -4,6 +4,7 @@
 #include <chrono>
 #include <exception>
 
+#include "explain/class_probability.h"
 #include "explain/localization/run/draw.h"
 #include "explain/pictures/preprocess.h"
 #include "explain/scores.h"
@@ -51,7 +52,10 @@ void BoxFinder::load(std::vector<Located>& pictures, Tensor& input) {
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     Located& p = pictures[i];
     try {
-      const Image file = read_entry(p.entry);
+      PictureMemory::Claim claim;
+      ReadOptions reading;
+      reading.claim = &claim;
+      const Image file = read_entry(p.entry, reading);
       const Image seen = resize_and_crop(file, rule);
       const auto row = static_cast<std::int64_t>(i);
       if (job_.crops) {
@@ -65,7 +69,7 @@ void BoxFinder::load(std::vector<Located>& pictures, Tensor& input) {
       p.error = error.what();
     }
     p.entry.bytes.reset();
-    p.entry.pixels.reset();
+    p.entry.stored.reset();
   }
 }
 
@@ -73,7 +77,14 @@ void BoxFinder::rank(std::vector<Located>& pictures, const Tensor& scores) const
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     Located& p = pictures[i];
     if (!p.error.empty()) continue;
-    const std::vector<double> probability = probabilities(scores, static_cast<std::int64_t>(i));
+    const auto classes = static_cast<std::size_t>(scores.shape().c);
+    const auto own = scores.f32().subspan(i * classes, classes);
+    if (const Doubt doubt = doubt_of_values("class scores", own)) {
+      p.error = p.entry.name + ": " + doubt.text;
+      continue;
+    }
+    const std::vector<double> probability =
+        class_probabilities(own, class_head(package_.model.graph));
     for (const std::int64_t c : top(probability, static_cast<std::size_t>(job_.top))) {
       p.classes.push_back({c, probability[static_cast<std::size_t>(c)]});
     }

@@ -46,7 +46,7 @@ struct LocalizeJob {
   /// Boxes are looked for on pictures of at most this side, pixels; 0: of any size.
   std::int64_t work_side{512};
   std::int64_t pictures{50};   ///< drawn, and in the report
-  std::int64_t samples{1000};  ///< of the bootstrap
+  std::int64_t samples{1000};  ///< groups of pictures left out in turn for the intervals; 0: none
   double tau_step{0.001};      ///< of MaxBoxAcc's thresholds
   bool curves{true};           ///< MaxBoxAcc
   std::int64_t jpeg{0};        ///< quality; 0: grey levels go straight to the rules

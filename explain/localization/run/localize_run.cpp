@@ -5,8 +5,10 @@
 
 #include "explain/localization/run/outputs.h"
 #include "explain/localization/run/resume.h"
+#include "explain/network.h"
 #include "explain/report/manifest.h"
 #include "explain/runs/complaints.h"
+#include "explain/runs/load_network.h"
 #include "explain/runs/picture_loop.h"
 #include "explain/runs/run_manifest.h"
 #include "runtime/error.h"
@@ -30,7 +32,7 @@ class Localize final : public PictureTask {
       : job_(with_methods(job, chosen)),
         package_(package),
         context_(context),
-        truth_(job.truth.empty() ? Truth() : Truth(job.truth)),
+        truth_(job.truth.empty() ? Truth() : Truth(job.truth, class_count(package.model.graph))),
         source_(open_images(job.inputs, source_options())),
         names_(row_names(job_)),
         finder_(job_, package, truth_, context),
@@ -42,6 +44,7 @@ class Localize final : public PictureTask {
   }
 
   LocalizeSummary run() {
+    if (!truth_.note().empty()) context_.observer.warn(truth_.note());
     std::vector<std::string> reads = job_.inputs;
     reads.insert(reads.end(), {job_.model_path, job_.truth});
     folder_.open(existing(job_.resume, job_.overwrite), reads);
@@ -166,7 +169,7 @@ class Localize final : public PictureTask {
     if (!scores_.empty()) {
       summary_.table =
           make_table(scores_, names_.rows, job_.curves ? names_.maps : std::vector<std::string>{},
-                     job_.samples, job_.tau_step, context_.settings.seed);
+                     job_.samples, job_.tau_step, context_.settings.seed, job_.top);
     }
     if (summary_.labelled > 0) outputs.write_results(summary_);
     summary_.layer = finder_.layer().name;
@@ -190,8 +193,12 @@ class Localize final : public PictureTask {
       h.details.push_back({r.method == "-" ? r.rule : r.method + " " + r.rule,
                            {{"GT-known", r.gt_known.value},
                             {"CorLoc", r.corloc.value},
-                            {"top-1 localisation error", r.top1_error.value},
-                            {"top-5 localisation error", r.top5_error.value}}});
+                            {"top-1 localisation error", r.top1_error.value}}});
+      const std::int64_t k = summary_.table.classes;
+      if (k > 1) {
+        h.details.back().fields.push_back(
+            {"top-" + std::to_string(k) + " localisation error", r.topk_error.value});
+      }
     }
     h.totals = ReportHead::Totals{summary_.images + summary_.failed, summary_.labelled,
                                   summary_.top1, summary_.failed};
@@ -216,7 +223,7 @@ class Localize final : public PictureTask {
                {"work_side", job_.work_side},
                {"map_resample", to_string(job_.resample)},
                {"tau_step", job_.tau_step},
-               {"bootstrap_samples", job_.samples},
+               {"interval_groups", job_.samples},
                {"resumed_images", summary_.resumed}};
     for (const RuleChoice& rule : job_.rules) {
       for (NamedValue field : rule_fields(rule))

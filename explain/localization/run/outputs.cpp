@@ -9,19 +9,13 @@
 #include "explain/runs/load_network.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/csv.h"
 
 namespace cutaway::explain {
 namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-std::string quoted(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
 
 std::string number(double v, int digits) {
   char text[64];
@@ -58,11 +52,11 @@ std::string LocalizeOutputs::lines_of(const Located& p) const {
   for (std::size_t r = 0; r < p.found.size(); ++r) {
     for (std::size_t k = 0; k < p.classes.size(); ++k) {
       const Located::Found& found = p.found[r][k];
-      const std::string head = quoted(valid_utf8(p.entry.name)) + "," + names_.rows[r].first + "," +
-                               names_.rows[r].second + "," +
+      const std::string head = files::csv_cell(valid_utf8(p.entry.name)) + "," +
+                               names_.rows[r].first + "," + names_.rows[r].second + "," +
                                (k < p.ranked ? std::to_string(k + 1) : "") + "," +
                                std::to_string(p.classes[k].label) + "," +
-                               quoted(label_name(package_, p.classes[k].label)) + "," +
+                               files::csv_cell(label_name(package_, p.classes[k].label)) + "," +
                                number(p.classes[k].probability, 6);
       const std::size_t most = std::min<std::size_t>(2, found.boxes.size());
       for (std::size_t b = 0; b < most; ++b) {
@@ -155,7 +149,8 @@ std::string results_json(const LocalizeJob& job, const LocalizeSummary& s) {
                     {"corloc", json_of(r.corloc)},
                     {"mean_overlap", json_of(r.overlap)},
                     {"top1_error", json_of(r.top1_error)},
-                    {"top5_error", json_of(r.top5_error)},
+                    {"k", s.table.classes},
+                    {"topk_error", json_of(r.topk_error)},
                     {"five_guesses_error", json_of(r.five_error)}});
   }
   for (const CurveRow& r : s.table.curves) {
@@ -175,7 +170,7 @@ std::string results_json(const LocalizeJob& job, const LocalizeSummary& s) {
                   {"topk_right", s.topk},
                   {"k", job.top},
                   {"with_boxes", s.table.pictures},
-                  {"bootstrap_samples", job.samples},
+                  {"interval_groups", job.samples},
                   {"top1_classification_error", json_of(s.table.top1)},
                   {"topk_classification_error", json_of(s.table.topk)},
                   {"localization", rows},

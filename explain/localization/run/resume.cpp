@@ -45,7 +45,7 @@ Record record_of(std::int64_t n, const LocalizedPicture& p) {
   line["boxes"] = p.lines;
   if (!p.score) return line;
   Record boxes = Record::array(), hits = Record::array();
-  for (const BoxScore& b : p.score->boxes) boxes.push_back({b.overlap, b.top1, b.top5, b.five});
+  for (const BoxScore& b : p.score->boxes) boxes.push_back({b.overlap, b.top1, b.topk, b.five});
   for (const BoxHits& h : p.score->hits) hits.push_back({text_of(h), h.most});
   line["score"] = {{"label", p.score->label},
                    {"rank", p.score->rank},

@@ -22,7 +22,7 @@ struct LocalizedPicture {
 [[nodiscard]] LocalizedPicture picture_of(const Record& line, const std::string& path);
 
 /// All that decides what a run writes, as run_identity (explain/runs/run_resume.h). The
-/// bootstrap's samples and the step of the thresholds may change: they are read at the end.
+/// groups of the intervals and the step of the thresholds may change: they are read at the end.
 [[nodiscard]] Record localize_identity(const LocalizeJob& job,
                                        const weights::Package& package,
                                        const Explainers::Layer& layer,

@@ -10,54 +10,32 @@ namespace {
 
 using Scores = std::vector<PictureScore>;
 
-/// Values of a statistic on the data and on every bootstrap sample.
-class Bootstrap {
- public:
-  Bootstrap(std::size_t pictures, std::int64_t samples, std::uint64_t seed) {
-    for (std::int64_t k = 0; k <= samples; ++k) {
-      counts_.push_back(resample(static_cast<std::int64_t>(pictures), k, seed));
+/// The mean of value(picture) over the pictures that stay.
+template <class F>
+Interval mean_of(const LeftOut& left_out, Range range, const Scores& scores, F value) {
+  std::vector<double> v;
+  for (const PictureScore& s : scores) v.push_back(value(s));
+  return jackknife_of(left_out, range, [&](const std::vector<int>& kept) {
+    double sum = 0.0, n = 0.0;
+    for (std::size_t i = 0; i < v.size(); ++i) {
+      sum += kept[i] * v[i];
+      n += kept[i];
     }
-  }
-
-  template <class F>
-  [[nodiscard]] Interval of(F statistic) const {
-    std::vector<double> values;
-    for (const std::vector<int>& counts : counts_) values.push_back(statistic(counts));
-    return interval_of(values);
-  }
-
-  /// The mean of value(picture).
-  template <class F>
-  [[nodiscard]] Interval mean(const Scores& scores, F value) const {
-    std::vector<double> v;
-    for (const PictureScore& s : scores) v.push_back(value(s));
-    return of([&](const std::vector<int>& counts) {
-      double sum = 0.0, n = 0.0;
-      for (std::size_t i = 0; i < v.size(); ++i) {
-        sum += counts[i] * v[i];
-        n += counts[i];
-      }
-      return n > 0.0 ? sum / n : 0.0;
-    });
-  }
-
-  [[nodiscard]] const std::vector<std::vector<int>>& counts() const { return counts_; }
-
- private:
-  std::vector<std::vector<int>> counts_;
-};
+    return sum / n;
+  });
+}
 
 /// Mean over classes of the share of a class's pictures.
-Interval corloc(const Bootstrap& bootstrap, const Scores& scores, std::size_t row) {
+Interval corloc(const LeftOut& left_out, const Scores& scores, std::size_t row) {
   std::map<std::int64_t, std::size_t> index;
   std::vector<std::size_t> class_of;
   for (const PictureScore& s : scores)
     class_of.push_back(index.emplace(s.label, index.size()).first->second);
-  return bootstrap.of([&](const std::vector<int>& counts) {
+  return jackknife_of(left_out, Range::kShare, [&](const std::vector<int>& kept) {
     std::vector<double> n(index.size(), 0.0), found(index.size(), 0.0);
     for (std::size_t i = 0; i < scores.size(); ++i) {
-      n[class_of[i]] += counts[i];
-      if (scores[i].boxes[row].overlap >= 0.5) found[class_of[i]] += counts[i];
+      n[class_of[i]] += kept[i];
+      if (scores[i].boxes[row].overlap >= 0.5) found[class_of[i]] += kept[i];
     }
     double sum = 0.0, classes = 0.0;
     for (std::size_t c = 0; c < n.size(); ++c) {
@@ -69,26 +47,30 @@ Interval corloc(const Bootstrap& bootstrap, const Scores& scores, std::size_t ro
   });
 }
 
-CurveRow curve_row(const Bootstrap& bootstrap, const Scores& scores, std::size_t map, double step) {
+CurveRow curve_row(const LeftOut& left_out, const Scores& scores, std::size_t map, double step) {
   std::vector<BoxHits> hits;
   for (const PictureScore& s : scores) hits.push_back(s.hits[map]);
   CurveRow row;
   std::vector<double> v1, v2;
-  for (const std::vector<int>& counts : bootstrap.counts()) {
-    MaxBoxAcc acc = max_box_acc(hits, step, counts);
+  for (std::int64_t k = 0; k <= left_out.groups(); ++k) {
+    MaxBoxAcc acc = max_box_acc(hits, step, left_out.kept(k));
     v1.push_back(acc.v1);
     v2.push_back(acc.v2);
     if (v1.size() == 1) row.all = std::move(acc);
   }
-  row.v1 = interval_of(v1);
-  row.v2 = interval_of(v2);
+  row.v1 = jackknife(v1, left_out, Range::kShare);
+  row.v2 = jackknife(v2, left_out, Range::kShare);
   return row;
 }
 
 std::string percent(const Interval& v) {
   char text[64];
-  std::snprintf(text, sizeof text, "%5.1f [%4.1f, %4.1f]", 100 * v.value, 100 * v.low,
-                100 * v.high);
+  if (v.known()) {
+    std::snprintf(text, sizeof text, "%5.1f [%4.1f, %4.1f]", 100 * v.value, 100 * v.low,
+                  100 * v.high);
+  } else {
+    std::snprintf(text, sizeof text, "%5.1f", 100 * v.value);
+  }
   return text;
 }
 
@@ -114,36 +96,40 @@ BoxScore score_boxes(const std::vector<ClassBoxes>& ranked,
 LocalizationTable make_table(const Scores& scores,
                              const std::vector<std::pair<std::string, std::string>>& rows,
                              const std::vector<std::string>& maps,
-                             std::int64_t samples,
+                             std::int64_t groups,
                              double step,
-                             std::uint64_t seed) {
+                             std::uint64_t seed,
+                             std::int64_t top) {
   LocalizationTable table;
+  table.classes = std::min<std::int64_t>(5, top);
   table.pictures = static_cast<std::int64_t>(scores.size());
   if (scores.empty()) return table;
-  const Bootstrap bootstrap(scores.size(), samples, seed);
-  table.top1 =
-      bootstrap.mean(scores, [](const PictureScore& s) { return s.rank == 0 ? 0.0 : 1.0; });
-  table.topk =
-      bootstrap.mean(scores, [](const PictureScore& s) { return s.rank >= 0 ? 0.0 : 1.0; });
+  const LeftOut left_out(table.pictures, groups, seed);
+  table.top1 = mean_of(left_out, Range::kShare, scores,
+                       [](const PictureScore& s) { return s.rank == 0 ? 0.0 : 1.0; });
+  table.topk = mean_of(left_out, Range::kShare, scores,
+                       [](const PictureScore& s) { return s.rank >= 0 ? 0.0 : 1.0; });
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const auto error = [&](bool BoxScore::*found) {
-      return bootstrap.mean(scores,
-                            [&](const PictureScore& s) { return s.boxes[r].*found ? 0.0 : 1.0; });
+      return mean_of(left_out, Range::kShare, scores,
+                     [&](const PictureScore& s) { return s.boxes[r].*found ? 0.0 : 1.0; });
     };
     BoxRow row;
     row.method = rows[r].first;
     row.rule = rows[r].second;
-    row.gt_known = bootstrap.mean(
-        scores, [&](const PictureScore& s) { return s.boxes[r].overlap >= 0.5 ? 1.0 : 0.0; });
-    row.corloc = corloc(bootstrap, scores, r);
-    row.overlap = bootstrap.mean(scores, [&](const PictureScore& s) { return s.boxes[r].overlap; });
+    row.gt_known = mean_of(left_out, Range::kShare, scores, [&](const PictureScore& s) {
+      return s.boxes[r].overlap >= 0.5 ? 1.0 : 0.0;
+    });
+    row.corloc = corloc(left_out, scores, r);
+    row.overlap = mean_of(left_out, Range::kAny, scores,
+                          [&](const PictureScore& s) { return s.boxes[r].overlap; });
     row.top1_error = error(&BoxScore::top1);
-    row.top5_error = error(&BoxScore::top5);
+    row.topk_error = error(&BoxScore::topk);
     row.five_error = error(&BoxScore::five);
     table.boxes.push_back(row);
   }
   for (std::size_t m = 0; m < maps.size(); ++m) {
-    table.curves.push_back(curve_row(bootstrap, scores, m, step));
+    table.curves.push_back(curve_row(left_out, scores, m, step));
     table.curves.back().method = maps[m];
   }
   return table;
@@ -162,14 +148,15 @@ std::string to_text(const LocalizationTable& table) {
     rule = std::max(rule, r.rule.size());
   }
   constexpr std::size_t kCell = 18;
+  const bool several = table.classes > 1;
   text += "\n" + cell("method", method) + cell("boxes", rule) + cell("GT-known", kCell) +
           cell("CorLoc", kCell) + cell("mean IoU", kCell) + cell("top-1 loc error", kCell) +
           cell("top-5 loc error", kCell) + "five guesses\n";
   for (const BoxRow& r : table.boxes) {
     text += cell(r.method, method) + cell(r.rule, rule) + cell(percent(r.gt_known), kCell) +
             cell(percent(r.corloc), kCell) + cell(percent(r.overlap), kCell) +
-            cell(percent(r.top1_error), kCell) + cell(percent(r.top5_error), kCell) +
-            percent(r.five_error) + "\n";
+            cell(percent(r.top1_error), kCell) +
+            (several ? cell(percent(r.topk_error), kCell) : "") + percent(r.five_error) + "\n";
   }
   if (table.curves.empty()) return text;
   text += "\n" + cell("method", method) + cell("MaxBoxAcc", kCell) + cell("at tau", 6) +

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "explain/localization/guess.h"
-#include "explain/statistics/bootstrap.h"
+#include "explain/statistics/jackknife.h"
 
 namespace cutaway::explain {
 
@@ -13,7 +13,7 @@ namespace cutaway::explain {
 struct BoxScore {
   double overlap{0};  ///< of the true class's first box with the best true one
   bool top1{false};   ///< localised by the box of the first class
-  bool top5{false};   ///< localised by one of the boxes, one for each class
+  bool topk{false};   ///< localised by one of the boxes, one for each of the first five classes
   bool five{false};   ///< localised by one of the five guesses
 };
 
@@ -31,13 +31,13 @@ struct PictureScore {
                                    std::int64_t label,
                                    std::span<const RealBox> truth);
 
-/// A line of the table; shares in 0..1, with 95 % bootstrap intervals over the pictures.
+/// A line of the table; shares in 0..1, with 95 % intervals over the pictures.
 struct BoxRow {
   std::string method, rule;
   Interval gt_known;  ///< share of pictures whose true class's box overlaps 0.5 or more
   Interval corloc;    ///< the same as a mean over classes
   Interval overlap;   ///< mean
-  Interval top1_error, top5_error, five_error;
+  Interval top1_error, topk_error, five_error;
 };
 struct CurveRow {
   std::string method;
@@ -46,19 +46,23 @@ struct CurveRow {
 };
 struct LocalizationTable {
   std::int64_t pictures{0};
-  Interval top1, topk;  ///< classification errors
+  std::int64_t classes{5};  ///< of topk_error: five, or all where fewer were asked for
+  Interval top1, topk;      ///< classification errors
   std::vector<BoxRow> boxes;
   std::vector<CurveRow> curves;
 };
 
-/// Rows of `scores` in the order of their names (method, rule), curves in that of `maps`.
+/// Rows of `scores` in the order of their names (method, rule), curves in that of `maps`. Intervals
+/// are a jackknife's over at most `groups` groups of pictures; 0: none; `top`: classes asked for. That of MaxBoxAcc is for the
+/// threshold that is the best of these pictures.
 [[nodiscard]] LocalizationTable make_table(
     const std::vector<PictureScore>& scores,
     const std::vector<std::pair<std::string, std::string>>& rows,
     const std::vector<std::string>& maps,
-    std::int64_t samples,
+    std::int64_t groups,
     double step,
-    std::uint64_t seed);
+    std::uint64_t seed,
+    std::int64_t top);
 
 /// As aligned text, in per cent.
 [[nodiscard]] std::string to_text(const LocalizationTable& table);

@@ -1,8 +1,10 @@
 #include "explain/localization/run/truth.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 
 #include "explain/pictures/list.h"
@@ -36,6 +38,21 @@ std::optional<std::int64_t> label_of(const Json& item) {
   return label;
 }
 
+/// Names under which others keep boxes, in other forms.
+void refuse_other_boxes(const Json& item) {
+  for (const char* name :
+       {"bbox", "bboxes", "bndbox", "xmin", "x1", "rect", "annotations", "objects"}) {
+    if (!item.contains(name)) continue;
+    std::string seen;
+    for (const auto& [key, value] : item.items()) seen += (seen.empty() ? "" : ", ") + key;
+    throw Error(ErrorKind::kInput,
+                "boxes under a name that is not understood: '" + std::string(name) + "'")
+        .expected("box: [x1, y1, x2, y2], or boxes: a list of them")
+        .got(seen.substr(0, 120))
+        .hint("both corners are inclusive pixels; COCO's bbox is x, y, width, height");
+  }
+}
+
 template <class T>
 T number_of(const std::string& text, const files::CsvReader& csv) {
   T v{};
@@ -48,7 +65,12 @@ T number_of(const std::string& text, const files::CsvReader& csv) {
 
 }  // namespace
 
-Truth::Truth(const std::string& path) {
+Truth::Truth(const std::string& path, std::int64_t classes) : classes_(classes) {
+  if (lower_extension(path) == ".xml") {
+    throw Error(ErrorKind::kUnsupported, "annotations in XML (PASCAL VOC) are not read")
+        .at(path)
+        .hint("write a CSV with the columns file,label,xmin,ymin,xmax,ymax");
+  }
   const std::vector<std::uint8_t> bytes = files::read_file(path, std::uint64_t{1} << 28U);
   const std::string text(bytes.begin(), bytes.end());
   try {
@@ -76,36 +98,117 @@ PictureTruth& Truth::picture(const std::string& name) {
 
 void Truth::read_json(const std::string& text) {
   const Json root = Json::parse(text);
+  if (root.is_object() && root.contains("images") && root.contains("annotations"))
+    return read_coco(text);
   for (const Json& item : root.is_array() ? root : root.at("images")) {
     PictureTruth& p = picture(item.at("file").get<std::string>());
     p.label = label_of(item);
+    if (p.label) check_label(*p.label, classes_, item["file"].get<std::string>());
+    refuse_other_boxes(item);
     if (item.contains("box")) p.boxes.push_back(box_of(item["box"]));
     if (!item.contains("boxes")) continue;
     for (const Json& box : item["boxes"]) p.boxes.push_back(box_of(box));
   }
 }
 
+// https://cocodataset.org/#format-data: x and y of the top left corner, width and height, in
+// pixels that count from 0.
+void Truth::read_coco(std::string_view text) {
+  const Json root = Json::parse(text);
+  std::unordered_map<std::int64_t, std::string> names;
+  for (const Json& image : root.at("images")) {
+    const auto name = image.at("file_name").get<std::string>();
+    names[image.at("id").get<std::int64_t>()] = name;
+    (void)picture(name);
+  }
+  for (const Json& item : root["annotations"]) {
+    const auto name = names.find(item.at("image_id").get<std::int64_t>());
+    if (name == names.end())
+      throw Error(ErrorKind::kInput, "an annotation of an image that is not listed");
+    const Json& b = item.at("bbox");
+    const double x = b.at(0).get<double>(), y = b.at(1).get<double>();
+    picture(name->second)
+        .boxes.push_back(
+            checked({x, y, x + b.at(2).get<double>() - 1, y + b.at(3).get<double>() - 1}));
+  }
+  note_ =
+      "the truth is COCO's: its categories are no classes of the network, so labels are only "
+      "those of the list of pictures";
+}
+
+namespace {
+
+/// The columns of a CSV of boxes.
+struct BoxColumns {
+  std::array<std::size_t, 4> at{};  // x1 y1 x2 y2, or x y width height
+  bool any{false}, sizes{false};
+};
+
+std::size_t column_named(const std::vector<std::string>& header,
+                         std::initializer_list<std::string_view> names) {
+  for (std::size_t i = 0; i < header.size(); ++i) {
+    std::string word = header[i];
+    for (char& c : word) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (std::find(names.begin(), names.end(), word) != names.end()) return i;
+  }
+  return header.size();
+}
+
+BoxColumns box_columns(const std::vector<std::string>& header, const files::CsvReader& csv) {
+  const std::size_t none = header.size();
+  const auto named = [&](std::initializer_list<std::string_view> names) {
+    return column_named(header, names);
+  };
+  const std::array corners{
+      named({"x1", "xmin", "x_min", "left"}), named({"y1", "ymin", "y_min", "top"}),
+      named({"x2", "xmax", "x_max", "right"}), named({"y2", "ymax", "y_max", "bottom"})};
+  const std::array sizes{named({"x"}), named({"y"}), named({"width", "w"}), named({"height", "h"})};
+  BoxColumns found;
+  if (std::ranges::count(corners, none) == 0) {
+    found.any = true;
+    found.at = corners;
+  } else if (std::ranges::count(sizes, none) == 0) {
+    found.any = found.sizes = true;
+    found.at = sizes;
+  } else if (std::ranges::count(corners, none) < 4 || named({"bbox", "box", "boxes"}) != none) {
+    std::string seen;
+    for (const std::string& field : header) seen += (seen.empty() ? "" : ", ") + field;
+    throw csv.error("columns of boxes")
+        .expected("x1, y1, x2, y2 (or xmin, ymin, xmax, ymax; or x, y, width, height)")
+        .got(seen.substr(0, 200));
+  }
+  return found;
+}
+
+}  // namespace
+
 void Truth::read_csv(const std::string& text, const std::string& path) {
   files::CsvReader csv(text, path);
+  csv.trim();
   std::vector<std::string> header, row;
   if (!csv.next(header)) throw Error(ErrorKind::kInput, "an empty list");
-  const auto column = [&](const char* name) {
-    return static_cast<std::size_t>(std::ranges::find(header, name) - header.begin());
-  };
-  const std::size_t file = column("file"), label = column("label"), x1 = column("x1"),
-                    y1 = column("y1"), x2 = column("x2"), y2 = column("y2");
-  if (file == header.size()) throw csv.error("no column 'file'");
-  const bool boxes = std::max({x1, y1, x2, y2}) < header.size();
+  const std::size_t file = column_named(header, {"file", "filename", "file_name", "path", "image"});
+  const std::size_t label = column_named(header, {"label"});
+  const BoxColumns box = box_columns(header, csv);
+  std::string seen;
+  for (const std::string& field : header) seen += (seen.empty() ? "" : ", ") + field;
+  if (file == header.size()) throw csv.error("no column 'file'").got(seen.substr(0, 200));
+  if (!box.any) note_ = "the truth has no boxes: its columns are " + seen.substr(0, 200);
+  if (box.any && label == header.size())
+    note_ = "the truth has no labels: its columns are " + seen.substr(0, 200);
   while (csv.next(row)) {
     if (row.size() != header.size()) throw csv.error("another number of fields than the header");
     PictureTruth& p = picture(row[file]);
     if (label < header.size() && !row[label].empty()) {
       p.label = number_of<std::int64_t>(row[label], csv);
       if (*p.label < 0) throw csv.error("a label below 0");
+      check_label(*p.label, classes_, path + ":" + std::to_string(csv.line()));
     }
-    if (!boxes || row[x1].empty()) continue;
-    p.boxes.push_back(checked({number_of<double>(row[x1], csv), number_of<double>(row[y1], csv),
-                               number_of<double>(row[x2], csv), number_of<double>(row[y2], csv)}));
+    if (!box.any || row[box.at[0]].empty()) continue;
+    std::array<double, 4> v{};
+    for (std::size_t k = 0; k < 4; ++k) v[k] = number_of<double>(row[box.at[k]], csv);
+    if (box.sizes) v = {v[0], v[1], v[0] + v[2] - 1, v[1] + v[3] - 1};
+    p.boxes.push_back(checked({v[0], v[1], v[2], v[3]}));
   }
 }
 

@@ -10,6 +10,7 @@
 #include "explain/study/run/part_images.h"
 #include "explain/study/run/study.h"
 #include "runtime/error.h"
+#include "runtime/files/csv.h"
 
 namespace cutaway::explain {
 namespace {
@@ -157,8 +158,8 @@ class CorrespondenceRun {
     const auto add = [&](const std::string& name, const std::vector<Correspondence>& layers) {
       for (std::size_t l = 0; l < layers.size(); ++l) {
         const Correspondence& c = layers[l];
-        csv += "\"" + name + "\",\"" + layer_name(l) + "\"," + csv_number(c.mean) + "," +
-               csv_number(c.deviation) + "," + csv_number(c.sum) + "\n";
+        csv += files::csv_cell(name) + "," + files::csv_cell(layer_name(l)) + "," +
+               csv_number(c.mean) + "," + csv_number(c.deviation) + "," + csv_number(c.sum) + "\n";
         rows.push_back({{"hidden", name},
                         {"layer", layer_name(l)},
                         {"mean", c.mean},

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "explain/pictures/preprocess.h"
+#include "explain/pictures/read_seen.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {
@@ -55,8 +56,7 @@ std::vector<ElsewhereImage> Elsewhere::best_of(std::int64_t map,
     if (!there)
       throw Error(ErrorKind::kInput, "the data changed while it was read").at(job_.data.front());
     if (same_picture(entry, but)) continue;
-    ElsewhereImage image{
-        entry.name, a, resize_and_crop(read_entry(entry), package_.preprocess), {}};
+    ElsewhereImage image{entry.name, a, read_seen(entry, package_.preprocess), {}};
     image.input = zeros({1, package_.preprocess.channels(), image.seen.height, image.seen.width});
     fill_input(image.seen, package_.preprocess, image.input.ref().out(), 0);
     images.push_back(std::move(image));

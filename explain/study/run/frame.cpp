@@ -7,6 +7,7 @@
 
 #include "explain/network.h"
 #include "explain/pictures/preprocess.h"
+#include "explain/pictures/read_seen.h"
 #include "explain/runs/load_network.h"
 #include "explain/runs/output_names.h"
 #include "explain/runs/picture_loop.h"
@@ -63,8 +64,8 @@ StudyImage StudyFrame::prepare(const ImageEntry& entry) const {
   StudyImage image;
   image.entry = entry;
   image.entry.bytes.reset();
-  image.entry.pixels.reset();
-  image.seen = resize_and_crop(read_entry(entry), rule);
+  image.entry.stored.reset();
+  image.seen = read_seen(entry, rule);
   image.input = input_of(image.seen, entry.name);
   return image;
 }
@@ -103,7 +104,7 @@ class EachPicture final : public PictureTask {
         image.stem = stem;
         use_(image);
       } catch (const Error& error) {
-        if (error.kind() != ErrorKind::kInput && error.kind() != ErrorKind::kShape) throw;
+        if (!concerns_picture(error.kind())) throw;
         frame_.fail(entry.name, error.what());
       }
     }
@@ -119,7 +120,7 @@ class EachPicture final : public PictureTask {
 }  // namespace
 
 void StudyFrame::each(const std::string& what, const std::function<void(const StudyImage&)>& use) {
-  SourceOptions options = job_.source;
+  SourceOptions options = with_classes(job_.source, package_);
   options.without = job_.out;
   const ImageSourcePtr source = open_images(job_.inputs, options);
   EachPicture task(*this, use);

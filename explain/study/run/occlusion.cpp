@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "explain/class_probability.h"
 #include "explain/network.h"
 #include "explain/pictures/write_image.h"
 #include "explain/render/panel.h"
@@ -124,7 +125,7 @@ class OcclusionRun {
     f.grid = &grid_;
     f.panels = &panels;
     f.activation = clear.activation;
-    f.probability = probability(clear.scores, target.index);
+    f.probability = class_probability(clear.scores, target.index, class_head(frame_.graph()));
     f.target = target.index;
     f.class_name = target.name;
     f.map_name = layer_name() + " map " + text_of(clear.map);

@@ -48,9 +48,11 @@ Image heat(const OcclusionFigure& f, const std::vector<float>& values, const Lim
       limits.high > limits.low ? Normalization::fixed_limits(limits) : Normalization::min_max();
   style.resample = f.bilinear ? Resample::kBilinear : Resample::kNearest;
   const Map map{values, rows, columns};
-  const Image cells = colorize(map, columns * stride, rows * stride, style).image;
+  const Rendered colors = colorize(map, columns * stride, rows * stride, style);
+  const Image& cells = colors.image;
   const Image canvas = shown(placed(cells, f));
-  return beside(canvas, color_bar(f.colormap, limits, std::max(32, canvas.height)).image, 6,
+  return beside(canvas,
+                color_bar(f.colormap, limits, colors.extent, std::max(32, canvas.height)).image, 6,
                 kPaper);
 }
 

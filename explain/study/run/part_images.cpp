@@ -146,7 +146,7 @@ PartImages read_part_images(const CorrespondenceJob& job,
       if (!add(object, job.cut, frame, found))
         context.observer.info(object.name + ": a part lies outside of what the net sees");
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::kInput && error.kind() != ErrorKind::kShape) throw;
+      if (!concerns_picture(error.kind())) throw;
       frame.fail(object.name, error.what());
     }
   }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "explain/pictures/preprocess.h"
+#include "explain/pictures/read_seen.h"
 #include "explain/pictures/write_image.h"
 #include "explain/render/panel.h"
 #include "explain/report/manifest.h"
@@ -140,7 +141,7 @@ class Units {
                      TileProjector& projector,
                      const ImageEntry& entry,
                      const std::vector<Wanted>& tiles) {
-    const Image photo = resize_and_crop(read_entry(entry), package_.preprocess);
+    const Image photo = read_seen(entry, package_.preprocess);
     auto input = std::make_shared<Tensor>(
         kCpuDevice, DType::kF32,
         Shape{1, package_.preprocess.channels(), photo.height, photo.width});

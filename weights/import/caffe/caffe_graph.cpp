@@ -6,11 +6,12 @@
 
 #include "layers/add.h"
 #include "layers/batch_norm.h"
-#include "layers/clip.h"
 #include "layers/concat.h"
 #include "layers/dense.h"
 #include "layers/dropout.h"
+#include "layers/elementwise.h"
 #include "layers/flatten.h"
+#include "layers/prelu.h"
 #include "layers/softmax.h"
 #include "runtime/error.h"
 #include "weights/import/caffe/caffe_net.h"
@@ -130,12 +131,19 @@ class Builder {
                                                d.type != "Convolution", shape, complaints_),
                              in[0]);
     }
+    if (d.type == "Deconvolution") {
+      return with_parameters(
+          d, caffe_deconvolution(m.message("convolution_param"), shape, complaints_), in[0]);
+    }
     if (d.type == "InnerProduct") return inner_product(d, in[0]);
+    if (d.type == "PReLU") return prelu(d, in[0]);
+    if (d.type == "Power") return power(d, in[0]);
     if (d.type == "BatchNorm") return batch_norm(d, in[0]);
     if (d.type == "Scale") return scale(d, in);
     if (d.type == "Concat") return concat(d, in);
     if (d.type == "Eltwise") return eltwise(d, in);
-    LayerPtr layer = plain(d, shape);
+    LayerPtr layer = caffe_activation(d.type, m, complaints_);
+    if (layer == nullptr) layer = plain(d, shape);
     if (layer == nullptr) return in[0];
     return add(d, std::move(layer), {in[0]});
   }
@@ -143,8 +151,6 @@ class Builder {
   /// Layers with one input and no parameters; null, with a complaint, for unknown ones.
   LayerPtr plain(const CaffeDescription& d, const Shape& shape) {
     const TextMessage& m = *d.message;
-    if (d.type == "ReLU") return caffe_relu(m.message("relu_param"), complaints_);
-    if (d.type == "ReLU6") return std::make_shared<Clip>(0.0, 6.0);
     if (d.type == "Pooling") return caffe_pooling(m.message("pooling_param"), shape, complaints_);
     if (d.type == "LRN") return caffe_lrn(m.message("lrn_param"), complaints_);
     if (d.type == "Dropout") {
@@ -240,12 +246,7 @@ class Builder {
         return b.node == node && (b.parameter == "gamma" || b.parameter == "beta");
       });
     } else {
-      // Batch normalisation with mean 0 and variance + eps = 1, exact in float32, is a scale and a
-      // shift.
-      constexpr float kEps = 1.0F / 1024.0F;
-      node = add(d, std::make_shared<BatchNorm>(double{kEps}), {node});
-      take_constant(node, "mean", 0);
-      take_constant(node, "variance", 1.0F - kEps);
+      node = affine(d, node);
     }
     scaled_.insert(node);
     take_blob(node, "gamma", d.name, 0);
@@ -255,6 +256,35 @@ class Builder {
       take_constant(node, "beta", 0);
     }
     return node;
+  }
+
+  /// A scale and a shift, to be filled in: batch normalisation with mean 0 and variance + eps = 1,
+  /// exact in float32.
+  NodeId affine(const CaffeDescription& d, NodeId in) {
+    constexpr float kEps = 1.0F / 1024.0F;
+    const NodeId node = add(d, std::make_shared<BatchNorm>(double{kEps}), {in});
+    take_constant(node, "mean", 0);
+    take_constant(node, "variance", 1.0F - kEps);
+    return node;
+  }
+
+  /// (shift + scale x) ^ power.
+  NodeId power(const CaffeDescription& d, NodeId in) {
+    const TextMessage& p = d.message->message("power_param");
+    if (p.number("power", 1.0) != 1.0) complaints_.add("Power with another power than 1");
+    const NodeId node = affine(d, in);
+    take_constant(node, "gamma", static_cast<float>(p.number("scale", 1.0)));
+    take_constant(node, "beta", static_cast<float>(p.number("shift", 0.0)));
+    complain_unread(p, "power_param", complaints_);
+    return node;
+  }
+
+  NodeId prelu(const CaffeDescription& d, NodeId in) {
+    const TextMessage& p = d.message->message("prelu_param");
+    p.ignore({"filler"});
+    if (p.flag("channel_shared", false)) complaints_.add("PReLU with one slope for all channels");
+    complain_unread(p, "prelu_param", complaints_);
+    return with_parameters(d, std::make_shared<PReluLayer>(), in);
   }
 
   NodeId concat(const CaffeDescription& d, const std::vector<NodeId>& in) {
@@ -270,7 +300,9 @@ class Builder {
     const TextMessage& p = d.message->message("eltwise_param");
     p.ignore({"stable_prod_grad"});
     const std::string operation = p.text("operation", "SUM");
-    if (operation != "SUM" && operation != "1")
+    const bool product = operation == "PROD" || operation == "0";
+    const bool maximum = operation == "MAX" || operation == "2";
+    if (!product && !maximum && operation != "SUM" && operation != "1")
       complaints_.add("Eltwise with operation " + operation);
     for (const double c : p.numbers("coeff")) {
       if (c != 1) {
@@ -283,7 +315,14 @@ class Builder {
       complaints_.add("Eltwise of fewer than two layers");
       return in[0];
     }
-    return add(d, std::make_shared<Add>(), in);
+    if (!product && !maximum) return add(d, std::make_shared<Add>(), in);
+    const auto op = product ? kernels::BinaryOp::kMultiply : kernels::BinaryOp::kMaximum;
+    NodeId node = in[0];
+    for (std::size_t i = 1; i + 1 < in.size(); ++i) {
+      node = graph_->add(d.name + "_" + std::to_string(i), std::make_shared<Elementwise>(op),
+                         {node, in[i]});
+    }
+    return add(d, std::make_shared<Elementwise>(op), {node, in.back()});
   }
 
   CaffeNet net_;

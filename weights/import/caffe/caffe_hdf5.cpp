@@ -52,6 +52,7 @@ Imported import_caffe_hdf5(const std::string& path,
                            Graph architecture,
                            const ImportOptions& options) {
   const Candidate candidate = look_at(path);
+  vet({&candidate, 1}, [&] { (void)read_caffe_hdf5({&candidate, 1}); });
   const Source source = read_caffe_hdf5({&candidate, 1});
   const Bindings bindings = source.bind(architecture, "");
   return import_weights(source, std::move(architecture), bindings, options);

@@ -1,7 +1,10 @@
 #include "weights/import/caffe/caffe_layers.h"
 
+#include "layers/activation.h"
 #include "layers/average_pool.h"
+#include "layers/clip.h"
 #include "layers/conv.h"
+#include "layers/conv_transpose.h"
 #include "layers/global_pool.h"
 #include "layers/leaky_relu.h"
 #include "layers/lrn.h"
@@ -45,10 +48,19 @@ void complain_unread(const TextMessage& p, const char* name, CaffeComplaints& c)
   for (const std::string& field : p.unread()) c.add(std::string(name) + "." + field);
 }
 
-LayerPtr caffe_convolution(const TextMessage& p,
-                           bool depthwise,
-                           const Shape& in,
-                           CaffeComplaints& c) {
+namespace {
+
+/// What convolution_param says, of either direction.
+struct CaffeConvolution {
+  std::int64_t channels{0};
+  kernels::ConvGeometry geometry{};
+  bool bias{true}, complete{true};
+};
+
+CaffeConvolution convolution_of(const TextMessage& p,
+                                bool depthwise,
+                                const Shape& in,
+                                CaffeComplaints& c) {
   p.ignore({"weight_filler", "bias_filler", "engine", "force_nd_im2col"});
   const std::int64_t channels = p.integer("num_output", 0, 1, 1 << 24);
   const CaffeWindow w = caffe_window(p, "kernel_size");
@@ -61,15 +73,31 @@ LayerPtr caffe_convolution(const TextMessage& p,
   complain_unread(p, "convolution_param", c);
   if (!p.has("num_output") || !(p.has("kernel_size") || p.has("kernel_h"))) {
     c.add("convolution without num_output or kernel_size");
-    return nullptr;
+    return {.complete = false};
   }
-  return std::make_shared<Conv>(
-      channels,
-      kernels::ConvGeometry{w.kernel_h, w.kernel_w, w.stride_h, w.stride_w, w.pad_h, w.pad_w,
-                            static_cast<std::int32_t>(dilation_h),
-                            static_cast<std::int32_t>(dilation_w),
-                            static_cast<std::int32_t>(groups)},
-      bias);
+  return {channels,
+          kernels::ConvGeometry{w.kernel_h, w.kernel_w, w.stride_h, w.stride_w, w.pad_h, w.pad_w,
+                                static_cast<std::int32_t>(dilation_h),
+                                static_cast<std::int32_t>(dilation_w),
+                                static_cast<std::int32_t>(groups)},
+          bias};
+}
+
+}  // namespace
+
+LayerPtr caffe_convolution(const TextMessage& p,
+                           bool depthwise,
+                           const Shape& in,
+                           CaffeComplaints& c) {
+  const CaffeConvolution conv = convolution_of(p, depthwise, in, c);
+  if (!conv.complete) return nullptr;
+  return std::make_shared<Conv>(conv.channels, conv.geometry, conv.bias);
+}
+
+LayerPtr caffe_deconvolution(const TextMessage& p, const Shape& in, CaffeComplaints& c) {
+  const CaffeConvolution conv = convolution_of(p, false, in, c);
+  if (!conv.complete) return nullptr;
+  return std::make_shared<ConvTranspose>(conv.channels, conv.geometry, 0, 0, conv.bias);
 }
 
 LayerPtr caffe_pooling(const TextMessage& p, const Shape& in, CaffeComplaints& c) {
@@ -122,6 +150,30 @@ LayerPtr caffe_relu(const TextMessage& p, CaffeComplaints& c) {
   if (slope > 0 && slope <= 1) return std::make_shared<LeakyRelu>(slope);
   if (slope != 0) c.add("ReLU with a negative_slope outside 0 to 1");
   return std::make_shared<Relu>();
+}
+
+LayerPtr caffe_activation(const std::string& type, const TextMessage& layer, CaffeComplaints& c) {
+  using kernels::Activation;
+  const auto smooth = [](Activation f) { return std::make_shared<ActivationLayer>(f); };
+  if (type == "ReLU") return caffe_relu(layer.message("relu_param"), c);
+  if (type == "ReLU6") return std::make_shared<Clip>(0.0, 6.0);
+  if (type == "Sigmoid" || type == "TanH") {
+    layer.ignore({"sigmoid_param", "tanh_param"});  // which engine
+    return smooth(type == "Sigmoid" ? Activation::kSigmoid : Activation::kTanh);
+  }
+  if (type == "ELU" || type == "Swish") {
+    const bool elu = type == "ELU";
+    const TextMessage& p = layer.message(elu ? "elu_param" : "swish_param");
+    p.ignore({"engine"});
+    const double number = p.number(elu ? "alpha" : "beta", 1.0);
+    complain_unread(p, elu ? "elu_param" : "swish_param", c);
+    if (number > 0)
+      return std::make_shared<ActivationLayer>(elu ? Activation::kElu : Activation::kSilu, number,
+                                               1.0);
+    c.add(type + " with a number that is not positive");
+    return std::make_shared<Relu>();
+  }
+  return nullptr;
 }
 
 }  // namespace cutaway::weights

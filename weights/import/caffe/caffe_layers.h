@@ -30,7 +30,15 @@ struct CaffeWindow {
                                          CaffeComplaints& c);
 [[nodiscard]] LayerPtr caffe_pooling(const TextMessage& p, const Shape& in, CaffeComplaints& c);
 [[nodiscard]] LayerPtr caffe_lrn(const TextMessage& p, CaffeComplaints& c);
+/// Its `pad` is cut off, as the adjoint of a padded convolution has it.
+[[nodiscard]] LayerPtr caffe_deconvolution(const TextMessage& p,
+                                           const Shape& in,
+                                           CaffeComplaints& c);
 [[nodiscard]] LayerPtr caffe_relu(const TextMessage& p, CaffeComplaints& c);
+/// ReLU, ReLU6, Sigmoid, TanH, ELU, Swish; null, without a complaint, for other types.
+[[nodiscard]] LayerPtr caffe_activation(const std::string& type,
+                                        const TextMessage& layer,
+                                        CaffeComplaints& c);
 
 /// Complains about fields nobody read.
 void complain_unread(const TextMessage& p, const char* name, CaffeComplaints& c);

@@ -102,6 +102,17 @@ void collect_inputs(const Json& value, int depth, std::vector<Reference>& found)
   for (const Json& inner : value) collect_inputs(inner, depth + 1, found);
 }
 
+/// True when there is something else than outputs of layers among what a layer is called with:
+/// keras.ops.add(x, 1.0) has the class of a layer, too.
+bool has_constant(const Json& value, int depth) {
+  if (depth > kMostReferenceDepth || value.is_null()) return false;
+  if (value.is_array()) {
+    return std::any_of(value.begin(), value.end(),
+                       [&](const Json& inner) { return has_constant(inner, depth + 1); });
+  }
+  return !value.is_object() || text_of(value, "class_name") != "__keras_tensor__";
+}
+
 /// The ids of a layer's further uses and outputs. The first of both has the layer's own.
 std::string id_of(const std::string& id, std::int64_t use, std::int64_t output) {
   return id + (use == 0 ? "" : ":" + std::to_string(use + 1)) +
@@ -372,6 +383,8 @@ class Reader {
     if (node.is_object()) {
       const auto arguments = node.find("kwargs");
       if (arguments != node.end()) take(*arguments);
+      const auto inputs = node.find("args");
+      if (inputs != node.end() && has_constant(*inputs, 0)) to.argument = "a constant";
       return;
     }
     if (!node.is_array()) return;

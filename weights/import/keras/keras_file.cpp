@@ -387,18 +387,20 @@ Source read_keras_zip_output(std::span<const Candidate> files, const std::string
   if (weights.bytes == 0) {
     throw Error(ErrorKind::kInput, "model.weights.h5 is empty").at(files[0].path);
   }
-  vet_hdf5(files[0].path, weights);
-  auto file = std::make_shared<const Hdf5File>(Hdf5File::open(files[0].path, weights));
-  const std::optional<Layout> layout = layout_of(*file);
-  if (layout != Layout::kContainers) {
-    throw Error(ErrorKind::kInput, "no weights in Keras 3's layout")
-        .at(files[0].path + ":model.weights.h5");
-  }
-  Source source = hdf5_source(std::move(file), "keras");
+  const auto open = [&] {
+    auto file = std::make_shared<const Hdf5File>(Hdf5File::open(files[0].path, weights));
+    if (layout_of(*file) != Layout::kContainers) {
+      throw Error(ErrorKind::kInput, "no weights in Keras 3's layout")
+          .at(files[0].path + ":model.weights.h5");
+    }
+    return hdf5_source(std::move(file), "keras");
+  };
+  vet_hdf5(files[0].path, weights, [&open] { (void)open(); });
+  Source source = open();
   source.files = {files[0].path};
   source.producer = "Keras 3";
   source.sums = {{"model.weights.h5", weights.offset, weights.bytes, parts.weights.crc}};
-  set_bind(source, *layout, std::make_shared<const KerasGraph>(std::move(parts.net)));
+  set_bind(source, Layout::kContainers, std::make_shared<const KerasGraph>(std::move(parts.net)));
   return source;
 }
 

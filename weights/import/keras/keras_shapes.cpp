@@ -124,6 +124,7 @@ NodeId KerasBuilder::elementwise(const KerasLayer& layer, const Inputs& in) {
                       : layer.type == "Maximum"  ? BinaryOp::kMaximum
                       : layer.type == "Minimum"  ? BinaryOp::kMinimum
                                                  : BinaryOp::kAdd;
+  if (in.size() < 2) complain("an operation of one value");
   NodeId result = in[0];
   for (std::size_t i = 1; i < in.size(); ++i) {
     if (vectors_.contains(result) != vectors_.contains(in[i]))

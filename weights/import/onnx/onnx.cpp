@@ -2,6 +2,7 @@
 
 #include "runtime/error.h"
 #include "weights/import/onnx/onnx_graph.h"
+#include "weights/import/onnx/onnx_idioms.h"
 #include "weights/import/readers.h"
 #include "weights/import/tensor_file.h"
 #include "weights/labels.h"
@@ -23,6 +24,7 @@ Source read_onnx_output(std::span<const Candidate> files, const std::string& out
 Source onnx_source(std::shared_ptr<const BinaryFile> file, const std::string& output) {
   onnx::Model model = onnx::read_model(file);
   onnx::choose_output(model, output, file->path());
+  onnx::fuse_layer_norms(model);
   onnx::Converted converted = onnx::convert_graph(model, file->path());
   Source source;
   source.format = "onnx";

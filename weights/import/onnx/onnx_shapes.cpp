@@ -2,6 +2,7 @@
 
 #include "layers/concat.h"
 #include "layers/flatten.h"
+#include "layers/rearrange.h"
 #include "layers/slice.h"
 #include "weights/import/onnx/onnx_operators.h"
 
@@ -292,10 +293,18 @@ void concat(Builder& b, const Node& node) {
   const std::size_t axis = place_of(integer_of(node, "axis", none), parts[0].rank);
   if (axis == 0) throw Unsupported{"of batches"};
   if (parts.size() == 1) return b.define(node, parts[0]);
+  const auto plane_differs = [&](const Computed& x) {
+    const Shape &s = b.shape_of(x.node), &t = b.shape_of(parts[0].node);
+    return s.h != t.h || s.w != t.w;
+  };
+  for (Computed& x : parts) x = b.with_channels(node, x, axis - 1);
+  // Of three axes, rows and columns in one may be stored in different ways.
+  const bool mixed = parts[0].rank == 3 && std::any_of(parts.begin(), parts.end(), plane_differs);
   std::vector<NodeId> nodes;
-  for (Computed& x : parts) {
-    x = b.with_channels(node, x, axis - 1);
-    nodes.push_back(x.node);
+  for (const Computed& x : parts) {
+    const Shape s = b.shape_of(x.node);
+    const auto rows = std::make_shared<Rearrange>(Rearrange::reshape(s.c, s.h * s.w, 1));
+    nodes.push_back(mixed && s.w != 1 ? b.add(node, rows, {x.node}, ".rows") : x.node);
   }
   b.define(node, parts[0].at(b.add(node, std::make_shared<Concat>(), nodes)));
 }
