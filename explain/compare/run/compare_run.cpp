@@ -70,7 +70,7 @@ class CompareRun {
     summary_.failed = static_cast<std::int64_t>(set_.failures.size());
     summary_.classes = set_.labelled() ? static_cast<std::int64_t>(set_.class_names.size()) : 0;
     measure_pixels();
-    for (std::size_t k = has_pixels_ ? 1 : 0; k < set_.features.size(); ++k) measure(k);
+    for (std::size_t k = 1; k < set_.features.size(); ++k) measure(k);  // 0: the pixels
     write_statistics();
     if (set_.size() == 2) {
       pair_report();
@@ -94,7 +94,6 @@ class CompareRun {
     const bool of_maps = std::ranges::any_of(job_.distances, compares_maps);
     const bool aligned =
         std::ranges::find(job_.distances, DistanceKind::kAligned) != job_.distances.end();
-    has_pixels_ = true;
     requests_.push_back({0, Representation::kFlat, false});
     for (const NodeId layer : layers) {
       const bool plane = graph_.node(layer).shape.plane() > 1;
@@ -483,7 +482,6 @@ class CompareRun {
   RunFolder folder_;
   StudyPage page_;
   std::vector<FeatureRequest> requests_;
-  bool has_pixels_{false};
   Collection set_;
   DistanceMatrix pixels_;
   std::unique_ptr<Features> maps_at_;
