@@ -52,8 +52,7 @@ void BatchExplainer::explain(Batch& batch,
     ImageOutcome& outcome = outcomes[batch.entries[i]];
     describe(scores, i, outcome, rankings);
     const auto classes = static_cast<std::size_t>(scores.shape().c);
-    const Doubt doubt =
-        doubt_of_values("class scores", scores.f32().subspan(i * classes, classes));
+    const Doubt doubt = doubt_of_values("class scores", scores.f32().subspan(i * classes, classes));
     if (doubt) outcome.spooled.row.error = outcome.entry.name + ": " + doubt.text;
     outcomes[batch.entries[i]].spooled.row.photo = std::move(batch.seen[i]);
   }
