@@ -70,11 +70,11 @@ Interval jackknife(std::span<const double> values, const LeftOut& left_out, Rang
   const double error = t * std::sqrt(square);
   if (positive) return {values[0], values[0] * std::exp(-error), values[0] * std::exp(error)};
   if (range != Range::kShare) return {values[0], values[0] - error, values[0] + error};
-  // Where all or none hit, every picture is a trial.
-  const double p = std::clamp(values[0], 0.0, 1.0);
+  // Where all or none hit, or nothing varies but for rounding, every picture is a trial.
+  const double p = std::clamp(values[0], 0.0, 1.0), spread = p * (1.0 - p);
   const double trials =
-      square > 0.0 ? p * (1.0 - p) / square : static_cast<double>(left_out.pictures());
-  return trials > 0.0 ? wilson_interval(p, trials, t) : unknown;
+      spread > 1e-12 && square > 1e-18 ? spread / square : static_cast<double>(left_out.pictures());
+  return wilson_interval(p, trials, t);
 }
 
 }  // namespace cutaway::explain

@@ -83,9 +83,10 @@ Interval mean_interval(std::span<const double> values, const BootstrapOptions& o
   found.value =
       std::accumulate(known.begin(), known.end(), 0.0) / static_cast<double>(known.size());
   if (known.size() > 1 && options.resamples > 0) {
-    found = is_share(known) ? wilson_interval(found.value, static_cast<double>(known.size()),
-                                              normal_quantile(0.5 * (1.0 - options.level)))
-                            : bootstrap_t(known, options);
+    found = options.shares && is_share(known)
+                ? wilson_interval(found.value, static_cast<double>(known.size()),
+                                  normal_quantile(0.5 * (1.0 - options.level)))
+                : bootstrap_t(known, options);
   }
   found.count = static_cast<std::int64_t>(known.size());
   return found;

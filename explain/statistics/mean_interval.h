@@ -11,6 +11,9 @@ struct BootstrapOptions {
   double level{0.95};
   std::int64_t resamples{2000};  ///< 0: no interval
   std::uint64_t seed{0};
+  /// Values that are all 0 or 1 are misses and hits. False: they are numbers like others, such as
+  /// correlations that happen to be 1.
+  bool shares{true};
 };
 
 /// The mean of `values` with a bootstrap-t interval (Efron & Tibshirani 1993, section 12.5):

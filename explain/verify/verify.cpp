@@ -308,7 +308,7 @@ class Verifier {
         compare(ReferenceKind::kMap, item.name, recipe.method, mine, wanted, tolerances_.map);
     if (!row.ok && row.problem.empty() && recorded() != nullptr) {
       const auto at = [&](const PinnedValues& values) {
-        const PinnedModel pinned(package_.model, values, device_of(stream_));
+        const PinnedModel pinned(package_.model, below_scores(values), device_of(stream_));
         const NodeId layer = layer_of(recipe);
         return map_by(pinned.model(), recipe,
                       layer < 0 ? "" : pinned.model().graph.node(pinned.seen(layer)).name);
@@ -320,6 +320,15 @@ class Verifier {
       }
     }
     result_.rows.push_back(std::move(row));
+  }
+
+  /// What lies below the class scores: a method finds these by the layers at the end of the net,
+  /// which must stay as they are. Nothing below depends on their values.
+  [[nodiscard]] PinnedValues below_scores(const PinnedValues& values) const {
+    PinnedValues below;
+    for (const auto& [node, value] : values)
+      if (node < logits_node(graph_)) below.emplace(node, value.clone());
+    return below;
   }
 
   /// The layer of a map's method, named in the recipe or the method's default; -1: it has none.

@@ -66,6 +66,11 @@ TEST_CASE("evaluate: intervals of 95 % hold the true mean in 92 to 98 % of simul
 }
 
 TEST_CASE("evaluate: intervals of what can be known") {
+  const std::vector<double> ones{1, 1, 1};
+  CHECK(mean_interval(ones).low < 0.5);  // three hits of three
+  BootstrapOptions numbers;
+  numbers.shares = false;  // three correlations of 1
+  CHECK(mean_interval(ones, numbers).low == 1.0);
   const std::vector<double> same{2, 2, 2};
   CHECK(mean_interval(same).low == 2);
   CHECK(mean_interval(same).high == 2);

@@ -91,6 +91,6 @@ TEST_CASE(
   CHECK(output == outputs.size());
   MESSAGE(right << " right, " << refused << " refused");
   if (other != nullptr) return;
-  CHECK(right >= 140);
+  CHECK(right >= 220);
   CHECK(refused <= right);
 }

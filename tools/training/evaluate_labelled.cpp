@@ -44,9 +44,10 @@ void number_as_model(training::LabelledSet& set, const weights::Package& package
 
 std::vector<std::int64_t> chosen(const training::LabelledSet& set, const std::string& split) {
   std::vector<std::int64_t> pictures;
-  const auto only = split.empty() ? std::optional<training::Split>() : training::parse_split(split);
+  const bool all = split.empty();
+  const training::Split only = all ? training::Split{} : training::parse_split(split);
   for (std::size_t i = 0; i < set.pictures.size(); ++i)
-    if (!only || set.pictures[i].split == *only) pictures.push_back(static_cast<std::int64_t>(i));
+    if (all || set.pictures[i].split == only) pictures.push_back(static_cast<std::int64_t>(i));
   if (pictures.empty()) throw Error(ErrorKind::kInput, "no picture of the split '" + split + "'");
   return pictures;
 }

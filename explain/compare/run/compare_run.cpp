@@ -69,7 +69,7 @@ class CompareRun {
     summary_.failed = static_cast<std::int64_t>(set_.failures.size());
     summary_.classes = set_.labelled() ? static_cast<std::int64_t>(set_.class_names.size()) : 0;
     measure_pixels();
-    for (std::size_t k = has_pixels_ ? 1 : 0; k < set_.features.size(); ++k) measure(k);
+    for (std::size_t k = 1; k < set_.features.size(); ++k) measure(k);  // 0: the pixels
     write_statistics();
     if (set_.size() == 2) {
       pair_report();
@@ -78,8 +78,7 @@ class CompareRun {
       striking();
       maps();
     }
-    if (set_.size() > 2) layers_against_layers();  // of two, any two layers are alike
-    if (set_.size() > 2 && !job_.other.empty()) against_other();
+    if (set_.size() > 2) against_layers();  // of two pictures, any two layers are alike
     if (!job_.dump.empty()) write_dump(job_.dump, set_, graph_);
     finish();
     return std::move(summary_);
@@ -93,7 +92,6 @@ class CompareRun {
     const bool of_maps = std::ranges::any_of(job_.distances, compares_maps);
     const bool aligned =
         std::ranges::find(job_.distances, DistanceKind::kAligned) != job_.distances.end();
-    has_pixels_ = true;
     requests_.push_back({0, Representation::kFlat, false});
     for (const NodeId layer : layers) {
       const bool plane = graph_.node(layer).shape.plane() > 1;
@@ -258,7 +256,7 @@ class CompareRun {
     }
   }
 
-  /// Pictures in full size with their maps, by their number in the collection.
+  /// Pictures in full size with their maps.
   struct Seen {
     std::int64_t index;
     Image image;
@@ -293,11 +291,12 @@ class CompareRun {
     std::vector<std::int64_t> indices{query};
     for (const Neighbor& n : found) indices.push_back(n.index);
     const std::vector<Seen> seen = look(indices);
-    std::vector<Tile> tiles{{seen[0].image, caption(query), "query"}};
+    std::vector<Tile> tiles{{enlarged(seen[0].image), caption(query), "query"}};
     for (std::size_t k = 1; k < seen.size(); ++k) {
       const Tensor where = likeness_map(seen[k].maps, seen[0].maps);
+      const Image shown = enlarged(overlay(seen[k].image, map_of(where)).image);
       tiles.push_back(
-          {overlay(seen[k].image, map_of(where)).image, caption(indices[k]),
+          {shown, caption(indices[k]),
            format_number(found[k - 1].distance) + ": " + why(vectors, query, indices[k])});
     }
     page_.picture(grid(tiles, static_cast<int>(tiles.size())),
@@ -319,7 +318,7 @@ class CompareRun {
                "," + csv_field(set_.names[static_cast<std::size_t>(p.second)]) + "," +
                csv_value(p.distance) + "\n";
         for (const Seen& s : look({p.first, p.second})) {
-          tiles.push_back({s.image, caption(s.index), format_number(p.distance)});
+          tiles.push_back({enlarged(s.image), caption(s.index), format_number(p.distance)});
         }
       }
       if (tiles.empty()) return;
@@ -413,7 +412,8 @@ class CompareRun {
             layers_of(theirs, other.model.graph, job_.representations.front()));
   }
 
-  void layers_against_layers() {
+  void against_layers() {
+    if (!job_.other.empty()) against_other();
     page_.section("Layer against layer", std::string("Linear CKA of ") +
                                              to_string(job_.representations.front()) +
                                              " vectors over the pictures (Kornblith et al. 2019).");
@@ -482,7 +482,6 @@ class CompareRun {
   RunFolder folder_;
   StudyPage page_;
   std::vector<FeatureRequest> requests_;
-  bool has_pixels_{false};
   Collection set_;
   DistanceMatrix pixels_;
   std::unique_ptr<Features> maps_at_;

@@ -61,6 +61,11 @@ Axis axis_of(const FeatureMatrix& points, std::size_t k, double from, double to)
 
 }  // namespace
 
+Image enlarged(const Image& image) {
+  constexpr int kSide = 200;
+  return magnify(image, std::max(1, kSide / std::max(1, image.width)));
+}
+
 std::string scatter_svg(const std::string& title,
                         const FeatureMatrix& points,
                         std::span<const std::int64_t> classes,

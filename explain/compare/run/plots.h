@@ -10,6 +10,9 @@
 
 namespace cutaway::explain {
 
+/// Pictures of small nets at a size where their captions fit.
+[[nodiscard]] Image enlarged(const Image& image);
+
 /// Points in the plane with a small picture each, framed in the colour of its class; an SVG of 900
 /// x 700 whose pictures are inside (base64). Points beyond `most_pictures` are dots. `classes`: one
 /// a point; negative: unknown.

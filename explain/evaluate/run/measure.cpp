@@ -47,15 +47,17 @@ void add_similarities(SanityCurve& curve,
                       const std::string& layer,
                       const std::vector<MapSimilarity>& similarity) {
   curve.layers.push_back(layer);
+  BootstrapOptions numbers;
+  numbers.shares = false;
   std::vector<double> values[4];
   for (const MapSimilarity& s : similarity) {
     const double found[] = {s.spearman_absolute, s.spearman, s.ssim, s.hog};
     for (std::size_t k = 0; k < 4; ++k) values[k].push_back(found[k]);
   }
-  curve.spearman_absolute.push_back(mean_interval(values[0]));
-  curve.spearman.push_back(mean_interval(values[1]));
-  curve.ssim.push_back(mean_interval(values[2]));
-  curve.hog.push_back(mean_interval(values[3]));
+  curve.spearman_absolute.push_back(mean_interval(values[0], numbers));
+  curve.spearman.push_back(mean_interval(values[1], numbers));
+  curve.ssim.push_back(mean_interval(values[2], numbers));
+  curve.hog.push_back(mean_interval(values[3], numbers));
 }
 
 }  // namespace

@@ -9,17 +9,14 @@
 #include "runtime/error.h"
 
 namespace cutaway::training {
-namespace {
-
-struct Slot {
-  BatchLoader::Batch batch;
-  std::int64_t left{0};  // pictures that are not done
-  std::exception_ptr failure;
-};
-
-}  // namespace
 
 struct BatchLoader::State {
+  struct Slot {
+    BatchLoader::Batch batch;
+    std::int64_t left{0};  // pictures that are not done
+    std::exception_ptr failure;
+  };
+
   Options options;
   PicturesOf pictures;
   Fill fill;
@@ -124,7 +121,7 @@ const BatchLoader::Batch& BatchLoader::next() {
   ++s.taken;
   check(s.taken < s.options.end, "no batch is left");
   s.room.notify_all();
-  Slot& slot = s.slot_of(s.taken);
+  State::Slot& slot = s.slot_of(s.taken);
   s.done.wait(lock, [&] {
     const bool handed_out = s.batch > s.taken;
     return handed_out && slot.left == 0;
