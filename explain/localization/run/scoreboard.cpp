@@ -151,7 +151,8 @@ std::string to_text(const LocalizationTable& table) {
   const bool several = table.classes > 1;
   text += "\n" + cell("method", method) + cell("boxes", rule) + cell("GT-known", kCell) +
           cell("CorLoc", kCell) + cell("mean IoU", kCell) + cell("top-1 loc error", kCell) +
-          cell("top-5 loc error", kCell) + "five guesses\n";
+          (several ? cell("top-" + std::to_string(table.classes) + " loc error", kCell) : "") +
+          "five guesses\n";
   for (const BoxRow& r : table.boxes) {
     text += cell(r.method, method) + cell(r.rule, rule) + cell(percent(r.gt_known), kCell) +
             cell(percent(r.corloc), kCell) + cell(percent(r.overlap), kCell) +
