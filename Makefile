@@ -4,7 +4,7 @@
 #   make test       build everything with its tests and run them; with CUDA where the toolkit is installed
 #   make sanitize   the CPU suites under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make threads    two runs on two threads of one process under ThreadSanitizer
-#   make demo       explain a few pictures; look at out/demo/report.html
+#   make demo       explain a few pictures, without CUDA; look at out/demo/report.html
 #   make bench      time the program on this machine
 #   make format     clang-format all sources; format-check only says which lines it would change
 #   make tidy       clang-tidy all sources of the CPU build
@@ -61,8 +61,11 @@ threads: setup
 	cmake --build --preset threads --target test_tools -j $(JOBS)
 	OMP_NUM_THREADS=1 TSAN_OPTIONS=halt_on_error=1 build-threads/tests/test_tools --test-case='two runs on two threads*'
 
-demo: build
-	tools/demo.sh build/cutaway out/demo
+# Without CUDA, which nothing in the demo needs.
+demo: setup
+	@cmake --preset cpu
+	cmake --build build-cpu --target cutaway -j $(JOBS)
+	tools/demo.sh build-cpu/cutaway out/demo
 
 bench: build
 	build/cutaway bench vgg16 --pass forward --batch 1
@@ -89,4 +92,4 @@ install: configure
 	cmake --install build --prefix $(PREFIX)
 
 clean:
-	rm -rf build build-dev build-gpu build-threads out
+	rm -rf build build-cpu build-dev build-gpu build-threads out

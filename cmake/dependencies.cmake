@@ -62,6 +62,8 @@ if(CUTAWAY_PROGRAM)
   find_library(CUTAWAY_DEFLATE_LIBRARY deflate REQUIRED)
   find_package(nlohmann_json REQUIRED)
   find_package(CLI11 REQUIRED)
+  find_path(CUTAWAY_LINEAR_INCLUDE linear.h REQUIRED)
+  find_library(CUTAWAY_LINEAR_LIBRARY linear REQUIRED)
   find_path(CUTAWAY_EIGEN_INCLUDE Eigen/Core PATH_SUFFIXES eigen3 REQUIRED)
   # OpenCV's own config needs the whole of OpenCV; core and imgproc are enough.
   find_path(CUTAWAY_OPENCV_INCLUDE opencv2/imgproc.hpp PATH_SUFFIXES opencv4 REQUIRED)

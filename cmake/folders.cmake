@@ -1,8 +1,12 @@
+include(levels)
+include(unity)
+
 # cutaway_folder(NAME LINKS left neighbours...): one library a folder, linked only to the folders it may include.
 # Its sources are all below this folder; with FOLDERS, all below each of those, and for a name that ends in "." (or is
-# ".") only those in it.
+# ".") only those in it. Sources in a folder cpu/ are compiled for every level of the CPU's instruction set, but for
+# those that match a pattern in ONCE. OPTIMIZE 1 compiles with -O1 instead of -O3: for code whose time is spent elsewhere.
 function(cutaway_folder name)
-  cmake_parse_arguments(ARG "" "" "LINKS;PRIVATE_LINKS;EXCLUDE;FOLDERS" ${ARGN})
+  cmake_parse_arguments(ARG "" "OPTIMIZE" "LINKS;PRIVATE_LINKS;EXCLUDE;FOLDERS;ONCE" ${ARGN})
   set(patterns "*.cpp")
   if(CUTAWAY_HAVE_CUDA)
     list(APPEND patterns "*.cu")
@@ -30,9 +34,18 @@ function(cutaway_folder name)
   foreach(pattern IN LISTS ARG_EXCLUDE)
     list(FILTER sources EXCLUDE REGEX "${pattern}")
   endforeach()
+  set(per_level ${sources})
+  list(FILTER per_level INCLUDE REGEX "/cpu/[^/]*\\.cpp$")
+  foreach(pattern IN LISTS ARG_ONCE)
+    list(FILTER per_level EXCLUDE REGEX "${pattern}")
+  endforeach()
+  if(per_level)
+    list(REMOVE_ITEM sources ${per_level})
+  endif()
+  cutaway_unity(sources ${name} ${sources})
   add_library(cutaway_${name} STATIC ${sources})
   add_library(cutaway::${name} ALIAS cutaway_${name})
-  set_target_properties(cutaway_${name} PROPERTIES EXPORT_NAME ${name})
+  set_target_properties(cutaway_${name} PROPERTIES EXPORT_NAME ${name} CUTAWAY_OPTIMIZE "${ARG_OPTIMIZE}")
   target_include_directories(cutaway_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
     $<INSTALL_INTERFACE:include/cutaway>)
@@ -47,5 +60,8 @@ function(cutaway_folder name)
     # -fmad=false: the index-space kernels then agree with the CPU bit for bit.
     target_compile_options(cutaway_${name} PRIVATE
       "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Werror all-warnings -fmad=false -Xptxas -warn-spills -lineinfo -Xcompiler -Wall,-Wextra,-Wno-unused-parameter>")
+  endif()
+  if(per_level)
+    cutaway_per_level(cutaway_${name} ${per_level})
   endif()
 endfunction()

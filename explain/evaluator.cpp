@@ -77,6 +77,7 @@ Evaluator::Evaluator(const Model& model, const EvaluatorRequest& request, Resour
   shape_ = model_->graph.node(0).shape;
   const auto* cpu = std::get_if<CpuStream>(&resources_.stream);
   threads_ = cpu != nullptr ? cpu->threads() : CpuStream().threads();
+  level_ = cpu != nullptr ? cpu->level() : default_cpu_level();
 }
 
 PlanRequest Evaluator::plan_request(std::int64_t batch) const {
@@ -94,7 +95,7 @@ std::int64_t Evaluator::batch_for(std::int64_t count) {
   const Device device = device_of(resources_.stream);
   if (bytes_per_sample_ == 0) {
     bytes_per_sample_ = std::max<std::size_t>(
-        1, Plan::build(model_->graph, plan_request(1), device, threads_).arena_bytes());
+        1, Plan::build(model_->graph, plan_request(1), device, threads_, level_).arena_bytes());
   }
   const bool cuda = device.kind == Device::Kind::kCuda;
   const auto fits = static_cast<std::int64_t>(resources_.budget / bytes_per_sample_);

@@ -84,6 +84,7 @@ class Evaluator {
   std::string task_{"samples"};
   Shape shape_;
   int threads_;
+  CpuLevel level_;
   std::size_t bytes_per_sample_{0};
   std::unique_ptr<Executor> executor_;
   Tensor input_;

@@ -58,11 +58,11 @@ class Session {
   /// scores or maps that are not finite, and maps that have one value everywhere.
   [[nodiscard]] std::vector<Explanation> explain(std::vector<std::int64_t> targets);
 
-  /// Why method k could not explain the last batch; empty: it did.
-  [[nodiscard]] const std::string& refused(std::size_t k) const { return refused_.at(k); }
   /// What methods at `layer` (empty: default_layer()) are told of the net; throws kUsage for an
   /// unknown layer.
   [[nodiscard]] static Setting setting_of(const Graph& graph, const std::string& layer);
+  /// Why method k could not explain the last batch; empty: it did.
+  [[nodiscard]] const std::string& refused(std::size_t k) const { return refused_.at(k); }
   /// Of methods for which no layer was named.
   [[nodiscard]] const Setting& setting() const noexcept { return setting_; }
   /// Of method k.

@@ -155,6 +155,22 @@ std::unique_ptr<ConvPrimitive> make_forced(Device device,
 
 }  // namespace
 
+MadeConv make_conv_winograd(const ConvProblem& p, std::string& declined) {
+  return at_level(p.level, [&](auto level) { return make_conv_winograd(level, p, declined); });
+}
+
+MadeConv make_conv_direct(const ConvProblem& p, std::string& declined) {
+  return at_level(p.level, [&](auto level) { return make_conv_direct(level, p, declined); });
+}
+
+MadeConv make_conv_reordered(const ConvProblem& p, std::string& declined) {
+  return at_level(p.level, [&](auto level) { return make_conv_reordered(level, p, declined); });
+}
+
+MadeConv make_conv_reference(const ConvProblem& p, std::string& declined) {
+  return at_level(p.level, [&](auto level) { return make_conv_reference(level, p, declined); });
+}
+
 std::int64_t ConvProblem::macs() const {
   return y.count() * (x.c / g.groups) * g.kernel_h * g.kernel_w;
 }

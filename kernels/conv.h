@@ -56,7 +56,8 @@ struct ConvProblem {
   /// The weights stay as they are for the life of the primitive: worth transforming once. When
   /// false (training) the weights are read at every run.
   bool frozen{true};
-  int threads{1};  ///< CPU threads the primitive will run on
+  int threads{1};                       ///< CPU threads the primitive will run on
+  CpuLevel level{default_cpu_level()};  ///< CPU kernels it will run, whatever its stream's level
 
   [[nodiscard]] std::int64_t macs() const;  ///< multiply-adds of one pass
 };
@@ -103,12 +104,18 @@ struct ConvEngine {
   std::unique_ptr<ConvPrimitive> (*make)(const ConvProblem&, std::string& declined);
 };
 
-// The makers, one a file: kernels/cpu/conv_*.cpp and kernels/cuda/conv_*.
-std::unique_ptr<ConvPrimitive> make_conv_winograd(const ConvProblem&, std::string& declined);
-std::unique_ptr<ConvPrimitive> make_conv_direct(const ConvProblem&, std::string& declined);
-std::unique_ptr<ConvPrimitive> make_conv_reordered(const ConvProblem&, std::string& declined);
-std::unique_ptr<ConvPrimitive> make_conv_onednn(const ConvProblem&, std::string& declined);
-std::unique_ptr<ConvPrimitive> make_conv_reference(const ConvProblem&, std::string& declined);
+// The makers, one a file: kernels/cpu/conv_*.cpp and kernels/cuda/conv_*. Own engines for the CPU
+// are compiled for every level; the problem's level chooses.
+using MadeConv = std::unique_ptr<ConvPrimitive>;
+MadeConv make_conv_winograd(const ConvProblem&, std::string& declined);
+CUTAWAY_PER_LEVEL(MadeConv, make_conv_winograd, const ConvProblem&, std::string& declined);
+MadeConv make_conv_direct(const ConvProblem&, std::string& declined);
+CUTAWAY_PER_LEVEL(MadeConv, make_conv_direct, const ConvProblem&, std::string& declined);
+MadeConv make_conv_reordered(const ConvProblem&, std::string& declined);
+CUTAWAY_PER_LEVEL(MadeConv, make_conv_reordered, const ConvProblem&, std::string& declined);
+MadeConv make_conv_reference(const ConvProblem&, std::string& declined);
+CUTAWAY_PER_LEVEL(MadeConv, make_conv_reference, const ConvProblem&, std::string& declined);
+MadeConv make_conv_onednn(const ConvProblem&, std::string& declined);
 std::unique_ptr<ConvPrimitive> make_conv_cudnn(const ConvProblem&, std::string& declined);
 std::unique_ptr<ConvPrimitive> make_conv_implicit_gemm(const ConvProblem&, std::string& declined);
 std::unique_ptr<ConvPrimitive> make_conv_reference_cuda(const ConvProblem&, std::string& declined);

@@ -20,7 +20,8 @@ struct Operation {
   std::string_view name;
   Names engines;
 };
-const std::array<Operation, 2> kOperations{{{"conv", kConvEngines}, {"gemm", kGemmEngines}}};
+const std::array<Operation, 3> kOperations{
+    {{"conv", kConvEngines}, {"gemm", kGemmEngines}, {"cpu", cpu_level_names()}}};
 
 struct Choice {
   std::string_view operation, engine;
@@ -67,6 +68,11 @@ std::string EngineOptions::forced(std::string_view operation) const {
     if (choice.operation == operation) return std::string(choice.engine);
   }
   return {};
+}
+
+CpuLevel EngineOptions::cpu_level() const {
+  const std::string name = forced("cpu");
+  return name.empty() ? default_cpu_level() : cpu_level_of(name);
 }
 
 void EngineOptions::validate() const {

@@ -5,10 +5,13 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/cpu_features.h"
+
 namespace cutaway::kernels {
 
 /// Forces engines by operation: "conv:reference", "gemm:library", several separated by commas.
-/// Empty: the first engine of the ordered list that accepts the problem.
+/// Empty: the first engine of the ordered list that accepts the problem. "cpu:baseline" is no
+/// engine but the level of the CPU's kernels, for whoever makes the stream.
 struct EngineOptions {
   std::string force;
   /// Only engines whose result for one image does not depend on the size of its batch.
@@ -16,6 +19,9 @@ struct EngineOptions {
 
   /// The engine forced for `operation`, or empty.
   [[nodiscard]] std::string forced(std::string_view operation) const;
+  /// The level forced by "cpu:LEVEL", or the default of this process. Throws kUsage for one that
+  /// this processor does not run.
+  [[nodiscard]] CpuLevel cpu_level() const;
   /// Throws kUsage, naming the known operations and engines, when `force` does not parse.
   void validate() const;
 };

@@ -131,7 +131,9 @@ CUTAWAY_KERNEL(PatternBest);
 
 /// n halves to floats, exactly; subnormals and infinities included.
 void halves_to_floats(const std::uint16_t* from, float* to, std::int64_t n);
+CUTAWAY_PER_LEVEL(void, halves_to_floats, const std::uint16_t* from, float* to, std::int64_t n);
 /// n floats to the nearest halves (ties to even); beyond 65504 the largest half, NaN becomes 0.
 void floats_to_halves(const float* from, std::uint16_t* to, std::int64_t n);
+CUTAWAY_PER_LEVEL(void, floats_to_halves, const float* from, std::uint16_t* to, std::int64_t n);
 
 }  // namespace cutaway::kernels

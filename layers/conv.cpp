@@ -79,7 +79,8 @@ class ConvMap final : public LinearMap {
                         .g = g,
                         .x_layout = c.x.layout,
                         .y_layout = c.y.layout,
-                        .threads = c.threads};
+                        .threads = c.threads,
+                        .level = c.level};
     plain_ = kernels::make_conv(c.device, problem, *c.engines);
     problem.bias = true;
     biased_ = kernels::make_conv(c.device, problem, *c.engines);
@@ -259,7 +260,8 @@ std::unique_ptr<Prepared> Conv::prepare(const PrepareContext& c) const {
                             .bias = bias_,
                             .relu = c.relu,
                             .frozen = c.frozen,
-                            .threads = c.threads};
+                            .threads = c.threads,
+                            .level = c.level};
   prepared->engine.primitive =
       kernels::make_conv(c.device, problem, *c.engines, &prepared->engine.report);
   return prepared;
@@ -288,7 +290,8 @@ std::unique_ptr<Prepared> Conv::prepare_vjp(const PrepareContext& c) const {
                       .x_stored_channels = c.dx[0].stored_channels,
                       .y_stored_channels = c.dy.stored_channels,
                       .frozen = c.frozen,
-                      .threads = c.threads};
+                      .threads = c.threads,
+                      .level = c.level};
   if (c.dx[0].shape.count() > 0) {
     prepared->data.primitive =
         kernels::make_conv(c.device, problem, *c.engines, &prepared->data.report);

@@ -85,7 +85,8 @@ ConvProblem problem_between(const PrepareContext& c,
           .bias = false,
           .relu = false,
           .frozen = c.frozen,
-          .threads = c.threads};
+          .threads = c.threads,
+          .level = c.level};
 }
 
 View<const float> as_vector(const float* data, std::int64_t count) {

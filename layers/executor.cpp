@@ -10,17 +10,16 @@
 namespace cutaway {
 namespace {
 
-int threads_of(const Stream& stream) {
+Plan plan_for(const Stream& stream, const Graph& graph, const PlanRequest& request) {
   const auto* cpu = std::get_if<CpuStream>(&stream);
-  return cpu != nullptr ? cpu->threads() : 1;
+  if (cpu == nullptr) return Plan::build(graph, request, device_of(stream), 1);
+  return Plan::build(graph, request, kCpuDevice, cpu->threads(), cpu->level());
 }
 
 }  // namespace
 
 Executor::Executor(const Model& model, const PlanRequest& request, Stream stream)
-    : Executor(
-          model, Plan::build(model.graph, request, device_of(stream), threads_of(stream)), stream) {
-}
+    : Executor(model, plan_for(stream, model.graph, request), stream) {}
 
 Executor::Executor(const Model& model, Plan plan, Stream stream, std::shared_ptr<Buffer> arena)
     : model_(model),

@@ -111,6 +111,7 @@ class Prepared {
 struct PrepareContext {
   Device device;
   int threads{1};
+  CpuLevel level{};               ///< whose CPU kernels run
   std::span<const ValueSpec> in;  ///< specs of the layer's inputs
   ValueSpec out;                  ///< and of its output
   bool relu{false};               ///< the ReLU behind this layer is fused into it

@@ -14,7 +14,8 @@ namespace cutaway {
 struct LinearGeometry {
   Device device;
   int threads{1};
-  ValueSpec x, y;  ///< dense (no slices)
+  CpuLevel level{};  ///< whose CPU kernels run
+  ValueSpec x, y;    ///< dense (no slices)
   const kernels::EngineOptions* engines{};
 };
 

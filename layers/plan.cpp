@@ -8,8 +8,9 @@
 
 namespace cutaway {
 
-Plan Plan::build(const Graph& graph, const PlanRequest& request, Device device, int threads) {
-  return PlanBuilder(graph, request, device, threads).build();
+Plan Plan::build(
+    const Graph& graph, const PlanRequest& request, Device device, int threads, CpuLevel level) {
+  return PlanBuilder(graph, request, device, threads, level).build();
 }
 
 ValueId Plan::output_value(NodeId node) const {

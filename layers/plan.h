@@ -87,8 +87,13 @@ struct Step {
 class Plan {
  public:
   /// Throws kShape when the input does not suit the graph, kUnsupported when a rule declines a
-  /// layer, kUsage when a backward request's nodes are not connected.
-  static Plan build(const Graph& graph, const PlanRequest& request, Device device, int threads);
+  /// layer, kUsage when a backward request's nodes are not connected. `threads` and `level` are
+  /// those of the CPU stream that it will run on.
+  static Plan build(const Graph& graph,
+                    const PlanRequest& request,
+                    Device device,
+                    int threads,
+                    CpuLevel level = default_cpu_level());
 
   [[nodiscard]] const PlanRequest& request() const noexcept { return request_; }
   [[nodiscard]] const std::vector<Value>& values() const noexcept { return values_; }

@@ -244,6 +244,7 @@ void PlanBuilder::prepare_backward(Step& step) {
   PrepareContext context;
   context.device = device_;
   context.threads = threads_;
+  context.level = level_;
   context.in = in;
   context.out = spec_of(plan_.node_values_[static_cast<std::size_t>(step.node)]);
   context.out.shape = step.out_shape;

@@ -6,8 +6,9 @@
 
 namespace cutaway {
 
-PlanBuilder::PlanBuilder(const Graph& graph, const PlanRequest& request, Device device, int threads)
-    : graph_(graph), device_(device), threads_(threads) {
+PlanBuilder::PlanBuilder(
+    const Graph& graph, const PlanRequest& request, Device device, int threads, CpuLevel level)
+    : graph_(graph), device_(device), threads_(threads), level_(level) {
   plan_.request_ = request;
 }
 
@@ -272,6 +273,7 @@ void PlanBuilder::forward_steps() {
     PrepareContext context;
     context.device = device_;
     context.threads = threads_;
+    context.level = level_;
     context.in = in_specs;
     context.out = spec_of(step.out);
     context.out.shape = step.out_shape;

@@ -10,7 +10,8 @@ namespace cutaway {
 /// steps; backward steps; memory. Internal to layers/.
 class PlanBuilder {
  public:
-  PlanBuilder(const Graph& graph, const PlanRequest& request, Device device, int threads);
+  PlanBuilder(
+      const Graph& graph, const PlanRequest& request, Device device, int threads, CpuLevel level);
   Plan build();
 
  private:
@@ -51,6 +52,7 @@ class PlanBuilder {
   const Graph& graph_;
   Device device_;
   int threads_;
+  CpuLevel level_;
   Plan plan_;
   std::vector<bool> needed_;
   std::vector<bool> pinned_;                 // taps and the output

@@ -45,7 +45,8 @@ int startable(int wanted) {
 
 }  // namespace
 
-CpuStream::CpuStream(int threads) : threads_(threads > 0 ? threads : usable_cores()) {
+CpuStream::CpuStream(int threads, CpuLevel level)
+    : threads_(threads > 0 ? threads : usable_cores()), level_(level) {
   if (threads < 0 || threads > 4096) {
     throw Error(ErrorKind::kUsage, "number of threads")
         .expected("0 (all cores) to 4096")
@@ -53,16 +54,17 @@ CpuStream::CpuStream(int threads) : threads_(threads > 0 ? threads : usable_core
   }
   // No result depends on their number.
   threads_ = startable(threads_);
+  if (level > best_cpu_level()) level_ = cpu_level_of(name_of(level));  // which says why not
 }
 
-Stream make_stream(Device device, int threads) {
+Stream make_stream(Device device, int threads, CpuLevel level) {
 #if CUTAWAY_HAVE_CUDA
   if (device.kind == Device::Kind::kCuda) return CudaStream(device.index);
 #endif
   if (device.kind == Device::Kind::kCuda) {
     throw Error(ErrorKind::kDevice, "this build has no CUDA").at(to_string(device));
   }
-  return CpuStream(threads);
+  return CpuStream(threads, level);
 }
 
 Device device_of(const Stream& stream) noexcept {

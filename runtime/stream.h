@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "runtime/config.h"
+#include "runtime/cpu_features.h"
 #include "runtime/device.h"
 
 namespace cutaway {
@@ -12,8 +13,25 @@ namespace cutaway {
 /// Runs kernels on the CPU, at once, on a fixed number of threads.
 class CpuStream {
  public:
-  /// threads = 0 takes every core this process may use.
-  explicit CpuStream(int threads = 0);
+  /// threads = 0 takes every core this process may use. Throws kUsage when this processor does not
+  /// run `level`.
+  explicit CpuStream(int threads = 0, CpuLevel level = default_cpu_level());
+  [[nodiscard]] int threads() const noexcept { return threads_; }
+  /// Whose kernels run.
+  [[nodiscard]] CpuLevel level() const noexcept { return level_; }
+
+ private:
+  int threads_;
+  CpuLevel level_;
+};
+
+/// A CpuStream whose level the compiler knows: what the implementations of a kernel for different
+/// levels are told apart by (kernels/run.h). No CpuStream, so that a missing implementation cannot
+/// lead back to the choice.
+template <CpuLevel kLevel>
+class CpuStreamAt {
+ public:
+  explicit CpuStreamAt(const CpuStream& stream) : threads_(stream.threads()) {}
   [[nodiscard]] int threads() const noexcept { return threads_; }
 
  private:
@@ -45,7 +63,10 @@ using Stream = std::variant<CpuStream, CudaStream>;
 using Stream = std::variant<CpuStream>;
 #endif
 
-[[nodiscard]] Stream make_stream(Device device, int threads = 0);
+/// `threads` and `level` are for the CPU.
+[[nodiscard]] Stream make_stream(Device device,
+                                 int threads = 0,
+                                 CpuLevel level = default_cpu_level());
 [[nodiscard]] Device device_of(const Stream& stream) noexcept;
 /// Waits until everything queued on `stream` has finished; throws kDevice if any of it failed.
 void synchronize(const Stream& stream);

@@ -18,6 +18,7 @@ packages=(
   zlib1g-dev libdeflate-dev                    # compressed MAT-files, checksums of archives
   libopencv-core-dev libopencv-imgproc-dev     # drawing
   libeigen3-dev                                # small dense algebra
+  liblinear-dev                                # support vector machines
   libcli11-dev                                 # command line
   doctest-dev                                  # tests
 )

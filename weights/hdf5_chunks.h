@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(hidden)
+
 /// Private to hdf5_*.cpp: datasets that are stored in chunks.
 namespace cutaway::weights::hdf5 {
 
@@ -33,3 +35,5 @@ void read_chunks(const ChunkedDataset& dataset,
                  std::byte* to);
 
 }  // namespace cutaway::weights::hdf5
+
+#pragma GCC visibility pop

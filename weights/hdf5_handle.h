@@ -8,6 +8,8 @@
 
 #include "runtime/error.h"
 
+#pragma GCC visibility push(hidden)
+
 /// Private to hdf5_*.cpp: identifiers that close themselves, and silence.
 namespace cutaway::weights::hdf5 {
 
@@ -83,3 +85,5 @@ class Session {
 [[nodiscard]] bool is_numeric(hid_t type);
 
 }  // namespace cutaway::weights::hdf5
+
+#pragma GCC visibility pop

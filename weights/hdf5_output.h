@@ -12,6 +12,8 @@
 #include "weights/hdf5_handle.h"
 #include "weights/hdf5_sink.h"
 
+#pragma GCC visibility push(hidden)
+
 /// Writing HDF5 piece by piece, for files larger than memory. Private, as weights/hdf5_handle.h; a
 /// Session is held around every call but OutputFile's own members.
 namespace cutaway::weights::hdf5 {
@@ -75,3 +77,5 @@ struct Block {
 [[nodiscard]] Handle text_type();
 
 }  // namespace cutaway::weights::hdf5
+
+#pragma GCC visibility pop

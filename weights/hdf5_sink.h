@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+#pragma GCC visibility push(hidden)
+
 /// Private to hdf5_*.cpp.
 namespace cutaway::weights::hdf5 {
 
@@ -20,3 +22,5 @@ using WriteFailure = std::shared_ptr<int>;
 void throw_if_failed(const WriteFailure& failure, const std::string& path);
 
 }  // namespace cutaway::weights::hdf5
+
+#pragma GCC visibility pop

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#pragma GCC visibility push(hidden)
+
 /// Private to hdf5_*.cpp.
 namespace cutaway::weights::hdf5 {
 
@@ -14,3 +16,5 @@ namespace cutaway::weights::hdf5 {
 [[nodiscard]] bool set_window(hid_t access, std::uint64_t offset, std::uint64_t bytes);
 
 }  // namespace cutaway::weights::hdf5
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(hidden)
+
 /// Private to weights/*.cpp: JSON read strictly.
 namespace cutaway::weights {
 
@@ -42,3 +44,5 @@ class JsonObject {
 };
 
 }  // namespace cutaway::weights
+
+#pragma GCC visibility pop

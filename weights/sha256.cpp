@@ -6,9 +6,10 @@
 #include <fstream>
 #include <vector>
 
+#include "runtime/cpu_features.h"
 #include "runtime/error.h"
 
-#if defined(__SHA__) && defined(__SSE4_1__)
+#if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
@@ -25,17 +26,17 @@ alignas(16) constexpr std::array<std::uint32_t, 64> kRound{
     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
-}  // namespace
-
-#if defined(__SHA__) && defined(__SSE4_1__)
+#if defined(__x86_64__)
 // Intel's SHA extensions: two rounds an instruction, the state as ABEF and CDGH, which stays in
 // registers from block to block. Every round waits for the one before, so all else must hide
 // behind.
-void Sha256::blocks(const std::byte* data, std::size_t count) {
+__attribute__((target("sha,sse4.1"))) void blocks_of_processor(std::uint32_t* state,
+                                                               const std::byte* data,
+                                                               std::size_t count) {
   const auto load = [](const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); };
   const __m128i to_words = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
-  const __m128i cdab = _mm_shuffle_epi32(load(state_.data()), 0xB1);
-  const __m128i hgfe = _mm_shuffle_epi32(load(state_.data() + 4), 0x1B);
+  const __m128i cdab = _mm_shuffle_epi32(load(state), 0xB1);
+  const __m128i hgfe = _mm_shuffle_epi32(load(state + 4), 0x1B);
   __m128i abef = _mm_alignr_epi8(cdab, hgfe, 8);
   __m128i cdgh = _mm_blend_epi16(hgfe, cdab, 0xF0);
   for (; count > 0; --count, data += 64) {
@@ -57,18 +58,22 @@ void Sha256::blocks(const std::byte* data, std::size_t count) {
   }
   const __m128i feba = _mm_shuffle_epi32(abef, 0x1B);
   const __m128i dchg = _mm_shuffle_epi32(cdgh, 0xB1);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(state_.data()), _mm_blend_epi16(feba, dchg, 0xF0));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(state_.data() + 4), _mm_alignr_epi8(dchg, feba, 8));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(state), _mm_blend_epi16(feba, dchg, 0xF0));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(state + 4), _mm_alignr_epi8(dchg, feba, 8));
 }
-#else
-namespace {
+#endif
+
 std::uint32_t big_endian(const std::byte* p) {
   return std::to_integer<std::uint32_t>(p[0]) << 24 | std::to_integer<std::uint32_t>(p[1]) << 16 |
          std::to_integer<std::uint32_t>(p[2]) << 8 | std::to_integer<std::uint32_t>(p[3]);
 }
+
 }  // namespace
 
 void Sha256::blocks(const std::byte* data, std::size_t count) {
+#if defined(__x86_64__)
+  if (cpu_has_sha()) return blocks_of_processor(state_.data(), data, count);
+#endif
   for (; count > 0; --count, data += 64) one_block(data);
 }
 
@@ -98,7 +103,6 @@ void Sha256::one_block(const std::byte* data) {
   const std::array<std::uint32_t, 8> add{a, b, c, d, e, f, g, h};
   for (std::size_t i = 0; i < 8; ++i) state_[i] += add[i];
 }
-#endif
 
 void Sha256::update(std::span<const std::byte> bytes) {
   length_ += bytes.size();

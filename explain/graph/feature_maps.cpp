@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/vector_sums.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain::graph {
@@ -118,11 +119,7 @@ void UnitDeviation::add(std::span<const float> values) {
         .expected(std::to_string(sum_.size()) + " values")
         .got(std::to_string(values.size()));
   }
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const auto x = static_cast<double>(values[i]);
-    sum_[i] += x;
-    squares_[i] += x * x;
-  }
+  kernels::add_moments(values, 1.0, sum_.data(), squares_.data());
   ++images_;
 }
 

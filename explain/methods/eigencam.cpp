@@ -3,6 +3,7 @@
 
 #include "explain/methods/methods.h"
 #include "explain/methods/of_class.h"
+#include "kernels/vector_sums.h"
 
 namespace cutaway::explain {
 namespace {
@@ -91,7 +92,8 @@ class EigenCam final : public Method {
       for (std::size_t i = 0; i < plane; ++i)
         row[i] = static_cast<double>(maps[k * plane + i]) - mean;
       for (std::size_t i = 0; i < plane; ++i) {
-        for (std::size_t j = 0; j <= i; ++j) gram[i * plane + j] += row[i] * row[j];
+        kernels::add_scaled(std::span<const double>(row).first(i + 1), row[i],
+                            gram.data() + i * plane);
       }
     }
     for (std::size_t i = 0; i < plane; ++i) {

@@ -1,5 +1,6 @@
 #include "explain/methods/pixel_sums.h"
 
+#include "kernels/vector_sums.h"
 #include "runtime/parallel.h"
 
 namespace cutaway::explain {
@@ -8,11 +9,9 @@ void PixelSums::add(std::span<const float> values,
                     double weight,
                     std::int64_t first,
                     std::int64_t last) {
-  for (auto i = static_cast<std::size_t>(first); i < static_cast<std::size_t>(last); ++i) {
-    const double g = static_cast<double>(values[i]);
-    sum_[i] += weight * g;
-    squares_[i] += weight * g * g;
-  }
+  const auto at = static_cast<std::size_t>(first);
+  kernels::add_moments(values.subspan(at, static_cast<std::size_t>(last) - at), weight,
+                       sum_.data() + at, squares_.data() + at);
 }
 
 void PixelSums::parallel(int threads,

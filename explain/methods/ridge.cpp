@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "kernels/vector_sums.h"
+
 namespace cutaway::explain {
 namespace {
 
@@ -55,7 +57,8 @@ LinearFit ridge(std::span<const double> z,
     for (std::size_t j = 0; j < features; ++j) row[j] = z[i * features + j] - mean[j];
     for (std::size_t j = 0; j < features; ++j) {
       right[j] += w[i] * row[j] * (y[i] - mean_y);
-      for (std::size_t k = 0; k <= j; ++k) gram[j * features + k] += w[i] * row[j] * row[k];
+      kernels::add_scaled(std::span<const double>(row).first(j + 1), w[i] * row[j],
+                          gram.data() + j * features);
     }
   }
   for (std::size_t j = 0; j < features; ++j) gram[j * features + j] += alpha;

@@ -5,6 +5,7 @@
 #include "explain/class_probability.h"
 #include "explain/methods/methods.h"
 #include "explain/methods/of_class.h"
+#include "kernels/vector_sums.h"
 #include "runtime/parallel.h"
 #include "runtime/philox.h"
 
@@ -140,8 +141,8 @@ class Rise final : public Method {
                     : class_probability(b.scores(k), target, class_head(passes.graph()));
             least = std::min(least, p);
             most = std::max(most, p);
-            const std::vector<float>& mask = drawn[static_cast<std::size_t>(k)];
-            for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += p * static_cast<double>(mask[i]);
+            kernels::add_scaled(std::span<const float>(drawn[static_cast<std::size_t>(k)]), p,
+                                sum.data());
           }
         });
     const double scale = 1.0 / (static_cast<double>(masks_) * keep_);

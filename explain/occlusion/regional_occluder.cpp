@@ -22,6 +22,11 @@ int threads_of(const Stream& stream) {
   return cpu != nullptr ? cpu->threads() : 1;
 }
 
+CpuLevel level_of(const Stream& stream) {
+  const auto* cpu = std::get_if<CpuStream>(&stream);
+  return cpu != nullptr ? cpu->level() : default_cpu_level();
+}
+
 }  // namespace
 
 void paint_window(std::span<const float> image,
@@ -101,7 +106,7 @@ void RegionalOccluder::make_groups() {
 void RegionalOccluder::make_workers(const Evaluator::Resources& resources) {
   const bool cpu = device_of(resources.stream) == kCpuDevice;
   const int threads = threads_of(resources.stream);
-  const Stream stream = cpu ? Stream(CpuStream(1)) : resources.stream;
+  const Stream stream = cpu ? Stream(CpuStream(1, level_of(resources.stream))) : resources.stream;
   most_ = cpu ? kCpuBatch : kCudaBatch;
   std::int64_t jobs = 0;
   for (const Group& group : groups_) {
@@ -150,7 +155,8 @@ std::vector<Plan> RegionalOccluder::plans(const Worker& worker,
     for (std::int64_t most = most_;; most = std::max<std::int64_t>(1, request.input.n / 2)) {
       const std::int64_t batches = (members + most - 1) / most;
       request.input.n = (members + batches - 1) / batches;
-      Plan plan = Plan::build(graph, request, device_of(stream), threads_of(stream));
+      Plan plan =
+          Plan::build(graph, request, device_of(stream), threads_of(stream), level_of(stream));
       if (plan.arena_bytes() > budget && request.input.n > 1) continue;
       made.push_back(std::move(plan));
       break;

@@ -6,6 +6,8 @@
 
 #include <jpeglib.h>
 
+#pragma GCC visibility push(hidden)
+
 // How libjpeg's errors leave libjpeg; private to the two JPEG files.
 namespace cutaway::explain::codec {
 
@@ -30,3 +32,5 @@ template <class Body>
 }
 
 }  // namespace cutaway::explain::codec
+
+#pragma GCC visibility pop

@@ -4,6 +4,8 @@
 
 #include <png.h>
 
+#pragma GCC visibility push(hidden)
+
 // How libpng's errors leave libpng; private to the two PNG files.
 namespace cutaway::explain::codec {
 
@@ -27,3 +29,5 @@ template <class Body>
 }
 
 }  // namespace cutaway::explain::codec
+
+#pragma GCC visibility pop

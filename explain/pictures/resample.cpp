@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 
+#include "kernels/vector_sums.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {
@@ -176,7 +177,7 @@ void resize_rows(
     for (std::size_t t = down.first[o]; t < down.first[o + 1]; ++t) {
       const float* row = window.row(down.source[t]);
       const auto weight = static_cast<float>(down.weight[t]);
-      for (std::size_t i = 0; i < size; ++i) out[i] += weight * row[i];
+      kernels::add_scaled(std::span<const float>(row, size), weight, out.data());
     }
     use(o, out);
   }

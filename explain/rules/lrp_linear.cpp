@@ -380,7 +380,7 @@ std::unique_ptr<Prepared> LinearRule::prepare(const Layer& layer, const PrepareC
   p->x = {in, dense_layout(c.dx[0].shape.count() > 0 ? c.dx[0].layout : c.dy.layout, in.c), 0};
   p->y = {c.out.shape, dense_layout(c.dy.layout, c.out.shape.c), 0};
   p->x_as_it_is = c.in[0].layout == p->x.layout && c.in[0].stored_channels == 0;
-  p->map = layer.linear_map({c.device, c.threads, p->x, p->y, c.engines});
+  p->map = layer.linear_map({c.device, c.threads, c.level, p->x, p->y, c.engines});
   ScratchMap scratch;
   p->engine = scratch.take(p->map->scratch_bytes());
   p->f = scratch.take(p->x);

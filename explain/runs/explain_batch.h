@@ -12,6 +12,8 @@
 #include "explain/runs/run_outputs.h"
 #include "explain/runs/targets.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// The job with everything decided that depends on the net.
@@ -71,3 +73,5 @@ class BatchExplainer {
 };
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

@@ -8,6 +8,8 @@
 #include "explain/runs/explain_batch.h"
 #include "explain/runs/gauge.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// Counts of images that are done.
@@ -38,3 +40,5 @@ struct ExplainRecord {
 };
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

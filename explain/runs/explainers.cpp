@@ -90,8 +90,8 @@ Explainers::Explainers(const Model& model,
   Session::Options options;
   options.engines = context.settings.engines();
   options.observer = &context.observer;
-  options.keep_going = keep_going;
   options.budget = context.settings.share_of_memory();
+  options.keep_going = keep_going;
   session_ =
       std::make_unique<Session>(model, std::move(made), rows, context.settings.stream(), options);
   for (const std::size_t k : first_of) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 using Record = nlohmann::ordered_json;
@@ -72,3 +74,5 @@ class JournalReader {
 [[nodiscard]] std::optional<Record> parse_journal_line(const std::string& line);
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

@@ -8,6 +8,8 @@
 #include "explain/report/named_values.h"
 #include "explain/runs/journal.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// What each method did: the options of its first map, and of options that differ from map to map
@@ -49,3 +51,5 @@ class MethodRecords {
 [[nodiscard]] Record record_of(const MethodRecords::Entry& entry);
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 #include "explain/report/named_values.h"
 #include "explain/runs/journal.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// Named values as a line of the journal has them, and back. What JSON has no form for (NaN) comes
@@ -11,3 +13,5 @@ namespace cutaway::explain {
 [[nodiscard]] NamedValues named_values(const Record& record);
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

@@ -74,7 +74,7 @@ bool read_rows(hid_t set, std::int64_t at, std::int64_t count, hid_t type, void*
 
 }  // namespace
 
-struct PackWriter::State {
+struct [[gnu::visibility("hidden")]] PackWriter::State {
   explicit State(std::string path) : file(std::move(path)) {}
 
   hdf5::OutputFile file;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "explain/runs/run_resume.h"
-#include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/progress.h"
 #include "runtime/stopwatch.h"
@@ -60,15 +59,15 @@ class Loop {
 
   void follow_journal() {
     try {
-      follow_lines();
+      read_journal();
     } catch (const Record::exception&) {
-      throw Error(ErrorKind::kInput, "a line that no run of this verb wrote")
+      throw Error(ErrorKind::kInput, "a line that no run wrote")
           .at(folder_->journal())
           .hint("begin anew with --overwrite");
     }
   }
 
-  void follow_lines() {
+  void read_journal() {
     JournalReader reader(folder_->journal());
     check_same_run(reader, plan_.identity, folder_->path());
     files::remove_abandoned_files(folder_->path());

@@ -11,6 +11,8 @@
 #include "explain/runs/run_context.h"
 #include "explain/runs/run_folder.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// What a run does with its pictures; run_pictures() does the rest. Pictures are counted 0, 1, 2 ...
@@ -73,3 +75,5 @@ LoopOutcome run_pictures(const LoopPlan& plan,
                          const RunContext& context);
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

@@ -8,6 +8,8 @@
 #include "explain/runs/spool.h"
 #include "runtime/observer.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// Rows on a page of the report: what a browser shows without delay.
@@ -30,3 +32,5 @@ void write_sheet(const ExplainJob& job,
 inline constexpr std::int64_t kSheetRows = 8;
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

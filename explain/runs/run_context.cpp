@@ -6,7 +6,9 @@
 
 namespace cutaway::explain {
 
-Stream RunSettings::stream() const { return make_stream(parse_device(device), threads); }
+Stream RunSettings::stream() const {
+  return make_stream(parse_device(device), threads, engines().cpu_level());
+}
 
 kernels::EngineOptions RunSettings::engines() const {
   kernels::EngineOptions options;

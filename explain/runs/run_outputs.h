@@ -11,6 +11,8 @@
 #include "explain/runs/run_folder.h"
 #include "explain/runs/spool.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// All that is known of one image when it is done.
@@ -66,3 +68,5 @@ class RunOutputs {
 };
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

@@ -11,6 +11,8 @@
 #include "explain/runs/run_context.h"
 #include "weights/package.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// What the pictures of a run go through, and by what: the part of an identity that all runs share.
@@ -37,3 +39,5 @@ struct RunParts {
 void check_same_run(const JournalReader& reader, const Record& identity, const std::string& out);
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include "explain/report/report.h"
 #include "explain/runs/cell.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// What the report will show of one image.
@@ -37,3 +39,5 @@ class Spool {
 };
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

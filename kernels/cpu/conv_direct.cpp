@@ -7,6 +7,7 @@
 #include "kernels/cpu/conv_direct_kernel.h"
 #include "kernels/cpu/conv_direct_plan.h"
 #include "kernels/cpu/conv_direct_weights.h"
+#include "kernels/cpu/level.h"
 #include "kernels/cpu/micro_kernel.h"
 #include "runtime/error.h"
 
@@ -282,7 +283,9 @@ std::string why_not(const ConvProblem& p) {
 
 }  // namespace
 
-std::unique_ptr<ConvPrimitive> make_conv_direct(const ConvProblem& p, std::string& declined) {
+std::unique_ptr<ConvPrimitive> make_conv_direct(ThisLevel,
+                                                const ConvProblem& p,
+                                                std::string& declined) {
   declined = why_not(p);
   if (!declined.empty()) return nullptr;
   if (p.pass == ConvPass::kBackwardWeights) return direct::make_backward_weights(p);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "kernels/conv.h"
+#include "kernels/cpu/library_isa.h"
 #include "runtime/error.h"
 
 namespace cutaway::kernels {
@@ -419,6 +420,7 @@ bool known_layout(Layout layout) { return layout == kPlain || layout == kBlocked
 /// Tries, from the fastest: the caller's layouts as they are; oneDNN's own layouts with
 /// conversions; im2col.
 std::unique_ptr<ConvPrimitive> choose(const ConvProblem& p, std::string& declined) {
+  match_library_isa();
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   const auto x = sliced_activation(p.x, p.x_layout, p.x_stored_channels);
   const auto y = sliced_activation(p.y, p.y_layout, p.y_stored_channels);

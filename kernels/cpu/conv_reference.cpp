@@ -13,7 +13,8 @@ class ReferenceConv final : public ConvPrimitive {
   [[nodiscard]] std::string_view engine() const noexcept override { return "reference"; }
 
   void run(Stream& stream, const ConvArguments& a) const override {
-    run_reference_conv(std::get<CpuStream>(stream), problem_, a);
+    LevelStream at(std::get<CpuStream>(stream));
+    run_reference_conv(at, problem_, a);
   }
 
  private:
@@ -22,7 +23,9 @@ class ReferenceConv final : public ConvPrimitive {
 
 }  // namespace
 
-std::unique_ptr<ConvPrimitive> make_conv_reference(const ConvProblem& problem, std::string&) {
+std::unique_ptr<ConvPrimitive> make_conv_reference(ThisLevel,
+                                                   const ConvProblem& problem,
+                                                   std::string&) {
   return std::make_unique<ReferenceConv>(problem);
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kernels/conv.h"
+#include "kernels/cpu/level.h"
 #include "kernels/elementwise.h"
 
 namespace cutaway::kernels {
@@ -82,7 +83,9 @@ class ReorderedConv final : public ConvPrimitive {
 
 }  // namespace
 
-std::unique_ptr<ConvPrimitive> make_conv_reordered(const ConvProblem& p, std::string& declined) {
+std::unique_ptr<ConvPrimitive> make_conv_reordered(ThisLevel,
+                                                   const ConvProblem& p,
+                                                   std::string& declined) {
   if (!(p.x_layout == kPlain) && !(p.y_layout == kPlain)) {
     declined = "neither tensor is plain";
     return nullptr;
@@ -94,8 +97,9 @@ std::unique_ptr<ConvPrimitive> make_conv_reordered(const ConvProblem& p, std::st
     *layout = kBlocked16;
     *stored = 0;
   }
-  for (const auto make : {make_conv_winograd, make_conv_direct}) {
-    if (auto primitive = make(inner, declined))
+  using Maker = MadeConv (*)(ThisLevel, const ConvProblem&, std::string&);
+  for (const Maker make : {Maker{make_conv_winograd}, Maker{make_conv_direct}}) {
+    if (auto primitive = make({}, inner, declined))
       return std::make_unique<ReorderedConv>(p, inner, std::move(primitive));
   }
   return nullptr;

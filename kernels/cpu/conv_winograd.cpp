@@ -9,6 +9,7 @@
 #include "kernels/cpu/cache.h"
 #include "kernels/cpu/conv_winograd_tile.h"
 #include "kernels/cpu/conv_winograd_weights.h"
+#include "kernels/cpu/level.h"
 #include "kernels/cpu/micro_kernel.h"
 #include "runtime/error.h"
 
@@ -350,7 +351,9 @@ std::string why_not(const ConvProblem& p) {
 
 }  // namespace
 
-std::unique_ptr<ConvPrimitive> make_conv_winograd(const ConvProblem& p, std::string& declined) {
+std::unique_ptr<ConvPrimitive> make_conv_winograd(ThisLevel,
+                                                  const ConvProblem& p,
+                                                  std::string& declined) {
   declined = why_not(p);
   if (!declined.empty()) return nullptr;
   return std::make_unique<WinogradConv>(p);

@@ -6,8 +6,8 @@
 #include <immintrin.h>
 #endif
 
+#include "kernels/cpu/level.h"
 #include "kernels/site.h"
-#include "runtime/stream.h"
 
 // The CPU half of the index-space scheme. No .cu file includes this: nvcc's host pass rejects the
 // pragmas.
@@ -62,7 +62,7 @@ inline Share share_of(std::int64_t count, std::int64_t member, std::int64_t team
 }
 
 template <int V, class Op>
-void for_each_site_of(CpuStream& stream, const SiteSpace& space, const Op& op, bool parallel) {
+void for_each_site_of(LevelStream& stream, const SiteSpace& space, const Op& op, bool parallel) {
   // Pixels, not rows, are shared out: a vector of features, or a flattened tensor, is a single row.
 #pragma omp parallel num_threads(stream.threads()) if (parallel)
   {
@@ -86,7 +86,10 @@ void for_each_site_of(CpuStream& stream, const SiteSpace& space, const Op& op, b
 /// Calls op.at<V>(site) for every lane group; `cost` is the work of one element, in elementwise
 /// operations, and decides only whether threads are worth starting.
 template <class Op>
-void for_each_site(CpuStream& stream, const SiteSpace& space, const Op& op, std::int64_t cost = 1) {
+void for_each_site(LevelStream& stream,
+                   const SiteSpace& space,
+                   const Op& op,
+                   std::int64_t cost = 1) {
   if (space.count() == 0) return;
   const bool parallel = space.count() * cost >= kSerialBelow;
   if (space.lanes % 16 == 0) {
@@ -100,7 +103,7 @@ void for_each_site(CpuStream& stream, const SiteSpace& space, const Op& op, std:
 
 /// Calls op(i) for i in [0, count); `cost` as above.
 template <class Op>
-void for_each_index(CpuStream& stream, std::int64_t count, const Op& op, std::int64_t cost = 1) {
+void for_each_index(LevelStream& stream, std::int64_t count, const Op& op, std::int64_t cost = 1) {
 #pragma omp parallel num_threads(stream.threads()) if (count * cost >= kSerialBelow)
   {
     const Op own = op;

@@ -2,6 +2,7 @@
 
 #include "kernels/cpu/gemm_blocked.h"
 #include "kernels/cpu/gemm_library.h"
+#include "kernels/cpu/level.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
 
@@ -68,7 +69,7 @@ void multiply(const Gemm& g, int threads) {
 
 }  // namespace
 
-void run(CpuStream& stream, const Gemm& g) {
+void run(LevelStream& stream, const Gemm& g) {
   validate(g);
   if (g.m == 0 || g.n == 0) return;
   multiply(g, stream.threads());

@@ -2,11 +2,13 @@
 #include <omp.h>
 
 #include "kernels/cpu/gemm_library.h"
+#include "kernels/cpu/library_isa.h"
 #include "runtime/error.h"
 
 namespace cutaway::kernels {
 
 void gemm_library(const Gemm& g, int threads) {
+  match_library_isa();
   const int before = omp_get_max_threads();
   omp_set_num_threads(threads);
   const dnnl_status_t status =

@@ -4,6 +4,7 @@
 #include <immintrin.h>
 #endif
 
+#include "kernels/cpu/level.h"
 #include "kernels/pattern_graph.h"
 #include "kernels/pattern_math.h"
 
@@ -34,7 +35,7 @@ std::uint16_t to_half(float value) {
 
 }  // namespace
 
-void halves_to_floats(const std::uint16_t* from, float* to, std::int64_t n) {
+void halves_to_floats(ThisLevel, const std::uint16_t* from, float* to, std::int64_t n) {
   std::int64_t i = 0;
 #if defined(__F16C__)
   for (; i + 8 <= n; i += 8) {
@@ -45,7 +46,7 @@ void halves_to_floats(const std::uint16_t* from, float* to, std::int64_t n) {
   for (; i < n; ++i) to[i] = half_lane(from[i]);
 }
 
-void floats_to_halves(const float* from, std::uint16_t* to, std::int64_t n) {
+void floats_to_halves(ThisLevel, const float* from, std::uint16_t* to, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) to[i] = to_half(from[i]);
 }
 

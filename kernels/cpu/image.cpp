@@ -1,4 +1,4 @@
-#define CUTAWAY_STREAM CpuStream
+#define CUTAWAY_STREAM LevelStream
 #include "kernels/cpu/for_each.h"
 
 #include "kernels/image.inl"

@@ -7,6 +7,7 @@
 #include <immintrin.h>
 #endif
 
+#include "kernels/cpu/level.h"
 #include "runtime/macros.h"
 
 /// Eight floats as a GCC vector, whatever the machine: for loops whose natural width is a handful.

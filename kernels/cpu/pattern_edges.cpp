@@ -86,7 +86,7 @@ void concordances(const PatternBest& k, std::int64_t n, double* row) {
 
 }  // namespace
 
-void run(CpuStream& stream, const PatternPredict& k) {
+void run(LevelStream& stream, const PatternPredict& k) {
 #pragma omp parallel for schedule(dynamic, 1) num_threads(stream.threads())
   for (std::int64_t d = 0; d < k.filters; ++d) {
     double* noise = k.noise + d * k.stride;
@@ -100,7 +100,7 @@ void run(CpuStream& stream, const PatternPredict& k) {
   }
 }
 
-void run(CpuStream& stream, const PatternAffinity& k) {
+void run(LevelStream& stream, const PatternAffinity& k) {
   constexpr std::int64_t kRows = 32;
   const std::int64_t blocks = (k.last - k.first + kRows - 1) / kRows;
 #pragma omp parallel num_threads(stream.threads())
@@ -114,7 +114,7 @@ void run(CpuStream& stream, const PatternAffinity& k) {
   }
 }
 
-void run(CpuStream& stream, const PatternBest& k) {
+void run(LevelStream& stream, const PatternBest& k) {
 #pragma omp parallel num_threads(stream.threads())
   {
     std::vector<std::int32_t> order(static_cast<std::size_t>(k.candidates));

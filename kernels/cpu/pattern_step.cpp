@@ -51,7 +51,7 @@ class PaddedMap {
       if (f32 != nullptr) {
         std::memcpy(to, f32 + at + h * size_, static_cast<std::size_t>(size_) * sizeof(float));
       } else {
-        halves_to_floats(f16 + at + h * size_, to, size_);
+        halves_to_floats(ThisLevel{}, f16 + at + h * size_, to, size_);
       }
       for (std::int64_t w = 0; w < size_; ++w) most = most > to[w] ? most : to[w];
     }
@@ -342,7 +342,7 @@ class FilterStep {
 
 }  // namespace
 
-void run(CpuStream& stream, const PatternStep& k) {
+void run(LevelStream& stream, const PatternStep& k) {
   std::int32_t border = 0;
   for (std::int64_t n = 0; n < k.maps.filters * k.nodes; ++n) {
     border = k.window[n] > border ? k.window[n] : border;

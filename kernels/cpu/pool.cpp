@@ -1,6 +1,6 @@
 #include <vector>
 
-#define CUTAWAY_STREAM CpuStream
+#define CUTAWAY_STREAM LevelStream
 #include "kernels/cpu/for_each.h"
 #include "kernels/pool.inl"
 
@@ -54,7 +54,7 @@ class MaxRows {
 };
 
 template <int V>
-void max_rows(CpuStream& s, const MaxPool& k, const SiteSpace& space) {
+void max_rows(LevelStream& s, const MaxPool& k, const SiteSpace& space) {
   const bool parallel = space.count() * area_of(k.g) >= kSerialBelow;
 #pragma omp parallel num_threads(s.threads()) if (parallel)
   {
@@ -67,7 +67,7 @@ void max_rows(CpuStream& s, const MaxPool& k, const SiteSpace& space) {
   }
 }
 
-void max_values(CpuStream& s, const MaxPool& k) {
+void max_values(LevelStream& s, const MaxPool& k) {
   const SiteSpace space = SiteSpace::of(k.y);
   if (space.count() == 0) return;
   if (space.lanes == 16 && k.x.stride_w == 16) return max_rows<16>(s, k, space);

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#define CUTAWAY_STREAM CpuStream
+#define CUTAWAY_STREAM LevelStream
 #include "kernels/cpu/for_each.h"
 #include "kernels/window.inl"
 
@@ -79,7 +79,7 @@ class CutRows {
 
 }  // namespace
 
-void run(CpuStream& stream, const CutWindow& k) {
+void run(LevelStream& stream, const CutWindow& k) {
   const SiteSpace space = SiteSpace::of(k.y);
   if (space.count() == 0) return;
 #pragma omp parallel num_threads(stream.threads()) if (space.count() >= kSerialBelow)

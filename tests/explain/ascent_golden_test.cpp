@@ -10,6 +10,7 @@
 #include "explain/visualize/dream.h"
 #include "explain/visualize/lucid.h"
 #include "tests/explain/small_net.h"
+#include "tests/support/source_dir.h"
 #include "weights/hdf5_file.h"
 
 using namespace cutaway;
@@ -25,9 +26,7 @@ constexpr std::size_t kMost = 100000;
 
 class Golden {
  public:
-  Golden()
-      : file_(weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) +
-                                      "/tests/golden/ascents.h5")) {}
+  Golden() : file_(weights::Hdf5File::open(source_dir() + "/tests/golden/ascents.h5")) {}
 
   Model net() const {
     Model m = small_net(1);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "explain/compare/feature_matrix.h"
+#include "tests/support/source_dir.h"
 #include "weights/hdf5_file.h"
 
 /// Of the tests of explain/compare and explain/evaluate.
@@ -35,9 +36,7 @@ inline bool close(double got, double want, double tolerance = 1e-5) {
 /// Values that scikit-learn, SciPy and scikit-image found (tests/golden/make_compare_bundle.py).
 class CompareBundle {
  public:
-  CompareBundle()
-      : file_(weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) +
-                                      "/tests/golden/compare.h5")) {}
+  CompareBundle() : file_(weights::Hdf5File::open(source_dir() + "/tests/golden/compare.h5")) {}
 
   [[nodiscard]] std::vector<float> values(const std::string& path) const {
     return file_.read_f32(path, std::size_t{1} << 20);

@@ -10,6 +10,7 @@
 #include "explain/session.h"
 #include "tests/support/agreement.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/source_dir.h"
 #include "tests/support/warped_pictures.h"
 #include "weights/hdf5_file.h"
 #include "weights/import/caffe/caffe_hdf5.h"
@@ -44,7 +45,7 @@ void check_net(const Net& net, const std::string& engine) {
   const weights::Imported imported = weights::import_caffe_hdf5(
       data + "/models/" + net.folder + "/weights.caffe.h5", std::move(zoo.graph));
   const weights::Hdf5File bundle =
-      weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/" + net.bundle);
+      weights::Hdf5File::open(source_dir() + "/tests/golden/" + net.bundle);
   std::vector<explain::MethodPtr> methods;
   const std::vector<std::string> names{"saliency", "guided", "gradcam"};
   const std::vector<std::string> datasets{"saliency", "guided", "grad_cam"};

@@ -20,6 +20,7 @@
 #include "layers/relu.h"
 #include "tests/support/agreement.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/source_dir.h"
 #include "tests/support/warped_pictures.h"
 #include "weights/hdf5_file.h"
 #include "weights/import/formats.h"
@@ -31,7 +32,7 @@ using namespace cutaway;
 namespace {
 
 weights::Hdf5File bundle() {
-  return weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/lrp.h5");
+  return weights::Hdf5File::open(source_dir() + "/tests/golden/lrp.h5");
 }
 
 using tests::Agreement;

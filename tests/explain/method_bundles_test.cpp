@@ -17,6 +17,7 @@
 #include "tests/support/agreement.h"
 #include "tests/support/shared_data.h"
 #include "tests/support/skip.h"
+#include "tests/support/source_dir.h"
 #include "tests/support/warped_pictures.h"
 #include "weights/hdf5_file.h"
 #include "weights/import/formats.h"
@@ -97,8 +98,7 @@ class Comparison {
         data_(tests::shared_data()),
         zoo_(weights::build_zoo(architecture)),
         imported_(import(files)),
-        bundle_(
-            weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/" + bundle)) {}
+        bundle_(weights::Hdf5File::open(source_dir() + "/tests/golden/" + bundle)) {}
 
   /// The first picture by every method. The others leave out those that take hundreds of passes a
   /// picture, unless CUTAWAY_LONG_TESTS is set: they add minutes, and have never disagreed alone.

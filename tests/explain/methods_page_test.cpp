@@ -15,6 +15,7 @@
 #include "layers/global_pool.h"
 #include "layers/relu.h"
 #include "tests/support/random_tensor.h"
+#include "tests/support/source_dir.h"
 
 using namespace cutaway;
 using namespace cutaway::explain;
@@ -27,7 +28,7 @@ const std::set<std::string> kLabels{"Source", "Computes", "Layer", "Cost", "Opti
 
 /// Entries are headings "## `name`" with a list: "- **Label:** text", continued on indented lines.
 std::map<std::string, Fields> entries_of_page() {
-  std::ifstream file(std::string(CUTAWAY_SOURCE_DIR) + "/docs/methods.md");
+  std::ifstream file(source_dir() + "/docs/methods.md");
   REQUIRE(file.good());
   std::map<std::string, Fields> entries;
   Fields* entry = nullptr;

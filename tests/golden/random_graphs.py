@@ -52,8 +52,11 @@ def outcome(form, recipe, program, folder):
     if converted.returncode != 0:
         return f"wrong: convert ends with {converted.returncode}: {converted.stderr.strip()[-300:]}"
     info = json.loads(subprocess.run([program, "info", package, "--json"], capture_output=True, text=True).stdout)
+    last = info["layers"][-1]
+    if y.ndim == 3:  # N x C x L: rows and columns in one here
+        y = y.reshape(1, *map(int, last["output"].split("x")))
     with Bundle(bundle, x, form) as b:
-        b.activation(info["layers"][-1]["name"], y)
+        b.activation(last["name"], y)
     verified = subprocess.run([program, "verify", package, bundle], capture_output=True, text=True)
     return "right" if verified.returncode == 0 else "wrong: " + (verified.stdout + verified.stderr).strip()[-300:]
 

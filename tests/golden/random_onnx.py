@@ -225,12 +225,12 @@ def emit_newer(b, s, at, e):
     if kind == "opset":
         return None
     if kind == "function":
-        half = b.constant(np.float32(0.5))
         if s["op"] == "SiLU":
             return b.node("Mul", [at, b.node("Sigmoid", [at])])
         if s["op"] == "GELU parts":
             inner = b.node("Erf", [b.node("Div", [at, b.constant(np.float32(2 ** 0.5))])])
-            return b.node("Mul", [b.node("Mul", [at, b.node("Add", [inner, b.constant(np.float32(1))])]), half])
+            return b.node("Mul", [b.node("Mul", [at, b.node("Add", [inner, b.constant(np.float32(1))])]),
+                                b.constant(np.float32(0.5))])
         if s["op"] == "HardSwish parts":
             inner = b.node("Clip", [b.node("Add", [at, b.constant(np.float32(3))]), b.constant(np.float32(0)), b.constant(np.float32(6))])
             return b.node("Mul", [at, b.node("Div", [inner, b.constant(np.float32(6))])])

@@ -99,7 +99,8 @@ inline Outcome run_program_file(const Folder& scratch,
 inline std::size_t leftovers(const fs::path& folder) {
   std::size_t count = 0;
   for (const auto& entry : fs::recursive_directory_iterator(folder))
-    count += entry.path().filename().string().find(".tmp-") != std::string::npos ? 1 : 0;
+    count +=
+        entry.path().filename().string().find(".tmp-") != std::string::npos ? std::size_t{1} : 0;
   return count;
 }
 

@@ -5,6 +5,7 @@
 
 #include "tests/hostile/fixtures.h"
 #include "tests/hostile/process.h"
+#include "tests/support/source_dir.h"
 
 using namespace cutaway;
 using namespace cutaway::hostile;
@@ -139,7 +140,7 @@ TEST_CASE("a limit of processes costs threads, not the run") {
       run_program_file(f, {"classify", f / "net.h5", f / "0.png", "--threads", "4"}, limited);
   CHECK(o.code == 0);
   CHECK(o.err.find("threads") != std::string::npos);
-  const std::string mat = CUTAWAY_SOURCE_DIR "/tests/golden/import/simple73.mat";
+  const std::string mat = source_dir() + "/tests/golden/import/simple73.mat";
   const Outcome vetted = run_program_file(f, {"convert", mat, f / "m.h5"}, limited);
   CHECK(vetted.code == 1);
   CHECK(vetted.err.find("no process to check the file with") != std::string::npos);
@@ -149,7 +150,7 @@ TEST_CASE(
     "a file system that takes no more is exit 1 in every verb that writes, with nothing half") {
   const Folder f;
   write_small_net(f.path().string());
-  const std::string onnx = CUTAWAY_SOURCE_DIR "/tests/golden/import/old.onnx";
+  const std::string onnx = source_dir() + "/tests/golden/import/old.onnx";
   const auto small_files = [] {
     (void)std::signal(SIGXFSZ, SIG_IGN);
     const rlimit limit{200, 200};

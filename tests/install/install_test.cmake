@@ -1,5 +1,5 @@
 # cmake -D BUILD=... -D CONSUMER=... -D SCRATCH=... -D COMPILER=... -D PROGRAM=... -D SHIPPED=... [-D SANITIZE=...]
-#   -P install_test.cmake
+#   [-D SHARED=1] -P install_test.cmake
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT status EQUAL 0)
@@ -11,6 +11,9 @@ endfunction()
 
 file(REMOVE_RECURSE "${SCRATCH}")
 run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${SCRATCH}/prefix" --component library)
+if(SHARED)
+  run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${SCRATCH}/prefix" --component shared)
+endif()
 
 set(flags)
 if(SANITIZE)
@@ -19,6 +22,10 @@ endif()
 run("${CMAKE_COMMAND}" -S "${CONSUMER}" -B "${SCRATCH}/build" "-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix"
     "-DCMAKE_CXX_COMPILER=${COMPILER}" ${flags})
 run("${CMAKE_COMMAND}" --build "${SCRATCH}/build")
+file(STRINGS "${SCRATCH}/build/tensor" needed REGEX "libcutaway\\.so" LIMIT_COUNT 1)
+if(SHARED AND NOT needed)
+  message(FATAL_ERROR "the consumer is not linked to libcutaway.so")
+endif()
 
 run("${SCRATCH}/build/tensor")
 message(STATUS "tensor: ${output}")

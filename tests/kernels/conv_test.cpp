@@ -216,11 +216,11 @@ TEST_CASE("every engine's backward pass is the adjoint of its forward pass") {
     c.bias = c.relu = false;
     const Data d(c, 8);
     for (const Maker maker : {
-           make_conv_winograd,
+           Maker{make_conv_winograd},
 #if CUTAWAY_HAVE_ONEDNN
-               make_conv_onednn,
+               Maker{make_conv_onednn},
 #endif
-               make_conv_reference
+               Maker{make_conv_reference},
          }) {
       std::string declined;
       const auto down = maker(c.problem(ConvPass::kForward, 2), declined);
@@ -318,8 +318,14 @@ TEST_CASE("engine options parse or say what they know") {
   options.force = "conv:onednn,gemm:reference";
   CHECK_NOTHROW(options.validate());
   CHECK(options.forced("gemm") == "reference");
+  CHECK(options.cpu_level() == cutaway::default_cpu_level());
+  options.force = "conv:direct,cpu:" + std::string(cutaway::cpu_level_names().front());
+  CHECK_NOTHROW(options.validate());
+  CHECK(options.cpu_level() == cutaway::CpuLevel::kBaseline);
+  options.force = "cpu:sse5";
+  CHECK_THROWS_AS((void)options.cpu_level(), Error);
   for (const char* bad : {"conv", "conv:", "conv:fast", "pool:reference", ",", "conv:reference,",
-                          "conv:reference,conv:onednn", "gemm:onednn"}) {
+                          "conv:reference,conv:onednn", "gemm:onednn", "cpu", "cpu:sse5"}) {
     options.force = bad;
     INFO(bad);
     CHECK_THROWS_AS(options.validate(), Error);

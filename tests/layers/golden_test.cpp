@@ -23,6 +23,7 @@
 #include "layers/pad.h"
 #include "layers/relu.h"
 #include "layers/softmax.h"
+#include "tests/support/source_dir.h"
 #include "weights/hdf5_file.h"
 
 using namespace cutaway;
@@ -263,7 +264,7 @@ void check_resize(const Case& c) {
 }  // namespace
 
 TEST_CASE("layers agree with PyTorch on every recorded case") {
-  const auto file = weights::Hdf5File::open(CUTAWAY_SOURCE_DIR "/tests/golden/layers.h5");
+  const auto file = weights::Hdf5File::open(source_dir() + "/tests/golden/layers.h5");
   int checked = 0, others = 0;
   for (const weights::Hdf5Child& child : file.children("/")) {
     const Case c(file, child.name);

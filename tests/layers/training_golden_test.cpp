@@ -1,4 +1,5 @@
-// Trainings, schedules and losses against PyTorch (float64), recorded in tests/golden/training.h5.
+// Trainings, schedules and losses against PyTorch (float64; means of Adam part there from float32),
+// recorded in tests/golden/training.h5.
 
 #include <doctest/doctest.h>
 
@@ -13,6 +14,7 @@
 #include "layers/max_pool.h"
 #include "layers/relu.h"
 #include "layers/training/trainer.h"
+#include "tests/support/source_dir.h"
 #include "weights/hdf5_file.h"
 
 using namespace cutaway;
@@ -21,8 +23,7 @@ using Json = nlohmann::json;
 namespace {
 
 const weights::Hdf5File& bundle() {
-  static const auto file =
-      weights::Hdf5File::open(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/training.h5");
+  static const auto file = weights::Hdf5File::open(source_dir() + "/tests/golden/training.h5");
   return file;
 }
 

@@ -327,7 +327,8 @@ TEST_CASE("training: losses on two layers add up in the weights below both") {
     for (const std::size_t k : {std::size_t{0}, std::size_t{7}, std::size_t{13}}) {
       CAPTURE(layer);
       CAPTURE(k);
-      constexpr float kStep = 1.0f / 512.0f;
+      // Small: a ReLU that changes sides within the step is a kink in the difference.
+      constexpr float kStep = 1.0f / 2048.0f;
       Model moved = plain_net();
       moved.parameters.of(id)[0].f32()[k] += kStep;
       const double above = loss_at(moved);
@@ -335,7 +336,7 @@ TEST_CASE("training: losses on two layers add up in the weights below both") {
       const double numeric = (above - loss_at(moved)) / (2.0 * static_cast<double>(kStep));
       const auto gradient =
           static_cast<double>(model.parameters.of(id)[0].f32()[k] - after.of(id)[0].f32()[k]);
-      // Float32 losses of about 3, off by 2e-7, over twice the step.
+      // Float32 losses of about 3, off by 2e-7, over twice the step: 2e-4.
       CHECK(std::fabs(gradient - numeric) <= 2e-3 * std::fabs(numeric) + 3e-4);
     }
   }

@@ -1,6 +1,10 @@
 // Holds every kernel on the CUDA device to the CPU's result.
-//   parity [--small] [--filter TEXT] [--skip TEXT] [--list] [--report FILE] [--against-cpu]
-// Exit code 0: every case passed; 1: some did not; 2: usage; 77: skipped, no device.
+//   parity [--small] [--filter TEXT] [--skip TEXT] [--list] [--report FILE]
+//          [--against-cpu | --against-level LEVEL]
+// Against the CPU: with other numbers of threads. Against a level: with the kernels of a lower
+// level of the CPU's instruction set.
+// Exit code 0: every case passed; 1: some did not; 2: usage; 77: skipped, no device or no such
+// level.
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -29,7 +33,7 @@ constexpr std::size_t kExpectedCases = 591;
 
 struct Options {
   bool small{false}, list{false}, against_cpu{false};
-  std::string filter, skip, report;
+  std::string filter, skip, report, level;
 };
 
 /// What came of a family of cases.
@@ -48,6 +52,9 @@ bool parse(int argc, char** argv, Options& o) {
       o.list = true;
     } else if (arg == "--against-cpu") {
       o.against_cpu = true;
+    } else if (i + 1 < argc && arg == "--against-level") {
+      o.against_cpu = true;
+      o.level = argv[++i];
     } else if (i + 1 < argc && arg == "--filter") {
       o.filter = argv[++i];
     } else if (i + 1 < argc && arg == "--skip") {
@@ -122,7 +129,9 @@ bool vacuous(const std::map<std::string, Tally>& families) {
 
 int run_cases(const Cases& cases, const Options& o) {
   // Against itself: another number of threads must not show in the bits.
-  Stream reference = cutaway::CpuStream(o.against_cpu ? 1 : 0);
+  Stream reference =
+      cutaway::CpuStream(o.against_cpu ? 1 : 0, o.level.empty() ? cutaway::default_cpu_level()
+                                                                : cutaway::cpu_level_of(o.level));
   Stream device = o.against_cpu ? Stream(cutaway::CpuStream(3))
                                 : cutaway::make_stream({Device::Kind::kCuda, 0});
   std::map<std::string, Tally> families;
@@ -179,7 +188,7 @@ int main(int argc, char** argv) {
   if (!parse(argc, argv, o)) {
     std::fputs(
         "usage: parity [--small] [--filter TEXT] [--skip TEXT] [--list] [--report FILE] "
-        "[--against-cpu]\n",
+        "[--against-cpu | --against-level LEVEL]\n",
         stderr);
     return 2;
   }
@@ -196,6 +205,17 @@ int main(int argc, char** argv) {
   if (cases.empty()) {
     std::printf("FAILED: no case matches '%s'\n", o.filter.c_str());
     return 1;
+  }
+  if (!o.level.empty()) {
+    try {
+      if (cutaway::cpu_level_of(o.level) == cutaway::best_cpu_level()) {
+        std::printf("SKIPPED: %s is the level of this processor\n", o.level.c_str());
+        return 77;
+      }
+    } catch (const Error& e) {
+      std::printf("SKIPPED: %s\n", e.what());
+      return 77;
+    }
   }
   const cutaway::CudaStatus status = cutaway::cuda_status();
   if (status.count == 0 && !o.against_cpu) {

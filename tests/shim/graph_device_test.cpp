@@ -87,7 +87,7 @@ void compare(const Snapshot& a, const Snapshot& b) {
 }  // namespace
 
 TEST_CASE("graph on a device: learning and inference are the CPU's, bit for bit") {
-  const Stream cpu = CpuStream(2);
+  const Stream cpu = CpuStream(2, CpuLevel::kBaseline);
   const Stream device = CudaStream(0);
   for (int variant = 0; variant < 6; ++variant) {
     CAPTURE(variant);

@@ -11,7 +11,8 @@
 #include "kernels/cuda/pattern_edges.cuh"
 #include "kernels/cuda/pattern_step.cuh"
 
-// The explanatory graph's kernels for CUDA, run here: the same bits as the CPU's.
+// The explanatory graph's kernels for CUDA, run here: the same bits as those for the CPU of the
+// level that this file is compiled for. (Others round products and sums in one step.)
 namespace {
 
 using namespace cutaway::kernels;
@@ -175,7 +176,7 @@ void run_on_shim(const PatternStep& k) {
 /// Returns how many nodes were found.
 std::size_t compare_step(StepCase& c, bool sums, bool noisy, bool logs) {
   const StepResult expected = c.run(sums, noisy, logs, [](const PatternStep& k) {
-    CpuStream cpu(2);
+    CpuStream cpu(2, cutaway::CpuLevel::kBaseline);
     run(cpu, k);
   });
   std::size_t found = 0;
@@ -228,7 +229,7 @@ TEST_CASE("pattern shim: a map that shared memory has no room for is read where 
   CHECK(pattern_step_launch(c.k).shared > kPatternShared);
   c.k.nodes = 2;
   const StepResult expected = c.run(true, true, false, [](const PatternStep& k) {
-    CpuStream cpu(1);
+    CpuStream cpu(1, cutaway::CpuLevel::kBaseline);
     run(cpu, k);
   });
   const StepResult got = c.run(true, true, false, [](const PatternStep& k) {
@@ -284,7 +285,7 @@ TEST_CASE("pattern shim: predictions from parents give the CPU's bits") {
       return std::pair(rows, noise);
     };
     const auto expected = once([](const PatternPredict& p) {
-      CpuStream cpu(2);
+      CpuStream cpu(2, cutaway::CpuLevel::kBaseline);
       run(cpu, p);
     });
     const auto got = once([](const PatternPredict& p) {
@@ -359,7 +360,7 @@ TEST_CASE("pattern shim: affinities and the best parents are the CPU's") {
                        k.product ? squares.data() : nullptr, squares_above.data(), least});
       return std::pair(kept, edges);
     };
-    CpuStream cpu(2);
+    CpuStream cpu(2, cutaway::CpuLevel::kBaseline);
     const auto expected = once([&](const PatternAffinity& a) { run(cpu, a); },
                                [&](const PatternBest& b) { run(cpu, b); });
     in_all_orders([&] {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/support/skip.h"
+#include "tests/support/source_dir.h"
 
 namespace cutaway::tests {
 
@@ -13,8 +14,7 @@ namespace cutaway::tests {
 /// tested.
 inline std::string shared_data() {
   const char* given = std::getenv("CUTAWAY_DATA");
-  const std::string folder =
-      given != nullptr ? given : std::string(CUTAWAY_SOURCE_DIR) + "/../shared/data";
+  const std::string folder = given != nullptr ? given : source_dir() + "/../shared/data";
   if (std::filesystem::is_directory(folder + "/models")) return folder;
   skip_case("no shared data at " + folder);
   return {};

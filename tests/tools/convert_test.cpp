@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/source_dir.h"
 #include "tools/program/context.h"
 #include "weights/package.h"
 #include "weights/preprocess_presets.h"
@@ -121,8 +122,7 @@ TEST_CASE("convert leaves a file that is no package alone unless it is told to r
 
 TEST_CASE("convert writes a report of every parameter") {
   const Folder folder;
-  const std::string source =
-      std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/keras/sequential.keras";
+  const std::string source = source_dir() + "/tests/golden/keras/sequential.keras";
   CHECK(convert({source, folder / "net.h5", "--report", folder / "report.json"}) == 0);
   CHECK(bytes_of(folder / "report.json").find("\"target\"") != std::string::npos);
 }

@@ -4,11 +4,12 @@
 
 #include "explain/graph/run/scene.h"
 #include "explain/runs/load_network.h"
+#include "tests/support/source_dir.h"
 
 /// Of the tests of the explanatory graph.
 namespace cutaway::tests {
 
-inline const std::string kModel = std::string(CUTAWAY_SOURCE_DIR) + "/weights/shipped/creatures.h5";
+inline const std::string kModel = source_dir() + "/weights/shipped/creatures.h5";
 
 /// Without pictures and layers.
 inline explain::Scene blank_scene() {

@@ -20,6 +20,7 @@
 #include "explain/graph/run/scene.h"
 #include "explain/pictures/objects.h"
 #include "runtime/error.h"
+#include "tests/support/source_dir.h"
 #include "tests/tools/graph_scene.h"
 #include "tools/creatures/creatures.h"
 #include "tools/datasets/creature_folder.h"

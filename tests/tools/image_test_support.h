@@ -10,6 +10,7 @@
 #include "explain/pictures/image.h"
 #include "runtime/error.h"
 #include "tests/support/skip.h"
+#include "tests/support/source_dir.h"
 
 // What the tests of tools/images share.
 namespace cutaway::explain::test {
@@ -74,7 +75,7 @@ inline Image noise(int width, int height) {
 
 inline std::string data_folder() {
   if (const char* given = std::getenv("CUTAWAY_DATA")) return given;
-  return std::string(CUTAWAY_SOURCE_DIR) + "/../shared/data";
+  return source_dir() + "/../shared/data";
 }
 
 inline bool data_missing(const std::string& path) {

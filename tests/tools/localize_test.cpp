@@ -15,6 +15,7 @@
 #include "explain/session.h"
 #include "runtime/error.h"
 #include "runtime/files/npy.h"
+#include "tests/support/source_dir.h"
 #include "tests/tools/run_support.h"
 
 using namespace cutaway;
@@ -255,7 +256,7 @@ TEST_CASE("localize: the shipped net finds creatures; results, lines and picture
   const Folder folder;
   REQUIRE(run({"dataset", "make", "creatures", folder / "data", "--count", "24", "--seed", "5"}) ==
           0);
-  const std::string net = std::string(CUTAWAY_SOURCE_DIR) + "/weights/shipped/creatures.h5";
+  const std::string net = source_dir() + "/weights/shipped/creatures.h5";
   const auto localize = [&](const std::string& out, std::vector<std::string> more) {
     std::vector<std::string> words{"localize",
                                    net,
@@ -325,7 +326,7 @@ TEST_CASE("localize: a stopped run goes on, and gives the files of an undisturbe
   REQUIRE(run({"dataset", "make", "creatures", folder / "data", "--count", "9", "--seed", "5"}) ==
           0);
   put(folder / ("data/" + csv_rows(folder / "data/labels.csv").at(6).at(0)), "no picture");
-  const std::string net = std::string(CUTAWAY_SOURCE_DIR) + "/weights/shipped/creatures.h5";
+  const std::string net = source_dir() + "/weights/shipped/creatures.h5";
   const auto localize = [&](const std::string& out, std::vector<std::string> more) {
     std::vector<std::string> words{"localize",
                                    net,

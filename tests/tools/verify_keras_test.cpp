@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "explain/verify/verify.h"
+#include "tests/support/source_dir.h"
 #include "weights/import/formats.h"
 #include "weights/import/importer.h"
 
@@ -28,7 +29,7 @@ TEST_CASE("figures of a distance") {
 }
 
 TEST_CASE("small models of Keras, models in models among them, compute what Keras computed") {
-  const std::string fixtures = CUTAWAY_SOURCE_DIR "/tests/golden/keras/";
+  const std::string fixtures = source_dir() + "/tests/golden/keras/";
   for (const char* name : {"net", "sequential", "nested", "transfer"}) {
     for (const char* form : {".h5", ".keras"}) {
       INFO(name << form);

@@ -42,6 +42,12 @@ find_all() {
   local header
   for header in $private; do
     [ -f "$header" ] || echo "cmake/private_headers.txt:1: private-list: $header is not there"
+    [ ! -f "$header" ] || grep -q '^#pragma GCC visibility push(hidden)$' "$header" ||
+      echo "$header:1: visibility: a private header without #pragma GCC visibility push(hidden)"
+  done
+  # A public header that hides what it declares could be included, but not linked.
+  for header in $(grep -lE "^#pragma GCC visibility push" -- "${code[@]}" || true); do
+    [[ " $private " == *" $header "* ]] || echo "$header:1: visibility: hidden, but not in cmake/private_headers.txt"
   done
   awk -v private="$private" -f "$here/check_tree.awk" "${code[@]}"
   grep -HnP '[^\x00-\x7F]' -- "${code[@]}" "${text[@]}" |

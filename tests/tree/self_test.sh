@@ -25,7 +25,7 @@ make_good_tree() {
   printf '#pragma once\n#include "runtime/error.h"\nnamespace cutaway {\nclass Pool {\n};\n}\n' > kernels/pool.h
   printf '#include "kernels/pool.h"\nk<<<dim3(1, 2), f(3, 4),\n    0, queue>>>(1, 2, 3, 4);\n' > kernels/cuda/pool.cu
   printf '#pragma once\n#include "kernels/pool.h"\nconst char* text = "std::cout << 1; exit(1)";\n' > layers/max_pool.h
-  printf '#pragma once\n#include <hdf5.h>\n' > weights/handle.h
+  printf '#pragma once\n#include <hdf5.h>\n#pragma GCC visibility push(hidden)\n' > weights/handle.h
   printf '#include "weights/handle.h"\n#include "layers/max_pool.h"\nint n = std::snprintf(b, 1, "");\n' > weights/load.cpp
   printf '#pragma once\n#include "layers/max_pool.h"\n' > explain/method.h
   printf '#include <CLI/CLI.hpp>\n#include "explain/method.h"\n#include "weights/handle.h"\nstd::cout << 1;\n' > tools/main.cpp
@@ -82,6 +82,8 @@ done
 breaks third-party kernels/pool.h '#include "runtime/cuda/check.h"\n'
 breaks third-party weights/public.h '#pragma once\n#include "weights/handle.h"\n'
 breaks private-list cmake/private_headers.txt 'weights/gone.h\n'
+breaks visibility cmake/private_headers.txt 'explain/method.h\n'
+breaks visibility layers/max_pool.h '#pragma GCC visibility push(hidden)\n'
 breaks pragma-once layers/new.h 'int x;\n'
 breaks using-namespace layers/max_pool.h 'using namespace std;\n'
 breaks default-stream kernels/cuda/pool.cu 'k<<<1, 2>>>(x);\n'

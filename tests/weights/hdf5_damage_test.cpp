@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "tests/support/source_dir.h"
 #include "tests/weights/scratch.h"
 #include "weights/hdf5_file.h"
 #include "weights/hdf5_output.h"
@@ -84,7 +85,7 @@ void write_pieces(const std::string& path) {
 
 std::string damaged(const std::string& from,
                     const std::vector<std::pair<std::size_t, int>>& bytes) {
-  std::string content = read_file(std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/" + from);
+  std::string content = read_file(source_dir() + "/tests/golden/" + from);
   for (const auto& [at, value] : bytes) content[at] = static_cast<char>(value);
   return content;
 }

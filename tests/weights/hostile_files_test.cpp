@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "tests/support/source_dir.h"
 #include "tests/weights/import_support.h"
 #include "tests/weights/torch_support.h"
 #include "weights/package.h"
@@ -28,9 +29,7 @@ constexpr bool kMemoryTells = true;
 constexpr long kMostMemory = 320 << 10;
 constexpr unsigned kMostSeconds = 10;
 
-std::string keras(const char* name) {
-  return std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/keras/" + name;
-}
+std::string keras(const char* name) { return source_dir() + "/tests/golden/keras/" + name; }
 
 /// A format, and the smallest files that show what it can do. The last one is damaged.
 struct Row {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <random>
 
+#include "tests/support/source_dir.h"
 #include "tests/weights/import_support.h"
 #include "tests/weights/scratch.h"
 #include "tests/weights/torch_support.h"
@@ -17,7 +18,7 @@ using namespace cutaway::weights::testing;
 
 namespace {
 
-const std::string kFixtures = CUTAWAY_SOURCE_DIR "/tests/golden/keras/";
+const std::string kFixtures = source_dir() + "/tests/golden/keras/";
 
 std::string refused(const std::string& json) {
   return message_of([&] { (void)keras_graph(json, "model"); });

@@ -91,6 +91,8 @@ TEST_CASE(
   };
   CHECK(refused(reshaped("[4, 5, 3]")).empty());
   CHECK(has(refused(reshaped("[5, 4, 3]")), "flattened maps reshaped"));
+  CHECK(has(refused({layer("PReLU", "p")}), "slopes that differ between places"));
+  CHECK(refused({layer("PReLU", "p", R"("shared_axes": [1, 2])")}).empty());
   // Groups are groups of Keras' neighbours.
   CHECK(has(refused({kFlatten, layer("GroupNormalization", "x", R"("groups": 3)"), kDense}),
             "it is not known in which order"));

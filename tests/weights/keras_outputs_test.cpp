@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "tests/support/source_dir.h"
 #include "tests/weights/imported_difference.h"
 #include "tests/weights/torch_support.h"
 #include "weights/import/keras/keras_config.h"
@@ -10,7 +11,7 @@ using namespace cutaway::weights::testing;
 
 namespace {
 
-const std::string kFixtures = std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/keras/";
+const std::string kFixtures = source_dir() + "/tests/golden/keras/";
 
 Imported import_output(const std::string& file, const std::string& output) {
   const Source source = open_source({file}, {}, output);

@@ -334,6 +334,6 @@ TEST_CASE("undeclared preprocessing travels and is told apart") {
   const Preprocess p = preprocess_preset("torchvision", {1, 3, 224, 224});
   CHECK(p.short_side == 256);
   CHECK(p.crop_width == 224);
-  CHECK(preprocess_preset("caffe", {1, 3, 227, 227}).short_side == 256);
+  CHECK(preprocess_preset("caffe", {1, 3, 227, 227}).width == 256);
   CHECK(preprocess_preset("unit", {1, 1, 28, 28}).order == ColorOrder::kGray);
 }

@@ -11,6 +11,7 @@
 #include "layers/model.h"
 #include "runtime/error.h"
 #include "tests/support/skip.h"
+#include "tests/support/source_dir.h"
 
 /// What the tests of weights/ share.
 namespace cutaway::weights::testing {
@@ -92,7 +93,7 @@ inline bool same_parameters(const Model& a, const Model& b) {
 /// The directory of shared data: $CUTAWAY_DATA, or ../shared/data next to the sources.
 inline std::filesystem::path data_directory() {
   const char* given = std::getenv("CUTAWAY_DATA");
-  return given != nullptr ? given : CUTAWAY_SOURCE_DIR "/../shared/data";
+  return given != nullptr ? std::string(given) : source_dir() + "/../shared/data";
 }
 
 /// False, with a visible message, when a file of the shared data is not there.

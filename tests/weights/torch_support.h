@@ -8,6 +8,7 @@
 #include "layers/conv.h"
 #include "layers/dense.h"
 #include "layers/global_pool.h"
+#include "tests/support/source_dir.h"
 #include "tests/weights/scratch.h"
 #include "weights/hdf5_file.h"
 #include "weights/import/formats.h"
@@ -17,7 +18,7 @@
 namespace cutaway::weights::testing {
 
 inline std::string golden(const std::string& name) {
-  return std::string(CUTAWAY_SOURCE_DIR) + "/tests/golden/import/" + name;
+  return source_dir() + "/tests/golden/import/" + name;
 }
 
 /// The net of make_import_bundles.py's state dicts.

@@ -41,7 +41,7 @@ void add_common(CLI::App& app, CommonOptions& c) {
       ->capture_default_str();
   app.add_option("--threads", c.threads, "CPU threads; 0 takes all")->check(CLI::Range(0, 4096));
   app.add_option("--seed", c.seed, "seed of all random numbers")->capture_default_str();
-  app.add_option("--engine", c.engine, "force engines, e.g. conv:reference,gemm:reference");
+  app.add_option("--engine", c.engine, "force engines, e.g. conv:reference,cpu:baseline");
   app.add_option(
          "--memory", c.memory,
          "bytes for pictures, activations and samples beside the net, e.g. 2GB; default: half "
@@ -156,6 +156,8 @@ int parse_and_run(const std::vector<std::string>& arguments, Context& context) {
             (verb_missing ? "" : "; hint: cutaway " + arguments.front() + " --help"),
         kExitUsage);
   }
+  const kernels::EngineOptions engines = context.engines();
+  if (!engines.forced("cpu").empty()) limit_cpu_level(engines.cpu_level());
   context.options_are_read();
   explain::PictureMemory::of_process().narrow(
       static_cast<std::int64_t>(context.common.share_of_memory()));

@@ -73,6 +73,13 @@ class JsonOutput {
   std::int64_t rows_{0};
 };
 
+void print(const ClassifySummary& s) {
+  if (s.labelled > 0) {
+    std::printf("%lld images: top-1 %.2f %%, top-5 %.2f %%\n", static_cast<long long>(s.images),
+                percent(s.top1, s.labelled), percent(s.top5, s.labelled));
+  }
+}
+
 int classify(Options& o, const Context& context) {
   o.job.inputs.insert(o.job.inputs.begin(), o.lists.begin(), o.lists.end());
   o.job.source.observer = &context.observer();
@@ -95,9 +102,8 @@ int classify(Options& o, const Context& context) {
     for (const ClassifiedPicture& picture : first) print_row(picture);
   if (context.common.json) {
     json.finish(s);
-  } else if (s.labelled > 0) {
-    std::printf("%lld images: top-1 %.2f %%, top-5 %.2f %%\n", static_cast<long long>(s.images),
-                percent(s.top1, s.labelled), percent(s.top5, s.labelled));
+  } else {
+    print(s);
   }
   return exit_code_of(s.images, s.failed.count == 0);
 }

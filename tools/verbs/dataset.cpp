@@ -1,9 +1,12 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "explain/training/data/pack.h"
+#include "explain/training/run/prepare.h"
 #include "runtime/error.h"
 #include "runtime/files/output_check.h"
 #include "tools/datasets/creature_folder.h"
+#include "tools/training/train_options.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -39,12 +42,52 @@ int make(const Options& o, const Context& context) {
   return kExitOk;
 }
 
+struct PackOptions {
+  std::string data, target;
+  std::vector<std::string> classes;
+  int size{64};
+  bool overwrite{false};
+};
+
+int pack(const PackOptions& o, const Context& context) {
+  files::check_outputs(
+      {.reads = {o.data}, .writes = {o.target}, .folders = {}, .overwrite = o.overwrite});
+  training::LabelledSet set = open_labelled(o.data, o.size, o.classes, context);
+  const training::Survey found =
+      training::survey(set, context.common.cpu_threads(), context.observer());
+  const auto left = leave_out_unreadable(set, found, context.run());
+  write_pack(set, o.target, o.size, context.common.cpu_threads(), context.observer());
+  if (context.common.json) {
+    std::printf("{\"images\": %zu, \"left_out\": %zu, \"classes\": %zu, \"size\": %d}\n",
+                set.pictures.size(), left.size(), set.classes.size(), o.size);
+  } else {
+    std::printf("%s: %zu pictures of %zu classes\n", o.target.c_str(), set.pictures.size(),
+                set.classes.size());
+  }
+  return left.empty() ? kExitOk : kExitPartial;
+}
+
+void add_pack(CLI::App& verb, Context& context) {
+  auto o = std::make_shared<PackOptions>();
+  CLI::App* packer = verb.add_subcommand("pack", "One HDF5 file of labelled pictures of one size");
+  packer->footer("example: cutaway dataset pack photos/ photos.h5 --size 64");
+  packer->add_option("data", o->data, "as cutaway train --data takes it")->required();
+  packer->add_option("target", o->target, "the HDF5 file to write")->required();
+  packer->add_option("--size", o->size, "height and width")
+      ->check(CLI::Range(8, 1024))
+      ->capture_default_str();
+  packer->add_option("--classes", o->classes, "only these, numbered in this order")->delimiter(',');
+  packer->add_flag("--overwrite", o->overwrite, "replace the file");
+  packer->callback([o, &context] { context.action = [o, &context] { return pack(*o, context); }; });
+}
+
 }  // namespace
 
 void add_dataset(CLI::App& program, Context& context) {
   auto o = std::make_shared<Options>();
   CLI::App* verb = program.add_subcommand("dataset", "Make data sets");
   verb->require_subcommand(1);
+  add_pack(*verb, context);
   CLI::App* maker =
       verb->add_subcommand("make", "Render a synthetic data set with its ground truth");
   maker->footer("example: cutaway dataset make creatures DIR --count 2000 --seed 7");

@@ -6,6 +6,7 @@
 #include "explain/runs/load_network.h"
 #include "runtime/error.h"
 #include "tools/training/creature_training.h"
+#include "tools/training/evaluate_labelled.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -20,6 +21,7 @@ struct Options {
   std::string deletion_fill{"zero"}, insertion_fill{"blur"}, weights{"truncated_normal"};
   std::int64_t count{1000};
   EvaluateJob job;
+  EvaluateLabelled labelled;
 };
 
 int score_creatures(const Options& o, const Context& context) {
@@ -79,6 +81,11 @@ void print(const EvaluateSummary& s, const Context& context) {
 }
 
 int evaluate(Options& o, const Context& context) {
+  if (!o.labelled.data.empty()) {
+    o.labelled.model = o.job.model_path;
+    o.labelled.out = o.job.out;
+    return evaluate_labelled(o.labelled, context);
+  }
   if (o.job.inputs.empty()) return score_creatures(o, context);
   if (o.job.out.empty()) throw Error(ErrorKind::kUsage, "--out is missing");
   const weights::Package package = load_network(o.job.model_path);
@@ -127,6 +134,11 @@ void add_evaluate(CLI::App& program, Context& context) {
   verb->add_option("model", o->job.model_path, "a Cutaway package")->required();
   verb->add_option("inputs", o->job.inputs,
                    "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5");
+  verb->add_option(
+      "--data", o->labelled.data,
+      "labelled pictures as cutaway train takes them: accuracy instead of explanations");
+  verb->add_option("--split", o->labelled.split, "with --data: only train, validation or test");
+  verb->add_option("--classes", o->labelled.classes, "with --data: only these")->delimiter(',');
   verb->add_option("--method", o->methods, "methods and groups, with commas")
       ->delimiter(',')
       ->capture_default_str();

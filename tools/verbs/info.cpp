@@ -10,6 +10,8 @@
 #include "explain/report/layer_table.h"
 #include "explain/report/named_values.h"
 #include "explain/runs/load_network.h"
+#include "kernels/library.h"
+#include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/files/output_check.h"
 #include "tools/program/output.h"
@@ -94,8 +96,9 @@ std::vector<MemoryPromise> promises_of(const Graph& graph, const Context& contex
 int info(const Options& o, const Context& context) {
   if (o.model.empty()) {
     const CudaStatus cuda = cuda_status();
-    std::printf("%s\nCPU threads: %d\nCUDA devices: %d%s%s\n", version_text().c_str(),
-                CpuStream(context.common.threads).threads(), cuda.count,
+    std::printf("%s\nCPU threads: %d\nCPU kernels: %s\nCPU library: %s\nCUDA devices: %d%s%s\n",
+                version_text().c_str(), CpuStream(context.common.threads).threads(),
+                cpu_level_text().c_str(), kernels::cpu_library_text().c_str(), cuda.count,
                 cuda.reason.empty() ? "" : ", ", cuda.reason.c_str());
     return kExitOk;
   }

@@ -1,92 +1,118 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "tools/training/creature_training.h"
+#include "explain/training/run/train_run.h"
+#include "runtime/error.h"
+#include "tools/training/creature_command.h"
+#include "tools/training/train_options.h"
 #include "tools/verbs/verbs.h"
-#include "weights/package.h"
 
 namespace cutaway::tools {
 namespace {
 
-/// "net-epoch-0005.h5" beside "net.h5".
-std::string checkpoint_path(const std::string& target, std::int64_t epoch) {
-  const std::filesystem::path path = target;
-  char name[40];
-  std::snprintf(name, sizeof name, "-epoch-%04lld", static_cast<long long>(epoch));
-  return (path.parent_path() / (path.stem().string() + name + path.extension().string())).string();
-}
+struct Options {
+  TrainOptions train;
+  CreatureTraining creatures;
+};
 
-int train(CreatureTraining& o, const std::string& target, const Context& context) {
-  o.checkpoint = [&](const weights::Package& package, std::int64_t epoch) {
-    weights::save(package, checkpoint_path(target, epoch));
-  };
-  const TrainedNet trained = train_on_creatures(o, context);
-  weights::save(trained.package, target);
+void print(const training::TrainSummary& s, const Context& context) {
+  const double right = 100.0 * s.evaluation.accuracy;
   if (context.common.json) {
     const nlohmann::ordered_json result{
-        {"model", target},
-        {"held_out_images", trained.held_out},
-        {"accuracy", 100.0 * trained.accuracy},
-        {"localization", 100.0 * trained.localization},
-        {"seconds", trained.seconds},
-        {"updates", trained.updates},
-        {"renormalized_filters", trained.renormalized},
-        {"weights_hash", weights::weights_hash(trained.package.model)}};
+        {"model", s.model},
+        {"updates", s.steps},
+        {"epochs", s.epochs},
+        {"trained_on", s.trained_on},
+        {"held_back", s.held_back},
+        {"left_out", s.unreadable},
+        {"accuracy", right},
+        {"mean_class_accuracy", 100.0 * s.evaluation.mean_class_accuracy},
+        {"loss", s.evaluation.loss},
+        {"renormalized_filters", s.renormalized},
+        {"seconds", s.seconds}};
     std::printf("%s\n", result.dump(2).c_str());
-  } else {
-    std::printf(
-        "%s: %.2f %% of %lld held-out creatures right, CAM boxes %.2f %% at IoU 0.5, "
-        "%lld updates in %.0f s\n",
-        target.c_str(), 100.0 * trained.accuracy, static_cast<long long>(trained.held_out),
-        100.0 * trained.localization, static_cast<long long>(trained.updates), trained.seconds);
+    return;
   }
-  return kExitOk;
+  std::printf("%s: %lld updates in %.0f s", s.model.c_str(), static_cast<long long>(s.steps),
+              s.seconds);
+  if (s.held_back > 0) {
+    std::printf("; %.2f %% of %lld %s pictures right", right, static_cast<long long>(s.held_back),
+                s.on_test ? "test" : "validation");
+  }
+  std::printf("\n");
+  if (s.unreadable > 0)
+    std::printf("%lld pictures left out: unreadable.csv\n", static_cast<long long>(s.unreadable));
+}
+
+int train(Options& o, const Context& context) {
+  if (o.train.data.empty()) return train_creatures(o.creatures, o.train, context);
+  if (o.train.out.empty()) throw Error(ErrorKind::kUsage, "--out is missing");
+  const training::TrainJob job = training_job(o.train, context);
+  const training::TrainSummary s = run_training(job, context.run());
+  print(s, context);
+  return s.unreadable == 0 ? kExitOk : kExitPartial;
+}
+
+void add_creature_options(CLI::App& verb, CreatureTraining& c) {
+  const char* group = "Without --data: creatures, rendered as it goes; NET is the file to write";
+  verb.add_option("--architecture", c.architecture, "of the zoo")->group(group);
+  verb.add_option("--images", c.images, "pictures")->check(CLI::Range(64, 10000000))->group(group);
+  verb.add_option("--checkpoints", c.checkpoints, "epochs after which the net is kept, 1,2,5,10")
+      ->delimiter(',')
+      ->group(group);
+  verb.add_option("--held-out", c.held_out, "test pictures")
+      ->check(CLI::Range(10, 1000000))
+      ->group(group);
+}
+
+void add_recipe_options(CLI::App& verb, TrainOptions& o) {
+  verb.add_option("--recipe", o.recipe, "a JSON file, or creatures, finetune, mnist, zfnet");
+  verb.add_option("--epochs", o.epochs, "passes over the data")->check(CLI::Range(1, 1000000));
+  verb.add_option("--batch", o.batch, "pictures an update")->check(CLI::Range(1, 65536));
+  verb.add_option("--rate", o.rate, "greatest learning rate")->check(CLI::PositiveNumber);
+  verb.add_option("--weight-decay", o.weight_decay, "L2 penalty")->check(CLI::NonNegativeNumber);
+  verb.add_option("--smoothing", o.smoothing, "label smoothing")->check(CLI::Range(0.0, 0.9));
+  verb.add_option("--renormalize-filters", o.filter_radius,
+                  "after each update, scale filters of a greater root mean square back to this")
+      ->check(CLI::PositiveNumber);
+  verb.add_option("--loss", o.losses, "losses with weights, cross_entropy,pull_push:0.1");
+  verb.add_option("--balanced", o.balanced, "batches of CLASSESxPICTURES, 8x4");
+  verb.add_option("--freeze", o.freeze, "layers that stay, by pattern: conv1*")->delimiter(',');
+  verb.add_flag("--freeze-norms", o.freeze_norms, "batch normalisation keeps its estimates");
 }
 
 }  // namespace
 
 void add_train(CLI::App& program, Context& context) {
-  auto o = std::make_shared<CreatureTraining>();
-  auto target = std::make_shared<std::string>();
-  CLI::App* verb =
-      program.add_subcommand("train", "Train a small net on creatures, rendered as it goes");
-  verb->footer("example: cutaway train creatures.h5 --seed 1");
-  verb->add_option("target", *target, "the package to write")->required();
-  verb->add_option("--architecture", o->architecture, "architecture of the zoo")
-      ->capture_default_str();
-  verb->add_option("--images", o->images, "training pictures")
-      ->check(CLI::Range(64, 10000000))
-      ->capture_default_str();
-  verb->add_option("--epochs", o->epochs, "passes over them")
-      ->check(CLI::Range(1, 10000))
-      ->capture_default_str();
-  verb->add_option("--batch", o->batch, "pictures an update")
-      ->check(CLI::Range(2, 4096))
-      ->capture_default_str();
-  verb->add_option("--rate", o->rate, "greatest learning rate")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  verb->add_option("--weight-decay", o->weight_decay, "L2 penalty")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  verb->add_option("--renormalize-filters", o->filter_radius,
-                   "after each update, scale filters of a greater root mean square back to this "
-                   "(Zeiler & Fergus: 0.1)")
+  auto o = std::make_shared<Options>();
+  TrainOptions& t = o->train;
+  CLI::App* verb = program.add_subcommand("train", "Train a net on labelled pictures");
+  verb->footer(
+      "example: cutaway train lenet --data mnist/ --recipe mnist --out run\n"
+      "example: cutaway train resnet18.h5 --head gap --data photos/ --recipe finetune --out run");
+  verb->add_option("net", t.net, "a zoo name, a package, or a net file (.json)")->required();
+  verb->add_option("--data", t.data,
+                   "a folder a class, a list (.csv, .json, .txt), IDX, CIFAR, .tar, .h5, or "
+                   "creatures:COUNT");
+  verb->add_option("--out", t.out, "folder for everything the training writes");
+  verb->add_option("--head", t.head, "a new end for the data's classes: gap, gmp, fc");
+  verb->add_option("--from", t.from, "layer that the new end reads");
+  verb->add_option("--dropout", t.dropout, "in the new end")->check(CLI::Range(0.0, 0.95));
+  verb->add_option("--classes", t.classes, "only these, numbered in this order")->delimiter(',');
+  verb->add_option("--per-class", t.per_class, "at most so many training pictures a class")
       ->check(CLI::PositiveNumber);
-  verb->add_option("--smoothing", o->smoothing, "label smoothing")
-      ->check(CLI::Range(0.0, 0.9))
-      ->capture_default_str();
-  verb->add_option("--checkpoints", o->checkpoints,
-                   "epochs after which the net is kept beside the target, e.g. 1,2,5,10")
-      ->delimiter(',');
-  verb->add_option("--held-out", o->held_out, "test pictures")
-      ->check(CLI::Range(10, 1000000))
-      ->capture_default_str();
-  verb->callback([o, target, &context] {
-    context.action = [o, target, &context] { return train(*o, *target, context); };
-  });
+  verb->add_option("--validation", t.validation, "part that is held back, 0.1, or a split's name");
+  add_recipe_options(*verb, t);
+  verb->add_option("--checkpoint-every", t.checkpoint_steps, "updates; after every epoch anyway")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--explain-every", t.explain_every, "epochs between explanations of pictures")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--explain", t.explain, "methods for them")->delimiter(',');
+  verb->add_flag("--resume", t.resume, "go on where the same training was stopped");
+  verb->add_flag("--overwrite", t.overwrite, "begin anew in the folder of another training");
+  add_creature_options(*verb, o->creatures);
+  verb->callback([o, &context] { context.action = [o, &context] { return train(*o, context); }; });
 }
 
 }  // namespace cutaway::tools

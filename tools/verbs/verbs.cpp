@@ -1,5 +1,7 @@
 #include "tools/verbs/verbs.h"
 
+#include "tools/verbs/transfer.h"
+
 namespace cutaway::tools {
 
 void add_verbs(CLI::App& program, Context& context) {
@@ -14,6 +16,7 @@ void add_verbs(CLI::App& program, Context& context) {
   add_convert(program, context);
   add_export(program, context);
   add_train(program, context);
+  add_transfer(program, context);
   add_dataset(program, context);
   add_evaluate(program, context);
   add_compare(program, context);

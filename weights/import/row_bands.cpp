@@ -1,22 +1,15 @@
 #include "weights/import/row_bands.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
-#include <utility>
 #include <vector>
 
+#include "kernels/transpose.h"
 #include "runtime/error.h"
-
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#endif
 
 namespace cutaway::weights {
 namespace {
 
-// Floats in a cache line.
-constexpr std::int64_t kTile = 16;
+constexpr std::int64_t kTile = kernels::kTransposeSide;
 // Columns that are together in a band. A line of the source becomes a column: as many as a
 // processor's cache holds are transposed at a time.
 constexpr std::int64_t kBlock = 64;
@@ -27,50 +20,6 @@ constexpr std::int64_t kMostRows = 1024;
 constexpr std::int64_t kBand = std::int64_t{1} << 25;
 // Floats handed over at a time, if that is a row: they stay in a processor's cache.
 constexpr std::int64_t kPiece = std::int64_t{1} << 18;
-
-using Vector [[gnu::vector_size(64)]] = float;
-using Square = std::array<Vector, kTile>;
-
-// Exchanges the halves of every 2D x 2D square that lie off its diagonal.
-template <int D, int... J>
-void exchange(Square& v, std::integer_sequence<int, J...>) {
-  for (std::size_t i = 0; i < v.size(); ++i) {
-    if ((i & D) != 0) continue;
-    const Vector a = v[i], b = v[i + D];
-    v[i] = __builtin_shufflevector(a, b, ((J & D) != 0 ? 16 + J - D : J)...);
-    v[i + D] = __builtin_shufflevector(a, b, ((J & D) != 0 ? 16 + J : J + D)...);
-  }
-}
-
-// To an address of whole cache lines. Around the caches where that can be said: a band is larger
-// than they are, and its lines need not be fetched to be overwritten.
-void store(float* to, const Vector& v) {
-#if defined(__AVX512F__)
-  _mm512_stream_ps(to, __m512(v));
-#else
-  std::memcpy(to, &v, sizeof v);
-#endif
-}
-
-// kTile elements of kTile lines, `distance` apart, become kTile rows, kBlock apart.
-void transpose(const float* lines, std::int64_t distance, float* to) {
-  Square v;
-  for (std::int64_t l = 0; l < kTile; ++l)
-    std::memcpy(&v[static_cast<std::size_t>(l)], lines + l * distance, sizeof(Vector));
-  constexpr auto all = std::make_integer_sequence<int, kTile>{};
-  exchange<8>(v, all);
-  exchange<4>(v, all);
-  exchange<2>(v, all);
-  exchange<1>(v, all);
-  for (std::int64_t r = 0; r < kTile; ++r) store(to + r * kBlock, v[static_cast<std::size_t>(r)]);
-}
-
-// Such stores are not ordered with others: before another thread is told of the band.
-void finish_stores() {
-#if defined(__AVX512F__)
-  _mm_sfence();
-#endif
-}
 
 std::int64_t rounded_up(std::int64_t rows) { return (rows + kTile - 1) / kTile * kTile; }
 
@@ -128,13 +77,9 @@ void RowBands::fill(std::size_t band, const Read& read, std::span<float> to) con
            {lines.data() + l * apart, static_cast<std::size_t>(count)});
     }
     // The last squares may reach beyond both, into room that is there for them.
-    float* corner = to.data() + block * distance_;
-    for (std::int64_t row = 0; row < count; row += kTile) {
-      for (std::int64_t l = 0; l < width; l += kTile)
-        transpose(lines.data() + l * apart + row, apart, corner + row * kBlock + l);
-    }
+    kernels::transpose_squares(lines.data(), apart, rounded_up(width), rounded_up(count),
+                               to.data() + block * distance_, kBlock);
   }
-  finish_stores();
 }
 
 void RowBands::put(std::size_t band, std::span<const float> from, const Put& put) const {

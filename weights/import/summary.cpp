@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/vector_sums.h"
 #include "weights/xxh64.h"
 
 namespace cutaway::weights {
@@ -22,28 +23,7 @@ void Summary::add(std::span<const float> values) {
 }
 
 void Summary::add_together(std::span<const float> values) {
-  // Many sums at a time: additions in double wait for each other otherwise.
-  constexpr std::size_t kLanes = 32;
-  double sums[kLanes] = {};
-  double squares[kLanes] = {};
-  const double origin = origin_;
-  std::size_t i = 0;
-  for (; i + kLanes <= values.size(); i += kLanes) {
-    for (std::size_t l = 0; l < kLanes; ++l) {
-      const double d = double{values[i + l]} - origin;
-      sums[l] += d;
-      squares[l] += d * d;
-    }
-  }
-  for (; i < values.size(); ++i) {
-    const double d = double{values[i]} - origin;
-    sums[0] += d;
-    squares[0] += d * d;
-  }
-  for (std::size_t l = 0; l < kLanes; ++l) {
-    sum_ += sums[l];
-    squares_ += squares[l];
-  }
+  kernels::add_deviations(values, origin_, sum_, squares_);
   count_ += static_cast<double>(values.size());
   crc_ = libdeflate_crc32(crc_, values.data(), values.size_bytes());
 }

@@ -27,7 +27,6 @@
 
 namespace cutaway::explain {
 namespace {
-
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr std::int64_t kMostPixels = std::int64_t{1} << 28;  // numbers of all inputs: 1 GiB
 const std::vector<std::int64_t> kRecallAt{1, 5, 10};

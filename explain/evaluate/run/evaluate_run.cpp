@@ -189,7 +189,7 @@ class EvaluateRun final : public PictureTask {
   /// Calls `use` with entry and number of those pictures, in the order of the list.
   template <class Use>
   void visit(const std::vector<std::int64_t>& numbers, const Use& use) {
-    const ImageSourcePtr source = open_images(job_.inputs, with_classes(job_.source, package_));
+    const ImageSourcePtr source = open_images(job_.inputs, job_.source);
     ImageEntry entry;
     for (std::int64_t n = 0; n < done(); ++n) {
       const bool wanted = std::ranges::find(numbers, n) != numbers.end();

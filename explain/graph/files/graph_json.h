@@ -4,6 +4,8 @@
 
 #include "explain/graph/graph.h"
 
+#pragma GCC visibility push(hidden)
+
 /// Configuration and layers of a graph as JSON; private to tools/graphs.
 namespace cutaway::explain {
 
@@ -14,3 +16,5 @@ namespace cutaway::explain {
 [[nodiscard]] graph::LayerSpec spec_from_json(const nlohmann::ordered_json& json);
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

@@ -33,7 +33,7 @@ class Localize final : public PictureTask {
         package_(package),
         context_(context),
         truth_(job.truth.empty() ? Truth() : Truth(job.truth, class_count(package.model.graph))),
-        source_(open_images(job.inputs, source_options())),
+        source_(open_images(job.inputs, with_classes(source_options(), package))),
         names_(row_names(job_)),
         finder_(job_, package, truth_, context),
         hash_(weights::weights_hash(package.model)),

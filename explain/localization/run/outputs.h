@@ -10,6 +10,8 @@
 #include "explain/runs/output_names.h"
 #include "explain/runs/run_folder.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// Names of a table's rows and of its curves.
@@ -53,3 +55,5 @@ class LocalizeOutputs {
 [[nodiscard]] std::string results_json(const LocalizeJob& job, const LocalizeSummary& summary);
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include "explain/runs/journal.h"
 #include "weights/package.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// What a run keeps of a picture that is done: its lines of boxes.csv and what the table needs.
@@ -29,3 +31,5 @@ struct LocalizedPicture {
                                        const RunContext& context);
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

@@ -15,6 +15,8 @@
 #include "explain/study/run/page.h"
 #include "explain/study/run/study.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// One picture of a study, as the net takes it.
@@ -101,3 +103,5 @@ class StudyFrame {
 [[nodiscard]] std::string csv_number(double v);
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

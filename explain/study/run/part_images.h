@@ -8,6 +8,8 @@
 #include "explain/study/run/frame.h"
 #include "explain/study/run/study.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 struct PartImage {
@@ -36,3 +38,5 @@ struct PartImages {
 [[nodiscard]] Region region_seen(const PixelBox& box, const Rect& seen, int width, int height);
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

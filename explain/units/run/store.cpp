@@ -51,7 +51,7 @@ hdf5::Block tile_at(std::int64_t map, std::int64_t place) { return {{map, place}
 
 }  // namespace
 
-struct UnitStore::State {
+struct [[gnu::visibility("hidden")]] UnitStore::State {
   explicit State(std::string path) : file(std::move(path)) {}
 
   hdf5::OutputFile file;

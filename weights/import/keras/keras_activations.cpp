@@ -118,8 +118,10 @@ NodeId KerasBuilder::prelu(const KerasLayer& layer, const Inputs& in) {
   const NodeId node = add(layer.node, std::make_shared<PReluLayer>(), {in[0]});
   Transform t;
   if (hwc_.contains(in[0])) t.hwc = hwc_[in[0]];
-  // A slope a channel, where rows and columns share it; a slope a place has other extents.
-  (void)setting("shared_axes");
+  const Json* shared = setting("shared_axes");
+  if (!vectors_.contains(in[0]) &&
+      (shared == nullptr || *shared != Json(last_ ? Json{1, 2} : Json{2, 3})))
+    complain("slopes that differ between places (shared_axes other than rows and columns)");
   KerasWeight& slope = take(node, 0, "alpha", 0, t);
   slope.also =
       last_ ? std::vector<Extents>{{1, 1, channels}} : std::vector<Extents>{{channels, 1, 1}};

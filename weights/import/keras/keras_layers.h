@@ -13,6 +13,8 @@
 #include "weights/import/keras/keras_config.h"
 #include "weights/import/keras/keras_windows.h"
 
+#pragma GCC visibility push(hidden)
+
 /// Private to weights/import/keras_*.cpp.
 namespace cutaway::weights {
 
@@ -178,3 +180,5 @@ class KerasBuilder {
 };
 
 }  // namespace cutaway::weights
+
+#pragma GCC visibility pop

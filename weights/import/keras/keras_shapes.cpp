@@ -53,7 +53,9 @@ NodeId KerasBuilder::pool(const KerasLayer& layer, const Inputs& in) {
   g.pad_w = static_cast<std::int32_t>(columns.before);
   // Padding takes no part in pooling, so its far side is only a matter of how many windows there
   // are.
+  const bool reaches = x.h + 2 * g.pad_h >= kernel_h && x.w + 2 * g.pad_w >= kernel_w;
   for (const bool ceil_mode : {false, true}) {
+    if (!reaches) break;  // the far side of the padding fills the only window
     const Shape y = pooled_shape(x, g, ceil_mode);
     if (y.h == rows.outputs && y.w == columns.outputs)
       return add(layer.node, make(ceil_mode), {in[0]});

@@ -32,9 +32,21 @@ class Fuser {
       if (model_.nodes[i].type == "Div") fuse(i);
     }
     std::vector<Node> left;
+    std::set<std::string> dropped, read;
     for (std::size_t i = 0; i < model_.nodes.size(); ++i) {
-      if (!gone_.contains(i)) left.push_back(std::move(model_.nodes[i]));
+      Node& node = model_.nodes[i];
+      const bool goes = gone_.contains(i);
+      (goes ? dropped : read).insert(node.inputs.begin(), node.inputs.end());
+      if (!goes) left.push_back(std::move(node));
     }
+    // The numbers that only they read, an exponent and an epsilon, are no weights.
+    const auto unread = [&](const std::string& name) {
+      return dropped.contains(name) && !read.contains(name);
+    };
+    std::erase_if(left, [&](const Node& node) {
+      return node.type == "Constant" && !node.outputs.empty() && unread(node.outputs[0]);
+    });
+    std::erase_if(model_.initializers, [&](const Tensor& t) { return unread(t.name); });
     model_.nodes = std::move(left);
   }
 

@@ -148,6 +148,8 @@ bool choose_rounding(const Windowing& g,
                      std::int64_t w,
                      bool ceil,
                      bool& rounds_up) {
+  // Padding behind alone may fill the only window, which the layer's own cannot.
+  if (x.h + 2 * g.h.before < g.kernel[0] || x.w + 2 * g.w.before < g.kernel[1]) return false;
   for (const bool up : {ceil, !ceil}) {
     if (reaches(x.h, g.kernel[0], g.stride[0], g.h.before, h, up) &&
         reaches(x.w, g.kernel[1], g.stride[1], g.w.before, w, up)) {

@@ -1,0 +1,58 @@
+#include "tools/training/creature_command.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+namespace cutaway::tools {
+namespace {
+
+/// "net-epoch-0005.h5" beside "net.h5".
+std::string checkpoint_path(const std::string& target, std::int64_t epoch) {
+  const std::filesystem::path path = target;
+  char name[40];
+  std::snprintf(name, sizeof name, "-epoch-%04lld", static_cast<long long>(epoch));
+  return (path.parent_path() / (path.stem().string() + name + path.extension().string())).string();
+}
+
+void take_over(const TrainOptions& from, CreatureTraining& to) {
+  if (from.epochs >= 0) to.epochs = from.epochs;
+  if (from.batch >= 0) to.batch = from.batch;
+  if (from.rate >= 0) to.rate = static_cast<float>(from.rate);
+  if (from.weight_decay >= 0) to.weight_decay = static_cast<float>(from.weight_decay);
+  if (from.smoothing >= 0) to.smoothing = static_cast<float>(from.smoothing);
+  if (from.filter_radius >= 0) to.filter_radius = from.filter_radius;
+}
+
+}  // namespace
+
+int train_creatures(CreatureTraining& o, const TrainOptions& common, const Context& context) {
+  const std::string& target = common.net;
+  take_over(common, o);
+  o.checkpoint = [&](const weights::Package& package, std::int64_t epoch) {
+    weights::save(package, checkpoint_path(target, epoch));
+  };
+  const TrainedNet trained = train_on_creatures(o, context);
+  weights::save(trained.package, target);
+  if (context.common.json) {
+    const nlohmann::ordered_json result{
+        {"model", target},
+        {"held_out_images", trained.held_out},
+        {"accuracy", 100.0 * trained.accuracy},
+        {"localization", 100.0 * trained.localization},
+        {"seconds", trained.seconds},
+        {"updates", trained.updates},
+        {"renormalized_filters", trained.renormalized},
+        {"weights_hash", weights::weights_hash(trained.package.model)}};
+    std::printf("%s\n", result.dump(2).c_str());
+  } else {
+    std::printf(
+        "%s: %.2f %% of %lld held-out creatures right, CAM boxes %.2f %% at IoU 0.5, "
+        "%lld updates in %.0f s\n",
+        target.c_str(), 100.0 * trained.accuracy, static_cast<long long>(trained.held_out),
+        100.0 * trained.localization, static_cast<long long>(trained.updates), trained.seconds);
+  }
+  return kExitOk;
+}
+
+}  // namespace cutaway::tools
