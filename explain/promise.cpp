@@ -23,9 +23,9 @@ std::size_t transform_bytes(const Graph& graph, NodeId id) {
   return weights * (winograd ? 4 : 1);
 }
 
-/// A rule that changes the weights holds what it made of them, both ways and in two parts.
+/// A rule that changes the weights holds what it made of them, both ways, in two parts each.
 std::size_t copies_of(const Step& step) {
-  constexpr std::size_t kChanged = 3;
+  constexpr std::size_t kChanged = 4;
   return step.rule && step.rule->name().find("lrp") != std::string_view::npos ? kChanged : 1;
 }
 
