@@ -159,9 +159,9 @@ TEST_CASE("tar: any single damaged byte gives an error or an archive, never a cr
 
 TEST_CASE("tar as a source: pictures only; damage ends the archive, not the run") {
   const Folder folder;
-  put(folder / "a.tar", tar_member({"../../etc/a.png", "AAA"}) + tar_member({".hidden.png", "x"}) +
-                            tar_member({"notes.txt", "x"}) + tar_member({"b.JPG", "BB"}) +
-                            std::string(512, 'q'));
+  put(folder / "a.tar", tar_member({"../../etc/a.png", "\x89PNG\r\n\x1A\n"}) +
+                            tar_member({".hidden.png", "x"}) + tar_member({"notes.txt", "x"}) +
+                            tar_member({"b.JPG", "BB"}) + std::string(512, 'q'));
   const auto all = entries(folder / "a.tar");
   REQUIRE(all.size() == 3);
   CHECK(all[0].name == "../../etc/a.png");  // only a name: nothing is written under it
