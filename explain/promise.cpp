@@ -23,10 +23,14 @@ std::size_t transform_bytes(const Graph& graph, NodeId id) {
   return weights * (winograd ? 4 : 1);
 }
 
-/// A rule that changes the weights holds what it made of them, both ways and in two parts.
+/// A rule of LRP that changes the weights holds what it made of them, both ways and in two parts.
 std::size_t copies_of(const Step& step) {
   constexpr std::size_t kChanged = 3;
-  return step.rule && step.rule->name().find("lrp") != std::string_view::npos ? kChanged : 1;
+  if (!step.rule) return 1;
+  const std::string_view name = step.rule->name();
+  const bool changes =
+      name.starts_with("LRP-") || name.starts_with("z") || name == "w^2" || name == "flat";
+  return changes ? kChanged : 1;
 }
 
 std::size_t transforms_of(const Graph& graph, const Plan& plan) {

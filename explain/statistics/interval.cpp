@@ -9,7 +9,8 @@ Interval wilson_interval(double share, double trials, double z) {
   const double middle = (share + square / 2.0) / (1.0 + square);
   const double half =
       z / (1.0 + square) * std::sqrt(share * (1.0 - share) / trials + square / (4.0 * trials));
-  return {share, std::max(0.0, middle - half), std::min(1.0, middle + half)};
+  // At 0 and 1 one end is the share itself, which rounding would miss.
+  return {share, std::clamp(middle - half, 0.0, share), std::clamp(middle + half, share, 1.0)};
 }
 
 }  // namespace cutaway::explain

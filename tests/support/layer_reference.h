@@ -197,7 +197,8 @@ inline void ref_softmax(const RefCall& r) {
     for (std::int64_t c = 0; c < r.y.shape.c; ++c) most = std::max(most, r.in[0].at(n, c, h, w));
     for (std::int64_t c = 0; c < r.y.shape.c; ++c) sum += std::exp(r.in[0].at(n, c, h, w) - most);
     for (std::int64_t c = 0; c < r.y.shape.c; ++c) {
-      r.y.at(n, c, h, w) = std::exp(r.in[0].at(n, c, h, w) - most) / sum;
+      const double x = r.in[0].at(n, c, h, w) - most;
+      r.y.at(n, c, h, w) = r.a.flag("log", false) ? x - std::log(sum) : std::exp(x) / sum;
     }
   });
 }

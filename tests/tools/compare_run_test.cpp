@@ -150,7 +150,7 @@ TEST_CASE("compare: the statistics of a run are those of its vectors, by plain l
   const std::string page = bytes_of(folder / "out/report.html");
   CHECK(page.find("Which layer knows the class") != std::string::npos);
   CHECK(page.find("http://") == page.find("http://www.w3.org"));  // nothing is loaded
-  CHECK(json_file(folder / "out/manifest.json")["counts"]["images"] == 12);
+  CHECK(json_file(folder / "out/manifest.json")["counts"]["inputs"] == 12);
   CHECK(run({"compare", folder / "net.h5", folder / "data", "--out", folder / "out"}) ==
         tools::kExitUsage);
 }

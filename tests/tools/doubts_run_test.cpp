@@ -21,8 +21,6 @@ void make_scaled_model(const std::string& path, float factor) {
   weights::Package package = weights::load(path);
   Model& m = package.model;
   for (NodeId id = 1; id < m.graph.size(); ++id) {
-    const bool concerned = factor == 0.0F || m.graph.node(id).name == "fc";
-    if (!concerned) continue;
     for (Tensor& t : m.parameters.of(id)) {
       for (float& v : t.f32()) v *= factor;
     }

@@ -76,16 +76,14 @@ TEST_CASE("targets: columns of the list, and predicted against expected on one s
   CHECK_FALSE(fs::exists(f / "bad"));
 }
 
-TEST_CASE("a label beyond the net's classes is a missing map, not the end of the run") {
+TEST_CASE("a label beyond the net's classes is refused, with what may be meant") {
   const Folder f;
   make_tiny_model(f / "net.h5");
   make_pictures(f, 2);
   put(f / "list.csv", "file,label\np/0.png,99\np/1.png,1\n");
-  REQUIRE(run({"explain", f / "net.h5", f / "list.csv", "--method", "cam", "--out", f / "out",
-               "--target", "label"}) == 0);
-  const auto lines = json_lines(f / "out/index.jsonl");
-  CHECK(contains(lines[2]["maps"][0]["missing"].get<std::string>(), "99"));
-  CHECK(lines[3]["maps"][0]["class"] == 1);
+  CHECK(run({"explain", f / "net.h5", f / "list.csv", "--method", "cam", "--out", f / "out",
+             "--target", "label"}) == 3);
+  CHECK_FALSE(fs::exists(f / "out/manifest.json"));
 }
 
 TEST_CASE("several layers: methods that take one run at each, the others once; groups") {

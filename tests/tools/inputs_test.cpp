@@ -101,10 +101,10 @@ TEST_CASE("resize rules give the sizes of their tools") {
   CHECK((warped.width == 20 && warped.height == 10));
   CHECK(seen_part(33, 77, rule) == explain::Rect{0, 0, 33, 77});
   rule.height = 0;
-  CHECK(error_of([&] { weights::validate(rule); }).kind() == ErrorKind::kUsage);
+  CHECK(error_of([&] { explain::validate(rule); }).kind() == ErrorKind::kUsage);
   rule = {};
   rule.std[1] = 0.0F;
-  CHECK(error_of([&] { weights::validate(rule); }).kind() == ErrorKind::kUsage);
+  CHECK(error_of([&] { explain::validate(rule); }).kind() == ErrorKind::kUsage);
   CHECK(Preprocess{} == Preprocess{});
   CHECK_FALSE(rule == Preprocess{});
 }
@@ -127,7 +127,7 @@ TEST_CASE("lists are read as CSV") {
   };
   refused("", "l.csv");
   refused("file,label\n", "l.csv");
-  refused("path,label\na.png,1\n", "l.csv:1");
+  refused("number,label\na.png,1\n", "l.csv:1");
   refused("file,label\na.png,1\nb.png,cat\n", "l.csv:3");
   refused("file,label\na.png,-1\n", "l.csv:2");
   refused("file,label\na.png\n", "l.csv:2");

@@ -323,14 +323,14 @@ void add_evaluate_graph(CLI::App& group, Context& context) {
   });
 }
 
-void prepare_folder(const SceneQuery& q, const ShowOptions& o, const char* last_file) {
-  RunFolder(o.out, last_file)
-      .open(existing(false, o.overwrite), {q.graph, q.model, q.objects.data, q.objects.boxes});
+void prepare(RunFolder& folder, const SceneQuery& q, const ShowOptions& o) {
+  folder.open(existing(false, o.overwrite), {q.graph, q.model, q.objects.data, q.objects.boxes});
 }
 
 int infer(SceneQuery& query, const ShowOptions& options, const Context& context) {
   query.objects.seed = context.common.seed;
-  prepare_folder(query, options, "positions.json");
+  RunFolder folder(options.out, "positions.json");
+  prepare(folder, query, options);
   const Scene scene = open_scene(query, context.run());
   write_positions(scene, options);
   const double ms = 1000 * scene.infer_seconds / static_cast<double>(scene.images());
@@ -351,7 +351,8 @@ int infer(SceneQuery& query, const ShowOptions& options, const Context& context)
 
 int show(SceneQuery& query, const ShowOptions& options, const Context& context) {
   query.objects.seed = context.common.seed;
-  prepare_folder(query, options, "graph.html");
+  RunFolder folder(options.out, "graph.html");
+  prepare(folder, query, options);
   const Scene scene = open_scene(query, context.run());
   show_graph(scene, options, context.run());
   if (context.common.json) {

@@ -39,7 +39,7 @@ struct Pictures {
 int main() {
   const Pictures data;
   Recipe recipe =
-      weights::recipe_from_json(R"({"epochs": 8, "batch": 16, "schedule": {"rate": 0.02}})");
+      weights::recipe_from_json(R"({"epochs": 8, "batch": 16, "schedule": {"rate": 0.005}})");
   Model model(weights::build_zoo("lenet", {2}).graph);
   model.parameters = initial_parameters(model.graph, recipe.initial, recipe.seed);
   const BatchOrder order = BatchOrder::shuffled(64, recipe.batch, recipe.seed);
