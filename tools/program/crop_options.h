@@ -1,14 +1,11 @@
 #pragma once
 
 #include "explain/runs/crops.h"
-
-namespace CLI {
-class App;
-}
+#include "tools/program/command.h"
 
 namespace cutaway::tools {
 
 /// Adds --crops, --crop-merge, --crop-order, --crop-frame, --crop-resize and --crop-resample.
-void add_crop_options(CLI::App& verb, explain::CropOptions& options);
+void add_crop_options(Command& verb, explain::CropOptions& options);
 
 }  // namespace cutaway::tools

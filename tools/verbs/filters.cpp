@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -103,26 +102,25 @@ int filters(const Options& o, const Context& context) {
 
 }  // namespace
 
-void add_filters(CLI::App& program, Context& context) {
+void add_filters(Command& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb =
+  Command& verb =
       program.add_subcommand("filters", "First-layer filters as a picture; dead ones, spectra");
-  verb->footer(
+  verb.footer(
       "Dead: a root mean square below 5 % of the median, or no answer above 0 on all of --data.\n"
       "example: cutaway filters googlenet.h5 --out filters.png");
-  verb->add_option("model", o->model, "a Cutaway package")->required();
-  verb->add_option("--layer", o->layer, "convolution (default: the first that reads the pixels)");
-  verb->add_option("--out", o->out, "PNG file");
-  verb->add_flag("--overwrite", o->overwrite, "replace an existing file");
-  verb->add_option("--data", o->data, "pictures to look for filters that never answer");
-  verb->add_option("--scale", o->scale, "each: a filter's own scale; global: one for all")
-      ->check(CLI::IsMember({"each", "global"}))
-      ->capture_default_str();
-  verb->add_option("--magnify", o->magnify, "pixels a weight")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
-  verb->callback(
-      [o, &context] { context.action = [o, &context] { return filters(*o, context); }; });
+  verb.add_option("model", o->model, "a Cutaway package").required();
+  verb.add_option("--layer", o->layer, "convolution (default: the first that reads the pixels)");
+  verb.add_option("--out", o->out, "PNG file");
+  verb.add_flag("--overwrite", o->overwrite, "replace an existing file");
+  verb.add_option("--data", o->data, "pictures to look for filters that never answer");
+  verb.add_option("--scale", o->scale, "each: a filter's own scale; global: one for all")
+      .check(one_of({"each", "global"}))
+      .capture_default_str();
+  verb.add_option("--magnify", o->magnify, "pixels a weight")
+      .check(range(1, 64))
+      .capture_default_str();
+  verb.callback([o, &context] { context.action = [o, &context] { return filters(*o, context); }; });
 }
 
 }  // namespace cutaway::tools

@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -105,88 +104,87 @@ int learn(LearnOptions& o, const Context& context) {
   return exit_code(s.complaints);
 }
 
-void add_query(CLI::App* verb, ObjectQuery& q) {
-  verb->add_option("--data", q.data,
-                   "folder of pictures, with parts.json or truth.json if there are boxes")
-      ->required();
-  verb->add_option("--boxes", q.boxes, "the list of boxes, where it is not in the folder");
-  verb->add_option("--category", q.category, "only objects of this category");
-  verb->add_option("--most", q.most, "at most so many objects")->check(CLI::NonNegativeNumber);
-  verb->add_option("--min-area", q.min_area, "leave out smaller boxes, square pixels")
-      ->capture_default_str();
-  verb->add_option("--jitter", q.jitter,
-                   "cut out a window of 1 - this of each box, at a random place in it")
-      ->check(CLI::Range(0.0, 0.9));
+void add_query(Command& verb, ObjectQuery& q) {
+  verb.add_option("--data", q.data,
+                  "folder of pictures, with parts.json or truth.json if there are boxes")
+      .required();
+  verb.add_option("--boxes", q.boxes, "the list of boxes, where it is not in the folder");
+  verb.add_option("--category", q.category, "only objects of this category");
+  verb.add_option("--most", q.most, "at most so many objects").check(non_negative());
+  verb.add_option("--min-area", q.min_area, "leave out smaller boxes, square pixels")
+      .capture_default_str();
+  verb.add_option("--jitter", q.jitter,
+                  "cut out a window of 1 - this of each box, at a random place in it")
+      .check(range(0.0, 0.9));
 }
 
-void add_features(CLI::App* verb, FeatureOptions& f, std::int64_t& batch) {
-  verb->add_option("--batch", batch, "pictures at a time")->check(CLI::Range(1, 1024));
-  verb->add_option("--memory", f.memory_gib,
-                   "GiB for features; what is more goes to a file as float16")
-      ->check(CLI::Range(0.0, 1e6))
-      ->capture_default_str();
-  verb->add_option("--scratch", f.scratch, "folder of that file");
+void add_features(Command& verb, FeatureOptions& f, std::int64_t& batch) {
+  verb.add_option("--batch", batch, "pictures at a time").check(range(1, 1024));
+  verb.add_option("--memory", f.memory_gib,
+                  "GiB for features; what is more goes to a file as float16")
+      .check(range(0.0, 1e6))
+      .capture_default_str();
+  verb.add_option("--scratch", f.scratch, "folder of that file");
 }
 
-void add_learn(CLI::App& group, Context& context) {
+void add_learn(Command& group, Context& context) {
   auto o = std::make_shared<LearnOptions>();
-  CLI::App* verb =
+  Command& verb =
       group.add_subcommand("learn", "Learn the explanatory graph of a category of objects");
-  verb->footer(
+  verb.footer(
       "example: cutaway graph learn weights/shipped/creatures.h5 --data DIR --category giraffe "
       "--out giraffe.h5");
-  verb->add_option("model", o->job.model, "a Cutaway package")->required();
+  verb.add_option("model", o->job.model, "a Cutaway package").required();
   add_query(verb, o->job.query);
-  verb->add_option("--out", o->job.out, "the graph to write")->required();
-  verb->add_flag("--overwrite", o->job.overwrite, "replace an existing graph");
-  verb->add_option("--negatives", o->job.negatives,
-                   "folder of pictures without the object (default: other categories)");
-  verb->add_option("--most-negatives", o->job.most_negatives)
-      ->check(CLI::Range(2, 1000000))
-      ->capture_default_str();
-  verb->add_option("--layers", o->job.layers,
-                   "from fine to coarse, with commas (default: by the net)")
-      ->delimiter(',');
-  verb->add_option("--nodes", o->job.nodes,
-                   "nodes a filter: one number for all layers, or one each")
-      ->delimiter(',');
-  verb->add_option(
+  verb.add_option("--out", o->job.out, "the graph to write").required();
+  verb.add_flag("--overwrite", o->job.overwrite, "replace an existing graph");
+  verb.add_option("--negatives", o->job.negatives,
+                  "folder of pictures without the object (default: other categories)");
+  verb.add_option("--most-negatives", o->job.most_negatives)
+      .check(range(2, 1000000))
+      .capture_default_str();
+  verb.add_option("--layers", o->job.layers,
+                  "from fine to coarse, with commas (default: by the net)")
+      .delimiter(',');
+  verb.add_option("--nodes", o->job.nodes, "nodes a filter: one number for all layers, or one each")
+      .delimiter(',');
+  verb.add_option(
           "--preset", o->preset,
           "default; refined, for objects cut to their boxes; authors, the published program "
           "with its faults")
-      ->capture_default_str();
-  verb->add_option("--parents", o->parents, "parents a node (15)");
-  verb->add_option("--place", o->place, "a node is at its best candidate, or at their mean (best)");
-  verb->add_option("--likeness", o->likeness,
-                   "what makes a parent: affinity, or concordance of displacements (affinity)");
-  verb->add_option("--least-likeness", o->least_likeness,
-                   "with concordance: edges below this are left out (0)");
-  verb->add_option("--candidates", o->candidates, "nodes above that may be parents (600)");
-  verb->add_option("--iterations", o->iterations, "EM updates a layer (20)");
-  verb->add_option("--strength", o->strength, "geometric, penalty, one, released");
-  verb->add_option("--static-fraction", o->static_fraction,
-                   "share of unmoving nodes that are no parents (0)");
-  verb->add_option("--range", o->range,
-                   "how far a node is looked for, over half the side of its map (0.3)");
-  verb->add_flag("--flips", o->flips, "choose the orientation of every picture");
-  verb->add_option("--restarts", o->restarts, "with --flips: starts of the top layer (1)");
-  verb->add_option("--orientation", o->orientation,
-                   "with --flips: by the sum of the nodes' scores, or of their log (sum)")
-      ->check(CLI::IsMember({"sum", "log"}));
-  verb->add_option("--sigma", o->sigma,
-                   "scale activations by the deviation of their unit, or of their filter (unit)")
-      ->check(CLI::IsMember({"unit", "filter"}));
-  verb->add_option("--checkpoint", o->job.checkpoint,
-                   "file to go on from (default: OUT.checkpoint)");
-  verb->add_option("--checkpoint-seconds", o->job.checkpoint_seconds, "between checkpoints")
-      ->capture_default_str();
+      .capture_default_str();
+  verb.add_option("--parents", o->parents, "parents a node (15)");
+  verb.add_option("--place", o->place, "a node is at its best candidate, or at their mean (best)");
+  verb.add_option("--likeness", o->likeness,
+                  "what makes a parent: affinity, or concordance of displacements (affinity)");
+  verb.add_option("--least-likeness", o->least_likeness,
+                  "with concordance: edges below this are left out (0)");
+  verb.add_option("--candidates", o->candidates, "nodes above that may be parents (600)");
+  verb.add_option("--iterations", o->iterations, "EM updates a layer (20)");
+  verb.add_option("--strength", o->strength, "geometric, penalty, one, released");
+  verb.add_option("--static-fraction", o->static_fraction,
+                  "share of unmoving nodes that are no parents (0)");
+  verb.add_option("--range", o->range,
+                  "how far a node is looked for, over half the side of its map (0.3)");
+  verb.add_flag("--flips", o->flips, "choose the orientation of every picture");
+  verb.add_option("--restarts", o->restarts, "with --flips: starts of the top layer (1)");
+  verb.add_option("--orientation", o->orientation,
+                  "with --flips: by the sum of the nodes' scores, or of their log (sum)")
+      .check(one_of({"sum", "log"}));
+  verb.add_option("--sigma", o->sigma,
+                  "scale activations by the deviation of their unit, or of their filter (unit)")
+      .check(one_of({"unit", "filter"}));
+  verb.add_option("--checkpoint", o->job.checkpoint,
+                  "file to go on from (default: OUT.checkpoint)");
+  verb.add_option("--checkpoint-seconds", o->job.checkpoint_seconds, "between checkpoints")
+      .capture_default_str();
   add_features(verb, o->job.features, o->job.batch);
-  verb->callback([o, &context] { context.action = [o, &context] { return learn(*o, context); }; });
+  verb.callback([o, &context] { context.action = [o, &context] { return learn(*o, context); }; });
 }
 
-void add_scene(CLI::App* verb, SceneQuery& q) {
-  verb->add_option("graph", q.graph, "a graph made by graph learn")->required();
-  verb->add_option("model", q.model, "the net it explains")->required();
+void add_scene(Command& verb, SceneQuery& q) {
+  verb.add_option("graph", q.graph, "a graph made by graph learn").required();
+  verb.add_option("model", q.model, "the net it explains").required();
   add_query(verb, q.objects);
   add_features(verb, q.features, q.batch);
 }
@@ -284,41 +282,41 @@ int evaluate(SceneQuery& query,
   return exit_code(scene.features.complaints);
 }
 
-void add_evaluate_graph(CLI::App& group, Context& context) {
+void add_evaluate_graph(Command& group, Context& context) {
   auto q = std::make_shared<SceneQuery>();
   auto o = std::make_shared<GraphEvaluationOptions>();
   auto sheets = std::make_shared<std::string>();
-  CLI::App* verb = group.add_subcommand("evaluate", "Measure a graph against annotated parts");
-  verb->footer(
+  Command& verb = group.add_subcommand("evaluate", "Measure a graph against annotated parts");
+  verb.footer(
       "Intervals: 95 %, by leaving pictures out in turn.\n"
       "example: cutaway graph evaluate giraffe.h5 weights/shipped/creatures.h5 --data DIR "
       "--category giraffe");
   add_scene(verb, *q);
-  verb->add_option("--best-nodes", o->nodes, "nodes a layer that are judged")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  verb->add_option("--best-images", o->best, "pictures a node is judged by")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  verb->add_option("--shots", o->shots, "pictures in which a part is shown")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
-  verb->add_option("--repeats", o->repeats, "choices of them; 0: leave this out")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
-  verb->add_option("--samples", o->samples,
-                   "groups of pictures left out in turn for the intervals; 0: no intervals")
-      ->check(CLI::Range(0, 100000))
-      ->capture_default_str();
-  verb->add_option("--tolerance", o->tolerance,
-                   "a node this near a part's box is on it, over the side")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  verb->add_option("--sheets", *sheets,
-                   "folder for sheets on which a person judges nodes and raw filters");
-  verb->add_flag("--choose-first", o->choose_first,
-                 "pictures first, landmarks then, as the authors' program");
-  verb->callback([q, o, sheets, &context] {
+  verb.add_option("--best-nodes", o->nodes, "nodes a layer that are judged")
+      .check(positive())
+      .capture_default_str();
+  verb.add_option("--best-images", o->best, "pictures a node is judged by")
+      .check(positive())
+      .capture_default_str();
+  verb.add_option("--shots", o->shots, "pictures in which a part is shown")
+      .check(range(1, 100))
+      .capture_default_str();
+  verb.add_option("--repeats", o->repeats, "choices of them; 0: leave this out")
+      .check(range(0, 1000))
+      .capture_default_str();
+  verb.add_option("--samples", o->samples,
+                  "groups of pictures left out in turn for the intervals; 0: no intervals")
+      .check(range(0, 100000))
+      .capture_default_str();
+  verb.add_option("--tolerance", o->tolerance,
+                  "a node this near a part's box is on it, over the side")
+      .check(range(0.0, 1.0))
+      .capture_default_str();
+  verb.add_option("--sheets", *sheets,
+                  "folder for sheets on which a person judges nodes and raw filters");
+  verb.add_flag("--choose-first", o->choose_first,
+                "pictures first, landmarks then, as the authors' program");
+  verb.callback([q, o, sheets, &context] {
     context.action = [q, o, sheets, &context] { return evaluate(*q, *o, *sheets, context); };
   });
 }
@@ -367,57 +365,55 @@ int show(SceneQuery& query, const ShowOptions& options, const Context& context) 
   return exit_code(scene.features.complaints);
 }
 
-void add_showing(CLI::App& group, Context& context, bool positions) {
+void add_showing(Command& group, Context& context, bool positions) {
   auto q = std::make_shared<SceneQuery>();
   auto o = std::make_shared<ShowOptions>();
-  CLI::App* verb = positions
-                       ? group.add_subcommand("infer", "Find the nodes of a graph in pictures")
-                       : group.add_subcommand(
-                             "show", "Patches, heat maps, part trees, synthesis, a page to browse");
-  verb->footer(
+  Command& verb = positions
+                      ? group.add_subcommand("infer", "Find the nodes of a graph in pictures")
+                      : group.add_subcommand(
+                            "show", "Patches, heat maps, part trees, synthesis, a page to browse");
+  verb.footer(
       std::string("example: cutaway graph ") + (positions ? "infer" : "show") +
       " giraffe.h5 weights/shipped/creatures.h5 --data DIR --category giraffe --out out/giraffe");
   add_scene(verb, *q);
-  verb->add_option("--out", o->out, "folder for the results")->required();
-  verb->add_option("--top", o->nodes, "best nodes a layer that are shown")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  verb->add_option("--pictures", o->pictures, "pictures that are drawn")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  verb.add_option("--out", o->out, "folder for the results").required();
+  verb.add_option("--top", o->nodes, "best nodes a layer that are shown")
+      .check(range(1, 1000))
+      .capture_default_str();
+  verb.add_option("--pictures", o->pictures, "pictures that are drawn")
+      .check(range(1, 1000))
+      .capture_default_str();
   if (!positions) {
-    verb->add_option("--patches", o->patches, "patches a node")
-        ->check(CLI::Range(1, 100))
-        ->capture_default_str();
-    verb->add_option("--patch", o->patch, "side of a patch where the picture has 224 pixels")
-        ->check(CLI::Range(8.0, 224.0))
-        ->capture_default_str();
-    verb->add_option("--page-nodes", o->page_nodes, "nodes a layer on the page")
-        ->check(CLI::Range(1, 2000))
-        ->capture_default_str();
-    verb->add_option("--page-pictures", o->page_pictures, "pictures on the page")
-        ->check(CLI::Range(1, 2000))
-        ->capture_default_str();
+    verb.add_option("--patches", o->patches, "patches a node")
+        .check(range(1, 100))
+        .capture_default_str();
+    verb.add_option("--patch", o->patch, "side of a patch where the picture has 224 pixels")
+        .check(range(8.0, 224.0))
+        .capture_default_str();
+    verb.add_option("--page-nodes", o->page_nodes, "nodes a layer on the page")
+        .check(range(1, 2000))
+        .capture_default_str();
+    verb.add_option("--page-pictures", o->page_pictures, "pictures on the page")
+        .check(range(1, 2000))
+        .capture_default_str();
   }
-  verb->add_flag("--overwrite", o->overwrite, "write into the folder of a finished run");
-  verb->callback([q, o, positions, &context] {
+  verb.add_flag("--overwrite", o->overwrite, "write into the folder of a finished run");
+  verb.callback([q, o, positions, &context] {
     context.action = [q, o, positions, &context] {
       return positions ? infer(*q, *o, context) : show(*q, *o, context);
     };
   });
 }
 
-void add_bench_graph(CLI::App& group, Context& context) {
+void add_bench_graph(Command& group, Context& context) {
   auto o = std::make_shared<GraphBenchOptions>();
-  CLI::App* verb =
+  Command& verb =
       group.add_subcommand("bench", "Time learning a graph of VGG-16's size on made-up features");
-  verb->add_option("--filters", o->filters)->check(CLI::Range(1, 4096))->capture_default_str();
-  verb->add_option("--images", o->images)->check(CLI::Range(1, 100000))->capture_default_str();
-  verb->add_option("--iterations", o->iterations)
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  verb->add_option("--preset", o->preset, "of graph learn")->capture_default_str();
-  verb->callback([o, &context] {
+  verb.add_option("--filters", o->filters).check(range(1, 4096)).capture_default_str();
+  verb.add_option("--images", o->images).check(range(1, 100000)).capture_default_str();
+  verb.add_option("--iterations", o->iterations).check(range(1, 1000)).capture_default_str();
+  verb.add_option("--preset", o->preset, "of graph learn").capture_default_str();
+  verb.callback([o, &context] {
     context.action = [o, &context] {
       const GraphBenchResult r = bench_graph(*o, context);
       print({{"preset", o->preset},
@@ -440,15 +436,15 @@ void add_bench_graph(CLI::App& group, Context& context) {
 
 }  // namespace
 
-void add_graph(CLI::App& program, Context& context) {
-  CLI::App* group =
+void add_graph(Command& program, Context& context) {
+  Command& group =
       program.add_subcommand("graph", "The explanatory graph: which object parts the filters know");
-  group->require_subcommand(1);
-  add_learn(*group, context);
-  add_showing(*group, context, true);
-  add_showing(*group, context, false);
-  add_evaluate_graph(*group, context);
-  add_bench_graph(*group, context);
+  group.require_subcommand();
+  add_learn(group, context);
+  add_showing(group, context, true);
+  add_showing(group, context, false);
+  add_evaluate_graph(group, context);
+  add_bench_graph(group, context);
 }
 
 }  // namespace cutaway::tools

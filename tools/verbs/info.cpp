@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -144,18 +143,18 @@ int info(const Options& o, const Context& context) {
 
 }  // namespace
 
-void add_info(CLI::App& program, Context& context) {
+void add_info(Command& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb =
+  Command& verb =
       program.add_subcommand("info", "Layers, shapes, receptive fields, costs of a model");
-  verb->footer(
+  verb.footer(
       "example: cutaway info googlenet.h5 --svg googlenet.svg; without a model: this build and its "
       "devices");
-  verb->add_option("model", o->model, "a Cutaway package");
-  verb->add_option("--svg", o->svg, "draw the graph into this file")->needs("model");
-  verb->add_option("--dot", o->dot, "write the graph for Graphviz into this file")->needs("model");
-  verb->add_flag("--overwrite", o->overwrite, "replace existing drawings");
-  verb->callback([o, &context] { context.action = [o, &context] { return info(*o, context); }; });
+  verb.add_option("model", o->model, "a Cutaway package");
+  verb.add_option("--svg", o->svg, "draw the graph into this file").needs("model");
+  verb.add_option("--dot", o->dot, "write the graph for Graphviz into this file").needs("model");
+  verb.add_flag("--overwrite", o->overwrite, "replace existing drawings");
+  verb.callback([o, &context] { context.action = [o, &context] { return info(*o, context); }; });
 }
 
 }  // namespace cutaway::tools

@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -62,88 +61,88 @@ int localize(Options& o, const Context& context) {
   return exit_code_of(summary.images, summary.failed == 0 && summary.refusals.empty());
 }
 
-void add_box_options(CLI::App& verb, Options& o) {
+void add_box_options(Command& verb, Options& o) {
   verb.add_option("--boxes", o.rules,
                   "rules, with commas: threshold, threshold:SHARE, dt, graphcut, grabcut")
-      ->delimiter(',')
-      ->capture_default_str();
+      .delimiter(',')
+      .capture_default_str();
   verb.add_option("--threshold", o.boxes.threshold, "threshold: share of the map's maximum")
-      ->check(CLI::Range(0.0, 0.999))
-      ->capture_default_str();
+      .check(range(0.0, 0.999))
+      .capture_default_str();
   verb.add_flag("--clean", o.clean,
                 "dt: compare every pair of boxes (the authors' loop skips some)");
   verb.add_option(
           "--jpeg", o.job.jpeg,
           "dt, grabcut: heat maps go through a JPEG of this quality, as the authors'; 0: no")
-      ->check(CLI::Range(0, 100));
+      .check(range(0, 100));
   verb.add_option("--high", o.boxes.graph_cut.high,
                   "graphcut: quantile above which pixels model the foreground")
-      ->capture_default_str();
+      .capture_default_str();
   verb.add_option("--low", o.boxes.graph_cut.low,
                   "graphcut: quantile below which they model the background")
-      ->capture_default_str();
+      .capture_default_str();
   verb.add_option("--components", o.boxes.graph_cut.mixture.components,
                   "graphcut: Gaussians a colour model")
-      ->capture_default_str();
+      .capture_default_str();
   verb.add_option("--gamma", o.boxes.graph_cut.gamma, "graphcut: weight of the boundary")
-      ->capture_default_str();
+      .capture_default_str();
   verb.add_option("--iterate", o.boxes.graph_cut.iterate,
                   "graphcut: cuts, with colour models refitted between")
-      ->capture_default_str();
+      .capture_default_str();
   verb.add_flag("--hard-seeds", o.boxes.graph_cut.hard_seeds,
                 "graphcut: pixels of the models keep their labels");
 }
 
 }  // namespace
 
-void add_localize(CLI::App& program, Context& context) {
+void add_localize(Command& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = program.add_subcommand(
+  Command& verb = program.add_subcommand(
       "localize", "Boxes around objects, found by explanations; measured against truth");
-  verb->footer(
+  verb.footer(
       "example: cutaway localize googlenet.h5 photos/ --method cam,gradcam --boxes threshold,dt "
       "--truth boxes.json --out out");
-  verb->add_option("model", o->job.model_path, "a Cutaway package")->required();
-  verb->add_option("inputs", o->job.inputs,
-                   "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5");
-  verb->add_option("--method", o->methods, "methods whose maps have one channel, with commas")
-      ->delimiter(',')
-      ->capture_default_str();
-  verb->add_option("--layer", o->job.layer,
-                   "layer of methods that take one (default: the last maps)");
-  verb->add_option("--out", o->job.out, "folder for the results")->required();
-  verb->add_option("--truth", o->job.truth,
-                   "classes and boxes: JSON, or CSV with file, label, x1, y1, x2, y2");
-  verb->add_option("--top", o->job.top, "classes a picture")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
-  add_box_options(*verb, *o);
-  add_crop_options(*verb, o->crops);
-  verb->add_option("--resample", o->resample,
-                   "map to picture: bilinear, cubic-matlab (CAM's authors) ...")
-      ->capture_default_str();
-  verb->add_option("--work-side", o->job.work_side,
-                   "boxes are looked for on pictures of at most this side; 0: as they are")
-      ->check(CLI::Range(0, 8192))
-      ->capture_default_str();
-  verb->add_option("--pictures", o->job.pictures, "pictures drawn, and in the report")
-      ->check(CLI::Range(0, 100000))
-      ->capture_default_str();
-  verb->add_option("--samples", o->job.samples,
-                   "groups of pictures left out in turn for the intervals; 0: no intervals")
-      ->check(CLI::Range(0, 100000))
-      ->capture_default_str();
-  verb->add_option("--tau-step", o->job.tau_step, "MaxBoxAcc: step of thresholds")
-      ->capture_default_str();
-  verb->add_flag("--no-curves", o->no_curves,
-                 "leave MaxBoxAcc out, which cuts every map at 256 levels");
-  verb->add_option("--batch", o->job.batch, "pictures at a time")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  verb->add_flag("--recursive", o->job.source.recursive, "look into sub-folders");
-  verb->add_flag("--resume", o->job.resume, "go on where the same run was stopped");
-  verb->add_flag("--overwrite", o->job.overwrite, "write into the folder of a finished run");
-  verb->callback(
+  verb.add_option("model", o->job.model_path, "a Cutaway package").required();
+  verb.add_option("inputs", o->job.inputs,
+                  "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5");
+  verb.add_option("--method", o->methods, "methods whose maps have one channel, with commas")
+      .delimiter(',')
+      .capture_default_str();
+  verb.add_option("--layer", o->job.layer,
+                  "layer of methods that take one (default: the last maps)");
+  verb.add_option("--out", o->job.out, "folder for the results").required();
+  verb.add_option("--truth", o->job.truth,
+                  "classes and boxes: JSON, or CSV with file, label, x1, y1, x2, y2");
+  verb.add_option("--top", o->job.top, "classes a picture")
+      .check(range(1, 100))
+      .capture_default_str();
+  add_box_options(verb, *o);
+  add_crop_options(verb, o->crops);
+  verb.add_option("--resample", o->resample,
+                  "map to picture: bilinear, cubic-matlab (CAM's authors) ...")
+      .capture_default_str();
+  verb.add_option("--work-side", o->job.work_side,
+                  "boxes are looked for on pictures of at most this side; 0: as they are")
+      .check(range(0, 8192))
+      .capture_default_str();
+  verb.add_option("--pictures", o->job.pictures, "pictures drawn, and in the report")
+      .check(range(0, 100000))
+      .capture_default_str();
+  verb.add_option("--samples", o->job.samples,
+                  "groups of pictures left out in turn for the intervals; 0: no intervals")
+      .check(range(0, 100000))
+      .capture_default_str();
+  verb.add_option("--tau-step", o->job.tau_step, "MaxBoxAcc: step of thresholds")
+      .capture_default_str();
+  verb.add_flag("--no-curves", o->no_curves,
+                "leave MaxBoxAcc out, which cuts every map at 256 levels");
+  verb.add_option("--batch", o->job.batch, "pictures at a time")
+      .check(range(1, 1024))
+      .capture_default_str();
+  verb.add_flag("--recursive", o->job.source.recursive, "look into sub-folders");
+  verb.add_flag("--resume", o->job.resume, "go on where the same run was stopped");
+  verb.add_flag("--overwrite", o->job.overwrite, "write into the folder of a finished run");
+  verb.callback(
       [o, &context] { context.action = [o, &context] { return localize(*o, context); }; });
 }
 

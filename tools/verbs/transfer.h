@@ -1,9 +1,10 @@
 #pragma once
 
+#include "tools/program/command.h"
 #include "tools/program/context.h"
 
 namespace cutaway::tools {
 
-void add_transfer(CLI::App& program, Context& context);
+void add_transfer(Command& program, Context& context);
 
 }  // namespace cutaway::tools

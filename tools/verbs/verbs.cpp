@@ -4,7 +4,7 @@
 
 namespace cutaway::tools {
 
-void add_verbs(CLI::App& program, Context& context) {
+void add_verbs(Command& program, Context& context) {
   add_info(program, context);
   add_classify(program, context);
   add_explain(program, context);
