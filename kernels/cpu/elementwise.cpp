@@ -1,4 +1,3 @@
-#define CUTAWAY_STREAM LevelStream
 #include "kernels/cpu/for_each.h"
 
 #include "kernels/elementwise.inl"

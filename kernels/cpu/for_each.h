@@ -12,6 +12,9 @@
 // The CPU half of the index-space scheme. No .cu file includes this: nvcc's host pass rejects the
 // pragmas.
 
+/// The stream of the functions in the .inl files, which both devices compile.
+#define CUTAWAY_STREAM LevelStream
+
 /// Stands before the loop over the V lanes of a site: lane l reads and writes lane l only (so
 /// in-place is fine), and the loop is to become vector code, not to be unrolled before the
 /// vectoriser sees it.

@@ -1,6 +1,5 @@
 #include <vector>
 
-#define CUTAWAY_STREAM LevelStream
 #include "kernels/cpu/for_each.h"
 #include "kernels/pool.inl"
 
