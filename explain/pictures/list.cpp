@@ -261,12 +261,9 @@ std::vector<ImageEntry> parse_image_list(std::string_view text,
   return all_of(list, name);
 }
 
-std::vector<ImageEntry> read_image_list(const std::string& path,
-                                        std::int64_t classes,
-                                        std::string* columns) {
+std::vector<ImageEntry> read_image_list(const std::string& path, std::int64_t classes) {
   ImageList list(text_of(path), fs::path(path).parent_path().string(), path, form_of(path));
   list.expect_classes(classes);
-  if (columns != nullptr && !list.has_labels()) *columns = list.columns();
   return all_of(list, path);
 }
 

@@ -102,11 +102,9 @@ class ImageList {
 
 /// All entries of a CSV list (*.txt: of either form). Throws like ImageList, and kInput when no
 /// picture is listed.
-/// `classes`: see ImageList::expect_classes. `columns` receives the header where no label stands in
-/// it.
+/// `classes`: see ImageList::expect_classes.
 [[nodiscard]] std::vector<ImageEntry> read_image_list(const std::string& path,
-                                                      std::int64_t classes = 0,
-                                                      std::string* columns = nullptr);
+                                                      std::int64_t classes = 0);
 /// The same for CSV already read; `folder` is put before relative files, `name` stands in errors.
 [[nodiscard]] std::vector<ImageEntry> parse_image_list(std::string_view text,
                                                        const std::string& folder,

@@ -11,11 +11,7 @@
 #include <vector>
 
 #include "explain/pictures/write_image.h"
-#include "layers/conv.h"
-#include "layers/dense.h"
-#include "layers/global_pool.h"
-#include "layers/max_pool.h"
-#include "layers/relu.h"
+#include "tests/support/tiny_net.h"
 #include "weights/hdf5_output.h"
 #include "weights/package.h"
 
@@ -163,24 +159,8 @@ void write_pictures_hdf5(const std::string& path) {
 }  // namespace
 
 void write_small_net(const std::string& folder) {
-  Graph g({1, 3, 32, 32});
-  const kernels::ConvGeometry three{3, 3, 1, 1, 1, 1, 1, 1, 1};
-  g.add("conv1", std::make_shared<Conv>(8, three));
-  g.add("relu1", std::make_shared<Relu>());
-  g.add("pool1", std::make_shared<MaxPool>(kernels::PoolGeometry{2, 2, 2, 2, 0, 0}, false));
-  g.add("conv2", std::make_shared<Conv>(6, three));
-  g.add("relu2", std::make_shared<Relu>());
-  g.add("gap", std::make_shared<GlobalAveragePool>());
-  g.add("fc", std::make_shared<Dense>(4));
-  Model model(std::move(g));
-  model.parameters = Parameters::initialized(model.graph, 3);
-  weights::Preprocess rule;
-  rule.mean = {127.5F, 127.5F, 127.5F};
-  rule.std = {64.0F, 64.0F, 64.0F};
-  rule.resize = weights::ResizeRule::kWarp;
-  rule.width = rule.height = 32;
   fs::create_directories(folder);
-  weights::save({std::move(model), rule, {"ant", "bee", "cat", "dog"}, {}}, folder + "/net.h5");
+  weights::save(tests::tiny_net(), folder + "/net.h5");
   std::string list = "file,label\n";
   for (int i = 0; i < 3; ++i) {
     const std::string name = std::to_string(i) + ".png";

@@ -1,6 +1,7 @@
 // Descriptors, pipes, terminals, limits: what a shell, a script or a full disk does to the program.
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <thread>
 
 #include "tests/hostile/fixtures.h"
@@ -125,6 +126,19 @@ TEST_CASE("Ctrl-C ends rendering and timing") {
     CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(60));
   }
   CHECK(leftovers(f.path()) == 0);
+}
+
+TEST_CASE("classify says which columns a list without labels has") {
+  const Folder f;
+  write_small_net(f.path().string());
+  std::ofstream(f / "named.csv") << "file,class\n0.png,ant\n";
+  const Outcome o = run_program_file(f, {"classify", f / "net.h5", "--list", f / "named.csv"});
+  CHECK(o.code == 0);
+  CHECK(o.err.find("the columns are file, class") != std::string::npos);
+  const Outcome labelled =
+      run_program_file(f, {"classify", f / "net.h5", "--list", f / "list.csv"});
+  CHECK(labelled.code == 0);
+  CHECK(labelled.err.find("columns") == std::string::npos);
 }
 
 TEST_CASE("a limit of processes costs threads, not the run") {

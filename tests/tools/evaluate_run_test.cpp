@@ -122,23 +122,7 @@ TEST_CASE("evaluate: a run's deletion and pointing, by single passes and by hand
 
 TEST_CASE("evaluate: the sanity check has baselines beside the methods") {
   const Folder folder;
-  Graph g({1, 3, 64, 64});
-  const kernels::ConvGeometry three{3, 3, 1, 1, 1, 1, 1, 1, 1};
-  g.add("conv1", std::make_shared<Conv>(6, three));
-  g.add("relu1", std::make_shared<Relu>());
-  g.add("pool1", std::make_shared<MaxPool>(kernels::PoolGeometry{2, 2, 2, 2, 0, 0}, false));
-  g.add("conv2", std::make_shared<Conv>(6, three));
-  g.add("relu2", std::make_shared<Relu>());
-  g.add("gap", std::make_shared<GlobalAveragePool>());
-  g.add("fc", std::make_shared<Dense>(4));
-  Model model(std::move(g));
-  model.parameters = Parameters::initialized(model.graph, 5);
-  weights::Preprocess rule;
-  rule.mean = {127.5F, 127.5F, 127.5F};
-  rule.std = {64.0F, 64.0F, 64.0F};
-  rule.resize = weights::ResizeRule::kWarp;
-  rule.width = rule.height = 64;
-  weights::save({std::move(model), rule, {}, {}}, folder / "net.h5");
+  weights::save(tests::tiny_net(5, 64), folder / "net.h5");
   (void)make_pictures(folder, 3);
   REQUIRE(run({"evaluate", folder / "net.h5", folder / "p", "--out", folder / "out", "--method",
                "saliency", "--metric", "increase", "--sanity", "3", "--sanity-steps", "2",

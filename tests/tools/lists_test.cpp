@@ -40,11 +40,12 @@ TEST_CASE("headers of lists: blanks, capitals, other words for the file") {
   }
   const Error error = error_of([] { (void)listed("picture;label\na.png;1\n"); });
   CHECK(contains(error.what(), "picture;label"));
-  std::string columns;
   const Folder f;
   put(f / "list.csv", "file,class\na.png,cat\n");
-  (void)read_image_list(f / "list.csv", 0, &columns);
-  CHECK(columns == "file, class");
+  std::int64_t count = 0;
+  const auto unlabelled = open_image_list(f / "list.csv", count);
+  CHECK_FALSE(unlabelled->has_labels());
+  CHECK(unlabelled->columns() == "file, class");
 }
 
 TEST_CASE("plain lists begin with a mark of UTF-8, too") {

@@ -10,11 +10,7 @@
 #include <vector>
 
 #include "explain/pictures/write_image.h"
-#include "layers/conv.h"
-#include "layers/dense.h"
-#include "layers/global_pool.h"
-#include "layers/max_pool.h"
-#include "layers/relu.h"
+#include "tests/support/tiny_net.h"
 #include "tests/tools/image_test_support.h"
 #include "tools/program/context.h"
 #include "weights/package.h"
@@ -27,26 +23,8 @@ inline int run(std::vector<std::string> arguments) {
   return tools::run_program(arguments);
 }
 
-/// A net of 32 x 32 pixels that is explained in a millisecond: two convolutions, global pooling,
-/// four classes.
 inline void make_tiny_model(const std::string& path, std::uint64_t seed = 3) {
-  Graph g({1, 3, 32, 32});
-  const kernels::ConvGeometry three{3, 3, 1, 1, 1, 1, 1, 1, 1};
-  g.add("conv1", std::make_shared<Conv>(8, three));
-  g.add("relu1", std::make_shared<Relu>());
-  g.add("pool1", std::make_shared<MaxPool>(kernels::PoolGeometry{2, 2, 2, 2, 0, 0}, false));
-  g.add("conv2", std::make_shared<Conv>(6, three));
-  g.add("relu2", std::make_shared<Relu>());
-  g.add("gap", std::make_shared<GlobalAveragePool>());
-  g.add("fc", std::make_shared<Dense>(4));
-  Model model(std::move(g));
-  model.parameters = Parameters::initialized(model.graph, seed);
-  weights::Preprocess rule;
-  rule.mean = {127.5F, 127.5F, 127.5F};
-  rule.std = {64.0F, 64.0F, 64.0F};
-  rule.resize = weights::ResizeRule::kWarp;
-  rule.width = rule.height = 32;
-  weights::save({std::move(model), rule, {"ant", "bee", "cat", "dog"}, {}}, path);
+  weights::save(tests::tiny_net(seed), path);
 }
 
 inline Image speckled(int seed, int width = 40, int height = 36) {

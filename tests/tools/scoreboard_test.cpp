@@ -39,7 +39,9 @@ std::vector<PictureScore> simulate(std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("localisation: intervals hold their measure in 92 to 98 % of simulated data sets") {
+TEST_CASE(
+    "localisation: intervals hold in 92 % of data sets or more, and 98 % at most but for "
+    "MaxBoxAcc") {
   constexpr int kTrials = 1000;  // standard error of a coverage of 95 %: 0.7 %
   const std::vector<const char*> names{"top-1 error",    "GT-known",  "CorLoc",
                                        "mean overlap",   "MaxBoxAcc", "MaxBoxAccV2",
@@ -71,8 +73,7 @@ TEST_CASE("localisation: intervals hold their measure in 92 to 98 % of simulated
     CHECK_MESSAGE(share >= 0.92, names[m]);
     // A maximum over thresholds varies less than the share at any of them: its intervals, which are
     // those of the share at the best one, may hold it more often.
-    if (std::string(names[m]).find("Max") == std::string::npos)
-      CHECK_MESSAGE(share <= 0.98, names[m]);
+    if (std::string(names[m]) != "MaxBoxAcc") CHECK_MESSAGE(share <= 0.98, names[m]);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "explain/runs/estimate.h"
 #include "tools/program/context.h"
 #include "tools/program/standard_streams.h"
 
@@ -26,18 +27,6 @@ void on_signal(int signal) {
   // A second Ctrl-C must end a step that takes too long.
   if (interrupted != 0) std::_Exit(kExitInterrupted);
   interrupted = signal;
-}
-
-std::string span_text(double seconds) {
-  char text[48];
-  if (seconds < 90) {
-    std::snprintf(text, sizeof text, "%.0f s", seconds);
-  } else if (seconds < 5400) {
-    std::snprintf(text, sizeof text, "%.0f min", seconds / 60);
-  } else {
-    std::snprintf(text, sizeof text, "%.1f h", seconds / 3600);
-  }
-  return text;
 }
 
 double seconds_of(std::chrono::steady_clock::duration d) {
@@ -180,9 +169,9 @@ void Console::draw(Clock::time_point now) {
     std::snprintf(text, sizeof text, ", %.1f/s, ", rate);
     line += text;
     if (first.done >= first.total) {
-      line += "took " + span_text(seconds);
+      line += "took " + explain::duration_text(seconds);
     } else if (rate > 0) {
-      line += (left > kLongSeconds ? "about " : "") + span_text(left) + " left";
+      line += (left > kLongSeconds ? "about " : "") + explain::duration_text(left) + " left";
     } else {
       line += "time left unknown";
     }

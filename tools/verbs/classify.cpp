@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "explain/pictures/list.h"
 #include "explain/runs/classify_run.h"
 #include "explain/runs/load_network.h"
 #include "tools/program/output.h"
@@ -80,7 +81,16 @@ void print(const ClassifySummary& s) {
   }
 }
 
+/// A list whose labels stand under another name would silently have no accuracy.
+void warn_of_missing_labels(const std::string& path, const Context& context) {
+  std::int64_t count = 0;
+  const auto list = open_image_list(path, count);
+  if (list->has_labels()) return;
+  context.warn(path + ": no column 'label', so no accuracy; the columns are " + list->columns());
+}
+
 int classify(Options& o, const Context& context) {
+  for (const std::string& path : o.lists) warn_of_missing_labels(path, context);
   o.job.inputs.insert(o.job.inputs.begin(), o.lists.begin(), o.lists.end());
   o.job.source.observer = &context.observer();
   const weights::Package package = load_network(o.job.model_path);
