@@ -3,7 +3,7 @@
 #   make build      the program, at build/cutaway
 #   make test       build everything with its tests and run them; with CUDA where the toolkit is installed
 #   make sanitize   the CPU suites under AddressSanitizer and UndefinedBehaviorSanitizer
-#   make threads    two runs on two threads of one process under ThreadSanitizer
+#   make threads    CPU suites, and two runs in one process, under ThreadSanitizer
 #   make demo       explain a few pictures, without CUDA; look at out/demo/report.html
 #   make bench      time the program on this machine
 #   make format     clang-format all sources; format-check only says which lines it would change
@@ -55,11 +55,10 @@ sanitize: setup
 	  echo "Under AddressSanitizer and UndefinedBehaviorSanitizer:"; \
 	  tests/support/count.sh build-dev/$(RESULTS) || status=1; exit $$status
 
-# One OpenMP thread a run: libgomp is not instrumented, and what its threads share would look like races.
 threads: setup
 	cmake --preset threads
-	cmake --build --preset threads --target test_tools -j $(JOBS)
-	OMP_NUM_THREADS=1 TSAN_OPTIONS=halt_on_error=1 build-threads/tests/test_tools --test-case='two runs on two threads*'
+	cmake --build --preset threads --target test_runtime test_kernels test_layers test_explain test_tools -j $(JOBS)
+	tests/support/threads.sh build-threads
 
 # Without CUDA, which nothing in the demo needs.
 demo: setup

@@ -16,6 +16,11 @@ struct Correspondence {
   double sum{0};
 };
 
+/// For explain/runs/step_value.h.
+[[nodiscard]] inline auto members(Correspondence& c) {
+  return std::tie(c.mean, c.deviation, c.sum);
+}
+
 /// `whole` and `hidden`: features of N >= 2 images, and of the same images with the part hidden (n
 /// x C x h x w, any batch of N). Signs are -1, 0 and 1; a change of at most 1e-6 of the image's
 /// largest feature counts as 0. Throws kShape when the two differ in shape or N < 2.

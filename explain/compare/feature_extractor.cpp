@@ -62,14 +62,55 @@ FeatureExtractor::FeatureExtractor(const Model& model,
   }
 }
 
-void FeatureExtractor::add(const Tensor& pictures, std::span<const std::int64_t> classes) {
-  const Shape& s = pictures.shape();
+void FeatureExtractor::check_pictures(const Shape& s) const {
   const Shape& in = input_.shape();
   if (s.n < 1 || s.n > in.n || s.c != in.c || s.h != in.h || s.w != in.w) {
     throw Error(ErrorKind::kShape, "pictures to compare")
         .expected("at most " + to_string(in))
         .got(to_string(s));
   }
+}
+
+std::vector<float> FeatureExtractor::last_rows(std::int64_t n) const {
+  std::vector<float> rows;
+  for (const LayerFeatures& f : features_) {
+    if (f.request.layer == 0) continue;
+    for (const FeatureMatrix* m : {&f.vectors, &f.masks}) {
+      if (m->rows < n) continue;
+      const auto size = static_cast<std::ptrdiff_t>(n * m->columns);
+      rows.insert(rows.end(), m->values.end() - size, m->values.end());
+    }
+  }
+  return rows;
+}
+
+void FeatureExtractor::add_known(const Tensor& pictures, std::span<const float> rows) {
+  check_pictures(pictures.shape());
+  const std::int64_t n = pictures.shape().n;
+  const auto take = [&](FeatureMatrix& to, std::int64_t columns) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (rows.size() < static_cast<std::size_t>(columns))
+        throw Error(ErrorKind::kShape, "known vectors of pictures").at("too few");
+      append_row(to, columns);
+      std::ranges::copy(rows.first(static_cast<std::size_t>(columns)), to.row(to.rows - 1).begin());
+      rows = rows.subspan(static_cast<std::size_t>(columns));
+    }
+  };
+  for (LayerFeatures& f : features_) {
+    if (f.request.layer == 0) {
+      for (std::int64_t i = 0; i < n; ++i) add_row(f, pictures, i, {});
+      continue;
+    }
+    take(f.vectors, representation_size(f.request.representation, f.maps));
+    if (f.request.with_masks) take(f.masks, f.maps.plane());
+  }
+  if (!rows.empty()) throw Error(ErrorKind::kShape, "known vectors of pictures").at("too many");
+}
+
+void FeatureExtractor::add(const Tensor& pictures, std::span<const std::int64_t> classes) {
+  check_pictures(pictures.shape());
+  const Shape& s = pictures.shape();
+  const Shape& in = input_.shape();
   if (!classes.empty() && static_cast<std::int64_t>(classes.size()) != s.n) {
     throw Error(ErrorKind::kUsage, "classes of pictures")
         .expected(std::to_string(s.n))

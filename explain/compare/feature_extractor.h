@@ -44,6 +44,13 @@ class FeatureExtractor {
   /// something does not fit.
   void add(const Tensor& pictures, std::span<const std::int64_t> classes = {});
 
+  /// Of add(), what remains: the numbers of the last `n` pictures at every request but the pixels,
+  /// vectors first, then masks.
+  [[nodiscard]] std::vector<float> last_rows(std::int64_t n) const;
+  /// Adds pictures whose last_rows() are known already; their predictions are not. Throws kShape
+  /// when something does not fit.
+  void add_known(const Tensor& pictures, std::span<const float> rows);
+
   [[nodiscard]] const std::vector<LayerFeatures>& features() const noexcept { return features_; }
   [[nodiscard]] std::vector<LayerFeatures>& features() noexcept { return features_; }
   /// The most probable class of every picture.
@@ -52,6 +59,7 @@ class FeatureExtractor {
   }
 
  private:
+  void check_pictures(const Shape& pictures) const;
   void add_row(LayerFeatures& to, const Tensor& maps, std::int64_t n, const Tensor& class_maps);
 
   std::vector<LayerFeatures> features_;

@@ -108,7 +108,8 @@ void read_row(std::span<const std::uint8_t> row,
     if (h.bits <= 8) {
       const unsigned in_byte = 8 / h.bits;
       const auto shift = static_cast<unsigned>((in_byte - 1 - x % in_byte) * h.bits);
-      const std::size_t index = row[x / in_byte] >> shift & ((1U << h.bits) - 1);
+      const std::size_t index =
+          static_cast<unsigned>(row[x / in_byte]) >> shift & ((1U << h.bits) - 1);
       if (index >= palette.size()) Reader::fail("a colour outside the palette");
       rgb[0] = palette[index].r;
       rgb[1] = palette[index].g;

@@ -32,8 +32,8 @@ class Loop {
       begin();
       if (!outcome_.complete_before) work_all();
     } catch (const Cancelled&) {
+      append(task_.flush());
       if (journal_) {
-        append(task_.flush());
         journal_->sync();
         observer_.info("continue with the same command and --resume");
       }
@@ -52,6 +52,7 @@ class Loop {
     } else if (plan_.journaled) {
       journal_.emplace(Journal::create(folder_->journal(), plan_.identity));
     }
+    skip();
     task_.restored();
     outcome_.complete_before = !fill() && resuming && folder_->finished();
     if (folder_ != nullptr && !outcome_.complete_before) folder_->begin();
@@ -87,6 +88,12 @@ class Loop {
       whole = reader.offset();
     }
     journal_.emplace(Journal::reopen(folder_->journal(), whole));
+  }
+
+  void skip() {
+    ImageEntry entry;
+    while (outcome_.pictures < plan_.skip && source_.next(entry, false)) ++outcome_.pictures;
+    outcome_.resumed = std::max(outcome_.resumed, outcome_.pictures);
   }
 
   /// Fills the next batch; false when there is nothing left.

@@ -50,6 +50,7 @@ struct LoopPlan {
   std::string task;             ///< its name in progress
   std::int64_t batch{1};        ///< pictures at a time
   std::int64_t most{0};         ///< pictures; 0: all
+  std::int64_t skip{0};         ///< pictures that are not read, at the beginning
   bool journaled{true};         ///< keeps index.jsonl and can be resumed
   bool resume{false};           ///< goes on where the journal ends, if there is one
   Record identity{};            ///< what the run is: all that decides what it writes
@@ -57,7 +58,7 @@ struct LoopPlan {
 };
 
 struct LoopOutcome {
-  std::int64_t pictures{0};     ///< all, those that were there already too
+  std::int64_t pictures{0};     ///< all, those that were there already or skipped too
   std::int64_t resumed{0};      ///< pictures that were there
   bool complete_before{false};  ///< a finished run was resumed and nothing was left
 };

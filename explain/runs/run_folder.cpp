@@ -123,6 +123,7 @@ NamedValue RunFolder::files() const {
 void RunFolder::end() const {
   std::error_code ignored;
   fs::remove(list(), ignored);
+  fs::remove(steps(), ignored);
 }
 
 std::vector<std::string> RunFolder::files_of_old_run() const {
@@ -170,6 +171,7 @@ void RunFolder::remove_old_run() const {
     if (path.parent_path() != fs::path(path_)) fs::remove(path.parent_path(), ignored);  // if empty
   }
   fs::remove(journal(), ignored);
+  fs::remove(steps(), ignored);
   fs::remove(list(), ignored);
 }
 

@@ -49,11 +49,13 @@ class RunFolder {
   [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
   [[nodiscard]] std::string last() const { return file(last_); }
   [[nodiscard]] std::string journal() const { return file("index.jsonl"); }
+  /// Values that a run goes on from (explain/runs/steps.h); gone when the run is complete.
+  [[nodiscard]] std::string steps() const { return file(".steps"); }
   [[nodiscard]] bool finished() const;
   [[nodiscard]] bool stopped() const;  ///< has a journal, finished or not
   /// Claimed names in order, for the manifest: "files".
   [[nodiscard]] NamedValue files() const;
-  /// The last file is there: .files is not needed any more.
+  /// The last file is there: .files and steps() are not needed any more.
   void end() const;
 
  private:

@@ -21,7 +21,7 @@ struct RunParts {
   const SourceOptions& source;
   const std::vector<MethodChoice>& methods;
   const std::vector<std::string>* targets{nullptr};  ///< none: the run has no targets
-  std::vector<std::string> layers;
+  std::vector<std::string> layers{};
   const TenCrops* crops{nullptr};
 };
 /// What a run is: all that decides what it writes. Two runs with equal identities write the same

@@ -103,7 +103,8 @@ CorrespondenceTable study_correspondence(Features& features,
                                          std::span<const float> fill,
                                          std::int64_t draws,
                                          std::uint64_t seed,
-                                         const std::function<void()>& watch) {
+                                         const std::function<void()>& watch,
+                                         const KnownRow& known) {
   const std::size_t parts = images.empty() ? 0 : images.front().parts.size();
   const bool same = std::ranges::all_of(
       images, [&](const CorrespondenceImage& i) { return i.parts.size() == parts; });
@@ -111,19 +112,23 @@ CorrespondenceTable study_correspondence(Features& features,
     throw Error(ErrorKind::kUsage, "correspondence")
         .expected("two images or more with the same parts");
   }
-  const auto whole = stacked(
-      features, images, [&](std::size_t n) { return images[n].input.clone(); }, watch);
-  const auto with = [&](const std::vector<Region>& where) {
-    return compare(
-        whole, stacked(
-                   features, images,
-                   [&](std::size_t n) { return painted(images[n].input, where[n], fill); }, watch));
+  std::vector<Tensor> whole;  // made when the first row is
+  const auto with = [&](const std::string& name, const std::vector<Region>& where) {
+    const MakeRow make = [&] {
+      if (whole.empty()) {
+        whole = stacked(
+            features, images, [&](std::size_t n) { return images[n].input.clone(); }, watch);
+      }
+      const auto hide = [&](std::size_t n) { return painted(images[n].input, where[n], fill); };
+      return compare(whole, stacked(features, images, hide, watch));
+    };
+    return known ? known(name, make) : make();
   };
   CorrespondenceTable table;
   for (std::size_t p = 0; p < parts; ++p) {
     std::vector<Region> where;
     for (const CorrespondenceImage& i : images) where.push_back(i.parts[p]);
-    table.parts.push_back(with(where));
+    table.parts.push_back(with("part " + std::to_string(p), where));
   }
   std::vector<std::vector<Correspondence>> by_layer(features.layers().size());
   for (std::int64_t d = 0; d < draws; ++d) {
@@ -133,7 +138,7 @@ CorrespondenceTable study_correspondence(Features& features,
       where.push_back(random_place(i.parts[static_cast<std::size_t>(d) % parts], i.object,
                                    i.input.shape(), seed, n, static_cast<std::uint64_t>(d)));
     }
-    const auto layers = with(where);
+    const auto layers = with("draw " + std::to_string(d), where);
     for (std::size_t l = 0; l < layers.size(); ++l) by_layer[l].push_back(layers[l]);
     table.places.push_back(std::move(where));
   }

@@ -40,14 +40,21 @@ struct CorrespondenceTable {
   std::vector<Correspondence> random;              ///< [layer], over all draws
   std::vector<std::vector<Region>> places;         ///< [draw][image]: the random rectangles
 };
+/// One row of the table, for all layers: made by calling the function, unless it is known under this
+/// name.
+using CorrespondenceRow = std::vector<Correspondence>;
+using MakeRow = std::function<CorrespondenceRow()>;
+using KnownRow = std::function<CorrespondenceRow(const std::string& name, const MakeRow& make)>;
 /// Draw d takes the extents of part d mod parts, in each image its own. At least two images;
-/// `draws` may be 0. `watch`: called before every forward pass. Throws kUsage when images do not
+/// `draws` may be 0. `watch`: called before every forward pass. `known`: gives rows of parts and draws
+/// that need not be made again; empty: all are made. Throws kUsage when images do not
 /// have the same parts.
 [[nodiscard]] CorrespondenceTable study_correspondence(Features& features,
                                                        std::span<const CorrespondenceImage> images,
                                                        std::span<const float> fill,
                                                        std::int64_t draws,
                                                        std::uint64_t seed,
-                                                       const std::function<void()>& watch = {});
+                                                       const std::function<void()>& watch = {},
+                                                       const KnownRow& known = {});
 
 }  // namespace cutaway::explain

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <tuple>
 #include <vector>
 
 #include "explain/study/features.h"
@@ -24,6 +25,10 @@ struct InvarianceCurve {
   std::vector<std::vector<double>> distances;
   std::vector<double> probability;  ///< [amount]: of the class asked for
 };
+/// For explain/runs/step_value.h.
+[[nodiscard]] inline auto members(InvarianceCurve& c) {
+  return std::tie(c.distances, c.probability);
+}
 /// `features`: the layers to compare, and behind them the class scores. `watch`: called before
 /// every forward pass.
 [[nodiscard]] InvarianceCurve study_invariance(Features& features,

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <tuple>
 #include <vector>
 
 #include "explain/occlusion/occluder.h"
@@ -43,6 +44,11 @@ struct OcclusionPanels {
   std::vector<float> probability;  ///< (d): of the class asked for
   std::vector<std::int64_t> best;  ///< (e): the most probable class
 };
+
+/// For explain/runs/step_value.h.
+[[nodiscard]] inline auto members(OcclusionPanels& p) {
+  return std::tie(p.activation, p.probability, p.best);
+}
 
 /// Occlusion sensitivity as the paper draws it: class scores and the total activation of one map,
 /// while a square moves over an image. Both come from one regional pass (Occluder) over the network

@@ -60,6 +60,11 @@ void TopActivations::add(const Tensor& maps, std::span<const std::int64_t> image
   }
 }
 
+void TopActivations::add(std::int64_t map, const Activation& candidate) {
+  (void)of(map);  // there is such a map
+  offer(static_cast<std::size_t>(map), candidate);
+}
+
 void TopActivations::merge(const TopActivations& other) {
   if (other.maps() != maps()) throw Error(ErrorKind::kShape, "top activations of two layers");
   for (std::size_t map = 0; map < best_.size(); ++map) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <tuple>
 #include <vector>
 
 #include "runtime/tensor.h"
@@ -15,6 +16,11 @@ struct Activation {
   std::int64_t image{0}, row{0}, column{0};
   friend bool operator==(const Activation&, const Activation&) = default;
 };
+
+/// For explain/runs/step_value.h.
+[[nodiscard]] inline auto members(Activation& a) {
+  return std::tie(a.value, a.image, a.row, a.column);
+}
 
 /// Greater values first; equal ones in the order of the images.
 [[nodiscard]] bool stronger(const Activation& a, const Activation& b);
@@ -32,6 +38,8 @@ class TopActivations {
   /// beyond `images` are not looked at. NaN never counts. Throws kShape when channels or counts do
   /// not fit.
   void add(const Tensor& maps, std::span<const std::int64_t> images);
+  /// A candidate of one map; each image is to offer one only.
+  void add(std::int64_t map, const Activation& candidate);
   /// What two passes over parts of the images found, together.
   void merge(const TopActivations& other);
 

@@ -22,8 +22,10 @@ import time
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 IMPORT = SOURCE / "tests/golden/import"
+# What a training replaces while it goes on: not yet that of the undisturbed run when it is killed.
+LIVE = {"train": re.compile(r"^(checkpoints/|report\.html$|plots/)")}
 # What a run keeps for itself while it is not finished, and what holds times.
-OWN = re.compile(r"(^|/)(manifest\.json|[^/]*journal[^/]*|[^/]*\.part|\.?rows|[^/]*\.jsonl|\.?parts|\.?spool)(/|$)")
+OWN = re.compile(r"(^|/)(\.files|manifest\.json|[^/]*journal[^/]*|[^/]*\.part|\.?rows|[^/]*\.jsonl|\.steps|\.?parts|\.?spool)(/|$)")
 
 
 def verbs(at):
@@ -36,9 +38,13 @@ def verbs(at):
     evaluate = ["evaluate", net, *pictures[:8], "--method", "gradcam,saliency", "--out", "OUT", *t1]
     units = ["units", net, "--data", str(at / "many"), "--layers", "conv2", "--out", "OUT", *t1]
     visualize = ["visualize", net, "--class", "ant,bee,cat,dog", "--steps", "40", "--out", "OUT", *t1]
-    filters = ["filters", net, "--out", "OUT", *t1]
+    filters = ["filters", net, "--out", "OUT/filters.png", *t1]
+    compare = ["compare", net, *pictures[:12], "--out", "OUT", *t1]
+    graph = ["graph", "learn", net, "--data", str(at / "many"), "--layers", "conv1,conv2", "--out", "OUT/graph.h5", *t1]
+    train = ["train", net, "--data", str(at / "classes"), "--epochs", "6", "--batch", "8", "--out", "OUT", *t1]
     dataset = ["dataset", "make", "creatures", "OUT", "--count", "40", *t1]
     occlude = ["study", "occlusion", net, *pictures[:10], "--out", "OUT", *t1]
+    shift = ["study", "invariance", net, *pictures[:6], "--out", "OUT", *t1]
     single = {
         "convert": ["convert", str(IMPORT / "dag73.mat"), "OUT/net.h5", "-q"],
         "export_onnx": ["export", net, "OUT/net.onnx", "-q"],
@@ -51,14 +57,18 @@ def verbs(at):
         "explain": (explain, explain + ["--resume"]),
         "localize": (localize, localize + ["--resume"]),
         "evaluate": (evaluate, evaluate + ["--resume"]),
-        "units": (units, units + ["--overwrite"]),
+        "units": (units, units + ["--resume"]),
         "visualize": (visualize, visualize + ["--overwrite"]),
         "filters": (filters, filters + ["--overwrite"]),
-        "study": (occlude, occlude + ["--overwrite"]),
-        "dataset": (dataset, dataset),
+        "compare": (compare, compare + ["--resume"]),
+        "graph": (graph, graph + ["--overwrite"]),
+        "train": (train, train + ["--resume"]),
+        "study": (occlude, occlude + ["--resume"]),
+        "study_invariance": (shift, shift + ["--resume"]),
+        "dataset": (dataset, dataset + ["--overwrite"]),
     }
     for name, words in single.items():
-        table[name] = (words, words + (["--overwrite"] if name.startswith(("export", "convert")) else []))
+        table[name] = (words, words + ["--overwrite"])
     return table
 
 
@@ -105,12 +115,15 @@ def killed(program, name, words, again, folder, kills, report):
         out.mkdir()
         code, _, _ = run(program, words, out, seconds * (k + 0.5) / kills)
         done += 1 if code == -9 else 0
-        half = [n for n in differing(contents(out), whole) if ".tmp-" not in n]
+        live = LIVE.get(name, re.compile("(?!)"))
+        half = [n for n in differing(contents(out), whole) if ".tmp-" not in n and not live.search(n)]
         if half:
             report(f"{name}: killed at {k + 0.5} of {kills}, half-written or different: {half[:3]}")
-        # A run that has not begun yet has nothing to resume.
-        resumable = any(OWN.search(str(p.relative_to(out))) for p in out.rglob("*"))
-        code, _, err = run(program, again if resumable or again[-1] != "--resume" else words, out)
+        # A run that has not begun yet has nothing to go on with or to replace; one whose only file is whole has ended.
+        begun = [p for p in out.rglob("*") if p.is_file() and ".tmp-" not in p.name]
+        if again[-1] == "--overwrite" and contents(out) == whole:
+            continue
+        code, _, err = run(program, again if begun else words, out)
         if code not in (0, 5):
             report(f"{name}: the run after a kill at {k + 0.5} of {kills} ended with {code}: {err.strip()[-200:]}")
             continue
@@ -128,8 +141,9 @@ def full(program, name, words, folder, levels, report):
     run(program, words, out)
     whole = contents(out)
     needed = max(4096, sum(len(text) for text in whole.values()))
-    small = folder / "small"
-    small.mkdir(exist_ok=True)
+    shutil.rmtree(out)
+    out.mkdir()
+    small = out  # of the same name, which stands in what is written
     done = 0
     for level in range(levels):
         size = max(4096, int(needed * level / levels))
@@ -153,7 +167,7 @@ def full(program, name, words, folder, levels, report):
             if "infinite loop" in err:
                 report(f"{name}: {size} bytes of {needed}: HDF5 in circles")
             found = {n: t for n, t in contents(small).items() if n != "filler"}
-            half = differing(found, whole)
+            half = [n for n in differing(found, whole) if not LIVE.get(name, re.compile("(?!)")).search(n)]
             if half:
                 report(f"{name}: {size} bytes of {needed}: half-written or left: {half[:3]}")
         finally:
@@ -184,6 +198,9 @@ def main():
         many.mkdir()
         for i in range(60):
             shutil.copy(seeds / f"{i % 3}.png", many / f"{i:03}.png")
+            of_class = seeds / "classes" / ["ant", "bee", "cat", "dog"][i % 4]
+            of_class.mkdir(parents=True, exist_ok=True)
+            shutil.copy(seeds / f"{i % 3}.png", of_class / f"{i:03}.png")
         table = verbs(seeds)
         kills = fulls = 0
         for verb in options.verbs.split(",") if options.verbs else table:

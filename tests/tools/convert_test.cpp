@@ -77,7 +77,8 @@ TEST_CASE(
   CHECK(after.labels == std::vector<std::string>{"Ameise", "Biene", "Katze"});
   CHECK(after.preprocess == before.preprocess);
   CHECK(bytes_of(source) == bytes);
-  CHECK(convert({source, target, "--preprocess", folder / "rule.json"}) == 0);
+  CHECK(convert({source, target, "--preprocess", folder / "rule.json"}) == 2);  // it is there
+  CHECK(convert({source, target, "--preprocess", folder / "rule.json", "--overwrite"}) == 0);
   after = weights::load(target);
   CHECK(after.labels == before.labels);
   CHECK(after.preprocess.order == weights::ColorOrder::kBgr);

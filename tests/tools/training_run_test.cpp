@@ -161,6 +161,23 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("training run: killed before its first checkpoint, it begins") {
+  const Folder folder;
+  (void)run_training(bar_job(folder, "whole"), context_of(1));
+  TrainJob job = bar_job(folder, "stopped");
+  StopAt observer("train", 3);
+  CHECK_THROWS_AS((void)run_training(job, context_of(1, observer)), Cancelled);
+  fs::remove_all(folder / "stopped/checkpoints");
+  job.resume = true;
+  (void)run_training(job, context_of(1));
+  CHECK(results(folder / "stopped") == results(folder / "whole"));
+  // Nothing was ever begun: more likely another folder was meant.
+  TrainJob none = bar_job(folder, "none");
+  none.resume = true;
+  CHECK(error_of([&] { (void)run_training(none, context_of(1)); }).kind() == ErrorKind::kUsage);
+  CHECK(!fs::exists(folder / "none"));
+}
+
 TEST_CASE("training run: a damaged newest checkpoint, another training, a log that is cut") {
   const Folder folder;
   (void)run_training(bar_job(folder, "whole"), context_of(1));

@@ -19,6 +19,14 @@ void print_failed(std::int64_t failed) {
   if (failed > 0) std::printf("%lld images failed\n", static_cast<long long>(failed));
 }
 
+void print_complete(const std::string& page, const std::string& manifest, const Context& context) {
+  if (context.common.json) {
+    print_json({{"complete_before", true}, {"report", page}, {"manifest", manifest}});
+  } else {
+    std::printf("%s\n", page.c_str());
+  }
+}
+
 int exit_code_of(std::int64_t done, bool complete) {
   if (done == 0) return kExitInput;
   return complete ? kExitOk : kExitPartial;

@@ -21,6 +21,9 @@ void print_json(const Json& result);
 /// "3 images failed" on standard output, where any did.
 void print_failed(std::int64_t failed);
 
+/// All that a run which was complete before has to say: where its page and its manifest are.
+void print_complete(const std::string& page, const std::string& manifest, const Context& context);
+
 /// The exit code of a run over pictures: 0 when all is there, 5 when something that was asked for
 /// is missing, 3 when nothing could be done.
 [[nodiscard]] int exit_code_of(std::int64_t done, bool complete);

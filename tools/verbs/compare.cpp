@@ -5,6 +5,7 @@
 
 #include "explain/compare/run/compare_run.h"
 #include "explain/runs/load_network.h"
+#include "tools/program/output.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -19,6 +20,7 @@ struct Options {
 };
 
 void print(const CompareSummary& s, const Context& context) {
+  if (s.complete_before) return print_complete(s.report, s.manifest, context);
   if (context.common.json) {
     using Json = nlohmann::ordered_json;
     Json rows = Json::array();
@@ -109,6 +111,7 @@ void add_compare(CLI::App& program, Context& context) {
                    "another network's package: its layers against this one's, over the same "
                    "pictures");
   verb->add_option("--dump", o->job.dump, "HDF5 file for vectors, labels and names");
+  verb->add_flag("--resume", o->job.resume, "go on where the same run was stopped");
   verb->add_flag("--overwrite", o->job.overwrite, "write into the folder of a finished run");
   verb->callback(
       [o, &context] { context.action = [o, &context] { return compare(*o, context); }; });

@@ -1,8 +1,8 @@
 #include <CLI/CLI.hpp>
-#include <filesystem>
 
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/output_check.h"
 #include "tools/converting/imported.h"
 #include "tools/verbs/verbs.h"
 #include "weights/import/formats.h"
@@ -20,27 +20,16 @@ struct Options {
   bool overwrite{false};
 };
 
-/// A package may be replaced by a package; anything else under that name is somebody's file.
-void check_target(const std::string& target, const Options& o) {
-  std::error_code ignored;
-  for (std::size_t i = 0; i + 1 < o.files.size(); ++i) {
-    if (std::filesystem::equivalent(o.files[i], target, ignored)) {
-      throw Error(ErrorKind::kUsage, "the output is one of the sources").at(target);
-    }
-  }
-  if (!std::filesystem::exists(target, ignored) || o.overwrite) return;
-  if (weights::is_package(target)) return;
-  throw Error(ErrorKind::kUsage, "the output exists and is no Cutaway package")
-      .at(target)
-      .hint("choose another name, or --overwrite");
-}
-
 int convert(Options o, const Context& context) {
   const std::string target = o.files.back();
-  check_target(target, o);
+  const std::vector<std::string> sources{o.files.begin(), o.files.end() - 1};
+  std::vector<std::string> reads = sources;
+  for (const std::string& file : {o.import.labels, o.import.map, o.import.preprocess})
+    reads.push_back(file);
+  files::check_outputs(
+      {.reads = reads, .writes = {target, o.report}, .folders = {}, .overwrite = o.overwrite});
   o.import.command = "cutaway";
   for (const std::string& word : context.argv) o.import.command += " " + word;
-  const std::vector<std::string> sources{o.files.begin(), o.files.end() - 1};
   const weights::ImportedFiles net = weights::import_files_into_package(
       sources, o.import, target, [&] { throw_if_cancelled(context.observer()); });
   if (!o.report.empty())

@@ -4,6 +4,7 @@
 
 #include "explain/runs/load_network.h"
 #include "explain/study/run/study.h"
+#include "tools/program/output.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -12,7 +13,9 @@ using namespace explain;
 namespace {
 
 int finish(const StudySummary& s, const Context& context) {
-  if (context.common.json) {
+  if (s.complete_before) {
+    print_complete(s.report, s.manifest, context);
+  } else if (context.common.json) {
     using Json = nlohmann::ordered_json;
     const Json result{
         {"images", s.images}, {"failed", s.failed}, {"report", s.report}, {"manifest", s.manifest}};
@@ -33,6 +36,7 @@ void add_job(CLI::App* verb, StudyJob& job, const char* inputs) {
   verb->add_option("--fill", job.fill, "mean (the net's mean colour), grey (127.5 of 255)")
       ->check(CLI::IsMember({"mean", "grey"}))
       ->capture_default_str();
+  verb->add_flag("--resume", job.resume, "go on where the same run was stopped");
   verb->add_flag("--overwrite", job.overwrite, "write into the folder of a finished run");
 }
 

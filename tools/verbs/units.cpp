@@ -7,6 +7,7 @@
 #include "explain/units/run/evolution.h"
 #include "explain/units/run/units_run.h"
 #include "runtime/error.h"
+#include "tools/program/output.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -34,6 +35,7 @@ void add_maps(const std::string& text, std::vector<std::int64_t>& maps) {
 }
 
 void print(const UnitsSummary& s, const Context& context) {
+  if (s.complete_before) return print_complete(s.index, s.manifest, context);
   std::size_t maps = 0;
   for (const UnitsLayer& layer : s.layers) maps += layer.maps.size();
   if (context.common.json) {
@@ -59,7 +61,9 @@ void print(const UnitsSummary& s, const Context& context) {
 
 int show_evolution(const Options& o, const Context& context) {
   const EvolutionSummary s = run_evolution(o.job, o.checkpoints, context.run());
-  if (context.common.json) {
+  if (s.complete_before) {
+    print_complete(s.index, s.manifest, context);
+  } else if (context.common.json) {
     const nlohmann::ordered_json result{
         {"images", s.images},        {"failed", s.failed}, {"checkpoints", s.checkpoints},
         {"layers", s.layers.size()}, {"index", s.index},   {"manifest", s.manifest}};
@@ -116,6 +120,7 @@ void add_units(CLI::App& program, Context& context) {
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   verb->add_flag("--recursive", o->job.source.recursive, "look into sub-folders");
+  verb->add_flag("--resume", o->job.resume, "go on where the same run was stopped");
   verb->add_flag("--overwrite", o->job.overwrite, "write into the folder of a finished run");
   verb->callback(
       [o, &context] { context.action = [o, &context] { return show_units(*o, context); }; });

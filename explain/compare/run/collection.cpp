@@ -10,6 +10,7 @@
 #include "explain/pictures/preprocess.h"
 #include "explain/runs/batch.h"
 #include "explain/runs/picture_loop.h"
+#include "explain/runs/steps.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
 #include "weights/hdf5_file.h"
@@ -58,10 +59,14 @@ class Collector final : public PictureTask {
   Collector(const CompareJob& job,
             const weights::Package& package,
             const std::vector<FeatureRequest>& requests,
-            const RunContext& context)
+            const RunContext& context,
+            Steps& steps,
+            const std::string& name)
       : job_(job),
         package_(package),
         context_(context),
+        steps_(steps),
+        name_(name),
         extractor_(package.model,
                    requests,
                    {context.settings.stream(), context.settings.engines()},
@@ -84,7 +89,8 @@ class Collector final : public PictureTask {
       found_.failures.push_back({valid_utf8(entries[failure.entry].name), failure.error});
     }
     if (batch.entries.empty()) return {};
-    extractor_.add(first_rows(batch.input, static_cast<std::int64_t>(batch.entries.size())));
+    add(first_rows(batch.input, static_cast<std::int64_t>(batch.entries.size())),
+        entries[batch.entries.front()].name);
     for (std::size_t k = 0; k < batch.entries.size(); ++k) {
       const ImageEntry& entry = entries[batch.entries[k]];
       found_.names.push_back(valid_utf8(entry.name));
@@ -96,6 +102,16 @@ class Collector final : public PictureTask {
   }
 
  private:
+  void add(const Tensor& pictures, const std::string& first) {
+    bool computed = false;
+    const auto rows = steps_.step<std::vector<float>>(name_ + " " + first, [&] {
+      extractor_.add(pictures);
+      computed = true;
+      return extractor_.last_rows(pictures.shape().n);
+    });
+    if (!computed) extractor_.add_known(pictures, rows);
+  }
+
   std::int64_t number_of(const std::string& name) {
     if (name.empty()) return -1;
     const auto [at, is_new] =
@@ -107,6 +123,8 @@ class Collector final : public PictureTask {
   const CompareJob& job_;
   const weights::Package& package_;
   const RunContext& context_;
+  Steps& steps_;
+  const std::string& name_;
   FeatureExtractor extractor_;
   Collection found_;
   std::map<std::string, std::int64_t> numbers_;
@@ -161,8 +179,10 @@ std::string class_of(const ImageEntry& entry) {
 Collection collect(const CompareJob& job,
                    const weights::Package& package,
                    const std::vector<FeatureRequest>& requests,
-                   const RunContext& context) {
-  return Collector(job, package, requests, context).run();
+                   const RunContext& context,
+                   Steps& steps,
+                   const std::string& name) {
+  return Collector(job, package, requests, context, steps, name).run();
 }
 
 void revisit(const CompareJob& job,

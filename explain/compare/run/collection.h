@@ -9,7 +9,10 @@
 #include "explain/pictures/image.h"
 #include "explain/report/manifest.h"
 #include "explain/runs/run_context.h"
+#include "explain/runs/steps.h"
 #include "weights/package.h"
+
+#pragma GCC visibility push(hidden)
 
 namespace cutaway::explain {
 
@@ -32,11 +35,14 @@ struct Collection {
 /// folder its name begins with; empty: unknown.
 [[nodiscard]] std::string class_of(const ImageEntry& entry);
 
-/// Reads all pictures once. A picture that cannot be used is a failure of that picture.
+/// Reads all pictures once. A picture that cannot be used is a failure of that picture. `steps` keeps
+/// the vectors of each batch and gives those back that it knows; `name` tells networks apart in it.
 [[nodiscard]] Collection collect(const CompareJob& job,
                                  const weights::Package& package,
                                  const std::vector<FeatureRequest>& requests,
-                                 const RunContext& context);
+                                 const RunContext& context,
+                                 Steps& steps,
+                                 const std::string& name);
 
 /// Reads pictures again: `use` is called for each of these places, in the order of the inputs, with
 /// its number among `places`, what the net sees and the input made of it.
@@ -51,3 +57,5 @@ void revisit(const CompareJob& job,
 void write_dump(const std::string& path, const Collection& collection, const Graph& graph);
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <set>
 
 #include "explain/compare/evidence.h"
 #include "explain/compare/pca.h"
 #include "explain/compare/run/collection.h"
 #include "explain/compare/run/layer_set.h"
+#include "explain/compare/run/plan.h"
 #include "explain/compare/run/plots.h"
+#include "explain/compare/run/rows.h"
 #include "explain/compare/tsne.h"
 #include "explain/evaluate/run/outputs.h"
 #include "explain/network.h"
@@ -19,6 +22,7 @@
 #include "explain/runs/load_network.h"
 #include "explain/runs/run_folder.h"
 #include "explain/runs/run_manifest.h"
+#include "explain/runs/steps.h"
 #include "explain/study/features.h"
 #include "explain/study/run/page.h"
 #include "runtime/error.h"
@@ -48,17 +52,39 @@ class CompareRun {
     if (job.representations.empty() || job.distances.empty()) {
       throw Error(ErrorKind::kUsage, "no representation or distance is asked for");
     }
-    plan();
+    requests_ = compare_requests(job, graph_);
   }
 
   CompareSummary run() {
     std::vector<std::string> reads = job_.inputs;
     reads.push_back(job_.model_path);
-    folder_.open(existing(false, job_.overwrite), reads);
-    files::check_outputs(
-        {.reads = reads, .writes = {job_.dump}, .folders = {}, .overwrite = job_.overwrite});
+    folder_.open(existing(job_.resume, job_.overwrite), reads);
+    // A dump that a stopped run left is that run's.
+    files::check_outputs({.reads = reads,
+                          .writes = {job_.dump},
+                          .folders = {},
+                          .overwrite = job_.overwrite || job_.resume});
+    steps_.emplace(folder_, job_.resume, compare_identity(job_, package_, context_),
+                   context_.observer);
+    if (steps_->complete_before()) {
+      summary_.complete_before = true;
+      summary_.report = folder_.file("report.html");
+      summary_.manifest = folder_.last();
+      return std::move(summary_);
+    }
+    try {
+      compare();
+    } catch (const Cancelled&) {
+      steps_->stopped(context_.observer);
+      throw;
+    }
+    return std::move(summary_);
+  }
+
+ private:
+  void compare() {
     folder_.begin();
-    set_ = collect(job_, package_, requests_, context_);
+    set_ = collect(job_, package_, requests_, context_, *steps_, "features");
     if (set_.size() < 2) {
       throw Error(ErrorKind::kInput, "comparison")
           .at(job_.inputs.front())
@@ -81,27 +107,6 @@ class CompareRun {
     if (set_.size() > 2) against_layers();  // of two pictures, any two layers are alike
     if (!job_.dump.empty()) write_dump(job_.dump, set_, graph_);
     finish();
-    return std::move(summary_);
-  }
-
- private:
-  void plan() {
-    std::vector<NodeId> layers;
-    for (const std::string& name : job_.layers) layers.push_back(graph_.find(name));
-    if (layers.empty()) layers = compared_layers(graph_);
-    const bool of_maps = std::ranges::any_of(job_.distances, compares_maps);
-    const bool aligned =
-        std::ranges::find(job_.distances, DistanceKind::kAligned) != job_.distances.end();
-    requests_.push_back({0, Representation::kFlat, false});
-    for (const NodeId layer : layers) {
-      const bool plane = graph_.node(layer).shape.plane() > 1;
-      for (const Representation r : job_.representations) {
-        // Without a plane there is one vector and no mask.
-        if (!plane && r != job_.representations.front()) continue;
-        requests_.push_back({layer, plane ? r : Representation::kGap, false});
-      }
-      if (of_maps && plane) requests_.push_back({layer, Representation::kFlat, aligned});
-    }
   }
 
   [[nodiscard]] const std::string& name_of(std::size_t k) const {
@@ -157,27 +162,7 @@ class CompareRun {
   }
 
   void write_statistics() {
-    std::string csv =
-        "layer,representation,distance,intra,inter,ratio,auc,equal_error,threshold,accuracy,"
-        "silhouette,recall1,recall5,recall10,map,pixels_pearson,pixels_spearman,undefined\n";
-    std::vector<std::vector<std::string>> table;
-    const auto text = [](double v) { return std::isnan(v) ? std::string("-") : format_number(v); };
-    for (const CompareRow& r : summary_.rows) {
-      csv += csv_field(r.layer) + "," + r.representation + "," + r.distance;
-      for (const double v :
-           {r.pairs.intra, r.pairs.inter, r.pairs.ratio, r.pairs.auc, r.pairs.equal_error,
-            r.pairs.threshold, r.pairs.accuracy, r.silhouette, r.retrieval.recall[0],
-            r.retrieval.recall[1], r.retrieval.recall[2], r.retrieval.mean_average_precision,
-            r.pixels.pearson, r.pixels.spearman}) {
-        csv += "," + csv_value(v);
-      }
-      csv += "," + std::to_string(r.pairs.undefined) + "\n";
-      table.push_back({r.layer + " (" + r.representation + ", " + r.distance + ")",
-                       text(r.pairs.ratio), text(r.pairs.auc), text(r.pairs.accuracy),
-                       text(r.silhouette), text(r.retrieval.recall[0]),
-                       text(r.retrieval.mean_average_precision), text(r.pixels.spearman)});
-    }
-    write("statistics.csv", csv);
+    write("statistics.csv", statistics_csv(summary_.rows));
     page_.section(
         "Which layer knows the class",
         summary_.classes > 0
@@ -187,7 +172,7 @@ class CompareRun {
             : "The pictures have no classes: only the correlation with the distance of the "
               "pixels is known.");
     page_.table({"layer", "ratio", "AUC", "accuracy", "silhouette", "recall@1", "mAP", "pixels"},
-                table);
+                statistics_table(summary_.rows));
   }
 
   /// The last layer that is not the class scores, in the first representation.
@@ -396,7 +381,7 @@ class CompareRun {
       requests.push_back(
           {layer, plane ? job_.representations.front() : Representation::kGap, false});
     }
-    const Collection theirs = collect(job_, other, requests, context_);
+    const Collection theirs = collect(job_, other, requests, context_, *steps_, "other features");
     if (theirs.names != set_.names) {
       throw Error(ErrorKind::kInput, "the other network could not use the same pictures")
           .at(job_.other)
@@ -480,6 +465,7 @@ class CompareRun {
   const RunContext& context_;
   int threads_;
   RunFolder folder_;
+  std::optional<Steps> steps_;
   StudyPage page_;
   std::vector<FeatureRequest> requests_;
   Collection set_;

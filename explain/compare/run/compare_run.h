@@ -17,7 +17,8 @@ namespace cutaway::explain {
 ///   cka_other.csv   layers against those of another network, where one is named
 ///   report.html, manifest.json
 /// Two pictures alone get a report of what the network sees in both and in one alone. A picture
-/// that cannot be read is a failure of that picture. Throws kUsage, kInput (fewer than two
+/// that cannot be read is a failure of that picture. With job.resume goes on where the same run was
+/// stopped: vectors that were made are not made again. Throws kUsage, kInput (fewer than two
 /// pictures), kMemory, and Cancelled when the observer says so.
 [[nodiscard]] CompareSummary run_compare(const CompareJob& job,
                                          const weights::Package& package,

@@ -28,7 +28,7 @@ struct CompareJob {
   bool tsne{true};
   std::string other;  ///< package of another network, layer against layer with this; empty: none
   std::string dump;   ///< HDF5 file for vectors, labels and names; empty: none
-  bool overwrite{false};
+  bool resume{false}, overwrite{false};
 };
 
 /// One layer, representation and distance.
@@ -45,6 +45,7 @@ struct CompareSummary {
   std::vector<CompareRow> rows;
   double divergence{0}, trustworthiness{0};  ///< of the t-SNE map; NaN without one
   std::string report, manifest;
+  bool complete_before{false};  ///< a finished run was resumed: report and manifest alone are known
 };
 
 /// Layers to compare where the user names none: those that everything passes through, thinned

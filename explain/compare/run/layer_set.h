@@ -7,6 +7,8 @@
 #include "explain/compare/run/collection.h"
 #include "layers/graph.h"
 
+#pragma GCC visibility push(hidden)
+
 namespace cutaway::explain {
 
 /// Layers of a network with a vector a picture each. Borrows from the collection.
@@ -27,3 +29,5 @@ struct LayerSet {
                                   std::span<const double> values);
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

@@ -35,10 +35,26 @@ class CorrespondenceRun {
         features_(package.model, nodes(), frame_.resources()) {}
 
   StudySummary run() {
+    Record layers = Record::array();
+    for (std::size_t l = 0; l < layers_.size(); ++l) layers.push_back(layer_name(l));
+    return frame_.run({{"kind", "correspondence"},
+                       {"layers", layers},
+                       {"boxes", {job_.boxes, job_.category}},
+                       {"cut", job_.cut},
+                       {"parts", job_.parts},
+                       {"numbers", {job_.count, job_.draws}}},
+                      [this] { return work(); });
+  }
+
+ private:
+  StudySummary work() {
     PartImages found = read_part_images(job_, frame_, context_);
-    const auto table = study_correspondence(features_, found.images, frame_.fill(), job_.draws,
-                                            context_.settings.seed,
-                                            [&] { throw_if_cancelled(context_.observer); });
+    const auto table = study_correspondence(
+        features_, found.images, frame_.fill(), job_.draws, context_.settings.seed,
+        [&] { throw_if_cancelled(context_.observer); },
+        [&](const std::string& name, const MakeRow& make) {
+          return frame_.steps().step<CorrespondenceRow>(name, make);
+        });
     StudyPage page(
         "Correspondence",
         job_.model_path +
@@ -57,7 +73,6 @@ class CorrespondenceRun {
     return std::move(summary_);
   }
 
- private:
   [[nodiscard]] std::vector<LayerChoice> chosen_layers() const {
     const Graph& graph = frame_.graph();
     return frame_.layers(job_.layers, {default_layer(graph), last_features(graph)});

@@ -5,6 +5,7 @@
 
 #include "explain/pictures/preprocess.h"
 #include "explain/pictures/read_seen.h"
+#include "explain/units/run/search.h"
 #include "runtime/error.h"
 
 namespace cutaway::explain {
@@ -31,10 +32,10 @@ Elsewhere::Elsewhere(std::vector<std::string> data,
   }
 }
 
-void Elsewhere::search(NodeId layer, std::int64_t most) {
+void Elsewhere::search(NodeId layer, std::int64_t most, Steps& steps) {
   job_.layers = {package_.model.graph.node(layer).name};
   job_.top = most;
-  found_ = find_units(job_, package_, context_).layers;
+  found_ = find_units(job_, package_, context_, steps).layers;
 }
 
 std::vector<ElsewhereImage> Elsewhere::best_of(std::int64_t map,

@@ -5,9 +5,12 @@
 
 #include "explain/pictures/source.h"
 #include "explain/runs/run_context.h"
+#include "explain/runs/steps.h"
 #include "explain/units/run/units_run.h"
 #include "explain/units/top_activations.h"
 #include "weights/package.h"
+
+#pragma GCC visibility push(hidden)
 
 namespace cutaway::explain {
 
@@ -28,8 +31,8 @@ class Elsewhere {
             const weights::Package& package,
             const RunContext& context);
 
-  /// Goes through the data once; keeps `most` units a map.
-  void search(NodeId layer, std::int64_t most);
+  /// Goes through the data once; keeps `most` units a map, and in `steps` how far it is.
+  void search(NodeId layer, std::int64_t most, Steps& steps);
   /// The strongest of a map, at most `count`, without the picture `but` (by its file, or name).
   /// Empty without a search.
   [[nodiscard]] std::vector<ElsewhereImage> best_of(std::int64_t map,
@@ -44,3 +47,5 @@ class Elsewhere {
 };
 
 }  // namespace cutaway::explain
+
+#pragma GCC visibility pop

@@ -12,6 +12,7 @@
 #include "explain/runs/output_names.h"
 #include "explain/runs/picture_loop.h"
 #include "explain/runs/run_manifest.h"
+#include "explain/runs/run_resume.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
@@ -45,8 +46,31 @@ StudyFrame::StudyFrame(const StudyJob& job,
   std::vector<std::string> all = job.inputs;
   all.push_back(job.model_path);
   all.insert(all.end(), reads.begin(), reads.end());
-  folder_.open(existing(false, job.overwrite), all);
+  folder_.open(existing(job.resume, job.overwrite), all);
+}
+
+StudySummary StudyFrame::run(Record own, const std::function<StudySummary()>& work) {
+  const std::vector<MethodChoice> methods;
+  Record identity = run_identity({.inputs = job_.inputs, .source = job_.source, .methods = methods},
+                                 package_, context_);
+  identity["fill"] = job_.fill;
+  identity["target"] = job_.target;
+  identity["study"] = std::move(own);
+  steps_.emplace(folder_, job_.resume, as_read_back(identity), context_.observer);
+  if (steps_->complete_before()) {
+    StudySummary summary;
+    summary.complete_before = true;
+    summary.report = folder_.file("report.html");
+    summary.manifest = folder_.last();
+    return summary;
+  }
   folder_.begin();
+  try {
+    return work();
+  } catch (const Cancelled&) {
+    steps_->stopped(context_.observer);
+    throw;
+  }
 }
 
 Evaluator::Resources StudyFrame::resources() const {

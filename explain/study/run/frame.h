@@ -11,6 +11,7 @@
 #include "explain/pictures/image.h"
 #include "explain/report/manifest.h"
 #include "explain/runs/run_folder.h"
+#include "explain/runs/steps.h"
 #include "explain/runs/targets.h"
 #include "explain/study/run/page.h"
 #include "explain/study/run/study.h"
@@ -36,6 +37,12 @@ class StudyFrame {
              const weights::Package& package,
              const RunContext& context,
              const std::vector<std::string>& reads = {});
+
+  /// The study itself, `work`, unless it was complete before; `own`: what decides its results beside
+  /// what all studies are told. Opens steps().
+  StudySummary run(Record own, const std::function<StudySummary()>& work);
+  /// What the study has computed, kept until it is complete.
+  [[nodiscard]] Steps& steps() { return steps_.value(); }
 
   /// Stems of files that belong to no picture.
   static inline const std::vector<std::string> kOwnStems{"curves", "correspondence", "hidden"};
@@ -94,6 +101,7 @@ class StudyFrame {
   const weights::Package& package_;
   const RunContext& context_;
   RunFolder folder_;
+  std::optional<Steps> steps_;
   std::vector<float> fill_;
   std::optional<TargetRule> rule_;
   std::vector<Manifest::Failure> failures_;

@@ -57,6 +57,16 @@ class InvarianceRun {
   }
 
   StudySummary run() {
+    Record changes = Record::array();
+    for (const Sweep& s : sweeps_) changes.push_back(s.amounts);
+    Record layers = Record::array();
+    for (std::size_t l = 0; l < layers_.size(); ++l) layers.push_back(layer_name(l));
+    return frame_.run({{"kind", "invariance"}, {"layers", layers}, {"changes", changes}},
+                      [this] { return work(); });
+  }
+
+ private:
+  StudySummary work() {
     frame_.each("invariance", [&](const StudyImage& image) { study(image); });
     write_numbers();
     StudyPage page("Invariance", job_.model_path +
@@ -77,7 +87,6 @@ class InvarianceRun {
     return std::move(summary_);
   }
 
- private:
   [[nodiscard]] std::vector<LayerChoice> chosen_layers() const {
     const Graph& graph = frame_.graph();
     return frame_.layers(job_.layers, {first_features(graph), last_features(graph)});
@@ -110,9 +119,10 @@ class InvarianceRun {
     const auto clear = features_.of(image.input);
     Curves c{image.entry.name, frame_.target(image.entry, clear.back().f32()), {}};
     for (const Sweep& s : sweeps_) {
-      c.of.push_back(study_invariance(features_, image.input, c.target.index, s.change, s.amounts,
-                                      frame_.fill(),
-                                      [&] { throw_if_cancelled(context_.observer); }));
+      c.of.push_back(frame_.steps().step<InvarianceCurve>(s.title + " of " + image.stem, [&] {
+        return study_invariance(features_, image.input, c.target.index, s.change, s.amounts,
+                                frame_.fill(), [&] { throw_if_cancelled(context_.observer); });
+      }));
     }
     std::vector<Tile> tiles;
     for (std::size_t s = 0; s < sweeps_.size(); ++s) {

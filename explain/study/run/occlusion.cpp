@@ -52,7 +52,19 @@ class OcclusionRun {
                 "mattered.") {}
 
   StudySummary run() {
-    if (!job_.data.empty()) elsewhere_.search(layer_.node, job_.elsewhere + 1);
+    return frame_.run({{"kind", "occlusion"},
+                       {"layer", layer_name()},
+                       {"grid", {grid_.size, grid_.stride, job_.centered}},
+                       {"strongest", static_cast<int>(job_.strongest)},
+                       {"drawn", {job_.bilinear, static_cast<int>(job_.colormap)}},
+                       {"data", job_.data},
+                       {"elsewhere", job_.elsewhere}},
+                      [this] { return work(); });
+  }
+
+ private:
+  StudySummary work() {
+    if (!job_.data.empty()) elsewhere_.search(layer_.node, job_.elsewhere + 1, frame_.steps());
     frame_.each("occlude", [&](const StudyImage& image) { study(image); });
     frame_.write_json("study.json", {{"model", job_.model_path},
                                      {"layer", layer_name()},
@@ -69,7 +81,6 @@ class OcclusionRun {
     return std::move(summary_);
   }
 
- private:
   [[nodiscard]] const std::string& layer_name() const {
     return frame_.graph().node(layer_.node).name;
   }
@@ -118,7 +129,9 @@ class OcclusionRun {
     const auto x = image.input.f32();
     const ClearView clear = study_.look(x, job_.strongest);
     const StudyFrame::Class target = frame_.target(image.entry, clear.scores);
-    const OcclusionPanels panels = study_.occlude(x, frame_.fill(), clear.map, target.index);
+    const auto panels = frame_.steps().step<OcclusionPanels>("occlude " + image.stem, [&] {
+      return study_.occlude(x, frame_.fill(), clear.map, target.index);
+    });
     OcclusionFigure f;
     f.photo = image.seen;
     f.fill = frame_.fill_color();

@@ -23,13 +23,14 @@ struct StudyJob {
   std::string fill{"mean"};
   /// TargetRule; empty: the label where there is one, else the net's first class.
   std::string target;
-  bool overwrite{false};
+  bool resume{false}, overwrite{false};
 };
 
 struct StudySummary {
   std::int64_t images{0}, failed{0};
   std::vector<std::string> lines;  ///< what was found, for people
   std::string report, manifest;
+  bool complete_before{false};  ///< a finished run was resumed: report and manifest alone are known
 };
 
 struct OcclusionJob : StudyJob {
@@ -62,7 +63,8 @@ struct InvarianceJob : StudyJob {
 };
 
 /// Each writes into job.out: pictures and numbers of every image or part, study.json, report.html
-/// (self-contained) and manifest.json last; docs/studies.md lists them. Pictures that cannot be
+/// (self-contained) and manifest.json last; docs/studies.md lists them. With job.resume each goes on
+/// where the same study was stopped: what was computed is not computed again. Pictures that cannot be
 /// read are counted and listed. Throws kUsage when the folder holds a finished run or an option
 /// does not suit the net.
 [[nodiscard]] StudySummary run_occlusion_study(const OcclusionJob& job,

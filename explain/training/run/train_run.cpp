@@ -130,7 +130,7 @@ class Training {
   }
 
   TrainSummary run() {
-    if (job_.resume) {
+    if (job_.resume && !stopped_before_its_first_checkpoint()) {
       go_on();
     } else {
       begin();
@@ -176,6 +176,11 @@ class Training {
     for (const auto& [name, why] : job_.unreadable)
       csv += explain::csv_field(name) + "," + explain::csv_field(why) + "\n";
     files::write_file_atomically(folder_.claim("unreadable.csv"), csv);
+  }
+
+  [[nodiscard]] bool stopped_before_its_first_checkpoint() const {
+    return std::filesystem::exists(folder_.file("log.jsonl")) && !folder_.finished() &&
+           !checkpoints_.load_newest();
   }
 
   void go_on() {
@@ -377,8 +382,11 @@ class Training {
     package.provenance.source_file = job_.data;
     package.provenance.source_sha256.clear();
     package.provenance.command.clear();
-    for (const std::string& word : context_.origin.argv)
+    for (const std::string& word : context_.origin.argv) {
+      // What repeats the net, which is the same however often the training was stopped.
+      if (word == "--resume") continue;
       package.provenance.command += (package.provenance.command.empty() ? "" : " ") + word;
+    }
     TrainSummary s;
     s.on_test = !division_.test.empty();
     const auto& pictures = s.on_test ? division_.test : division_.validation;

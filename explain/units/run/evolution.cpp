@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "explain/pictures/draw.h"
 #include "explain/pictures/preprocess.h"
@@ -16,11 +17,14 @@
 #include "explain/runs/load_network.h"
 #include "explain/runs/output_names.h"
 #include "explain/runs/run_folder.h"
+#include "explain/runs/run_resume.h"
 #include "explain/units/run/pictures.h"
+#include "explain/units/run/search.h"
 #include "explain/units/tile_projector.h"
 #include "runtime/config.h"
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
+#include "weights/sha256.h"
 
 namespace cutaway::explain {
 namespace {
@@ -53,8 +57,34 @@ class Evolution {
   EvolutionSummary run() {
     std::vector<std::string> reads = job_.data;
     reads.insert(reads.end(), paths_.begin(), paths_.end());
-    folder_.open(existing(false, job_.overwrite), reads);
-    for (std::size_t k = 0; k < paths_.size(); ++k) add_checkpoint(k);
+    folder_.open(existing(job_.resume, job_.overwrite), reads);
+    steps_.emplace(folder_, job_.resume, identity(), context_.observer);
+    if (steps_->complete_before()) {
+      summary_.complete_before = true;
+      summary_.index = folder_.file("index.html");
+      summary_.manifest = folder_.last();
+      return std::move(summary_);
+    }
+    try {
+      for (std::size_t k = 0; k < paths_.size(); ++k) add_checkpoint(k);
+      show();
+    } catch (const Cancelled&) {
+      steps_->stopped(context_.observer);
+      throw;
+    }
+    return std::move(summary_);
+  }
+
+ private:
+  [[nodiscard]] Record identity() const {
+    Record identity =
+        units_identity(job_, load_network(paths_.front()), "units --checkpoints", context_);
+    for (const std::string& path : paths_)
+      identity["checkpoints"].push_back(weights::sha256_of_file(path));
+    return as_read_back(identity);
+  }
+
+  void show() {
     folder_.begin();
     std::vector<std::string> names;
     for (const EvolutionLayer& layer : summary_.layers) names.push_back(layer.name);
@@ -67,16 +97,14 @@ class Evolution {
     summary_.index = folder_.claim("index.html");
     files::write_file_atomically(summary_.index, page());
     write_manifest_file();
-    return std::move(summary_);
   }
 
- private:
   void add_checkpoint(std::size_t k) {
     const weights::Package package = load_network(paths_[k]);
     summary_.checkpoints.push_back(fs::path(paths_[k]).stem().string());
     hashes_.push_back(weights::weights_hash(package.model));
     context_.observer.info("checkpoint " + summary_.checkpoints.back());
-    UnitSearch found = find_units(job_, package, context_);
+    UnitSearch found = find_units(job_, package, context_, *steps_);
     summary_.images = found.images;
     summary_.failed = found.complaints.count;
     if (k == 0) {
@@ -152,7 +180,9 @@ class Evolution {
       jobs.push_back(
           {p.input.get(), best.image, {layer.maps[p.map_at], best.row, best.column, best.value}});
     }
-    const auto pixels = projector.project(l, jobs);
+    if (jobs.empty()) return;
+    const auto pixels = steps_->step<std::vector<std::vector<float>>>(
+        "project " + layer.name, [&] { return projector.project(l, jobs); });
     const UnitFrame& frame = projector.frame(l);
     Reconstruction how;
     how.bgr = package.preprocess.order == weights::ColorOrder::kBgr;
@@ -265,6 +295,7 @@ class Evolution {
   const RunContext& context_;
   RuleSet rules_;
   RunFolder folder_{job_.out};
+  std::optional<Steps> steps_;
   weights::Preprocess preprocess_{};
   EvolutionSummary summary_;
   std::vector<std::int64_t> counts_;

@@ -26,6 +26,7 @@ struct EvolutionSummary {
   std::vector<std::string> checkpoints;  ///< their names, in order
   std::vector<EvolutionLayer> layers;
   std::string index, manifest;
+  bool complete_before{false};  ///< a finished run was resumed: index and manifest alone are known
 };
 
 /// How feature maps come into being (Zeiler & Fergus 2013, figure 4): at each
@@ -33,7 +34,7 @@ struct EvolutionSummary {
 /// `job.model_path` is not read and `job.top` is 1; without job.maps, sixteen maps evenly spaced
 /// are shown. Writes, for every layer, LAYER.png (rows: maps, columns: checkpoints; a frame where
 /// the strongest image is another one than before), evolution.json, index.html, and manifest.json
-/// last. Throws kInput when the checkpoints are not of one architecture.
+/// last. With job.resume goes on where the same run was stopped. Throws kInput when the checkpoints are not of one architecture.
 [[nodiscard]] EvolutionSummary run_evolution(const UnitsJob& job,
                                              const std::vector<std::string>& checkpoints,
                                              const RunContext& context);

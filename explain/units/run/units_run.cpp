@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "explain/pictures/preprocess.h"
 #include "explain/pictures/read_seen.h"
@@ -15,7 +16,9 @@
 #include "explain/runs/output_names.h"
 #include "explain/runs/run_folder.h"
 #include "explain/runs/run_manifest.h"
+#include "explain/runs/run_resume.h"
 #include "explain/units/run/pictures.h"
+#include "explain/units/run/search.h"
 #include "explain/units/run/store.h"
 #include "explain/units/tile_projector.h"
 #include "runtime/config.h"
@@ -57,8 +60,27 @@ class Units {
 
   UnitsSummary run() {
     open_folder();
+    steps_.emplace(folder_, job_.resume, units_identity(job_, package_, "units", context_),
+                   context_.observer);
+    if (steps_->complete_before()) {
+      summary_.complete_before = true;
+      summary_.index = folder_.file("index.html");
+      summary_.manifest = folder_.last();
+      return std::move(summary_);
+    }
+    try {
+      search_and_show();
+    } catch (const Cancelled&) {
+      steps_->stopped(context_.observer);
+      throw;
+    }
+    return std::move(summary_);
+  }
+
+ private:
+  void search_and_show() {
     auto start = Clock::now();
-    UnitSearch found = find_units(job_, package_, context_);
+    UnitSearch found = find_units(job_, package_, context_, *steps_);
     summary_.images = found.images;
     complaints_ = std::move(found.complaints);
     summary_.failed = complaints_.count;
@@ -75,15 +97,13 @@ class Units {
     summary_.index = folder_.claim("index.html");
     files::write_file_atomically(summary_.index, units_page(job_, summary_, files_, names_));
     write_manifest_file();
-    return std::move(summary_);
   }
 
- private:
   void open_folder() {
     check_data(job_);
     std::vector<std::string> reads = job_.data;
     reads.push_back(job_.model_path);
-    folder_.open(existing(false, job_.overwrite), reads);
+    folder_.open(existing(job_.resume, job_.overwrite), reads);
   }
 
   [[nodiscard]] std::map<std::int64_t, std::vector<Wanted>> wanted() const {
@@ -164,7 +184,9 @@ class Units {
       jobs.push_back(
           {p.input.get(), at.image, {layer.maps[p.wanted.map_at], at.row, at.column, at.value}});
     }
-    auto projections = projector.project(l, jobs);
+    if (jobs.empty()) return;
+    auto projections = steps_->step<std::vector<std::vector<float>>>(
+        "project " + layer.name, [&] { return projector.project(l, jobs); });
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       Pending& p = pending_[l][i];
       store.write(l, static_cast<std::int64_t>(p.wanted.map_at),
@@ -278,6 +300,7 @@ class Units {
   const RunContext& context_;
   RuleSet rules_;
   RunFolder folder_{job_.out};
+  std::optional<Steps> steps_;
   Complaints complaints_;
   UnitsSummary summary_;
   std::vector<std::vector<Pending>> pending_;  // a layer

@@ -21,7 +21,7 @@ struct UnitsJob {
   std::vector<std::string> layers;
   std::vector<std::int64_t> maps;  ///< empty: all of each layer
   std::int64_t top{9}, batch{16};
-  bool overwrite{false};
+  bool resume{false}, overwrite{false};
 };
 
 /// The strongest units of one layer.
@@ -38,6 +38,7 @@ struct UnitsSummary {
   std::vector<UnitsLayer> layers;
   std::string index, manifest;
   double search_seconds{0}, project_seconds{0};
+  bool complete_before{false};  ///< a finished run was resumed: index and manifest alone are known
 };
 
 /// Finds, for every chosen map, the images that drive it most, and shows the part of each that the
@@ -50,7 +51,7 @@ struct UnitsSummary {
 ///   LAYER.png, LAYER/sheet-2.png, ...  sheets of them
 ///   index.html
 ///   manifest.json  written last
-/// Pictures that cannot be read are counted and skipped. Throws kUsage for unknown layers, maps and
+/// With `resume` goes on where the same run was stopped in the folder, in either pass. Pictures that cannot be read are counted and skipped. Throws kUsage for unknown layers, maps and
 /// rules.
 [[nodiscard]] UnitsSummary run_units(const UnitsJob& job,
                                      const weights::Package& package,
