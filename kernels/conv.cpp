@@ -10,24 +10,35 @@
 namespace cutaway::kernels {
 namespace {
 
+using Make = decltype(ConvEngine::make);
+#if CUTAWAY_HAVE_ONEDNN
+constexpr Make kOnednn = make_conv_onednn;
+#else
+constexpr Make kOnednn = nullptr;
+#endif
+#if CUTAWAY_HAVE_CUDA
+constexpr Make kCudnn = make_conv_cudnn;
+constexpr Make kImplicitGemm = make_conv_implicit_gemm;
+constexpr Make kReferenceCuda = make_conv_reference_cuda;
+#else
+constexpr Make kCudnn = nullptr, kImplicitGemm = nullptr, kReferenceCuda = nullptr;
+#endif
+
 // The ordered list: the first engine that accepts a problem gets it, so the fastest stand first.
 constexpr ConvEngine kEngines[] = {
-    {"winograd", Device::Kind::kCpu, make_conv_winograd},
-    {"direct", Device::Kind::kCpu, make_conv_direct},
-    {"reordered", Device::Kind::kCpu, make_conv_reordered},
-#if CUTAWAY_HAVE_ONEDNN
-    {"onednn", Device::Kind::kCpu, make_conv_onednn},
-#endif
-    {"reference", Device::Kind::kCpu, make_conv_reference},
-#if CUTAWAY_HAVE_CUDA
-    {"cudnn", Device::Kind::kCuda, make_conv_cudnn},
-    {"implicit_gemm", Device::Kind::kCuda, make_conv_implicit_gemm},
-    {"reference", Device::Kind::kCuda, make_conv_reference_cuda},
-#endif
+    {"winograd", Device::Kind::kCpu, false, make_conv_winograd},
+    {"direct", Device::Kind::kCpu, false, make_conv_direct},
+    {"reordered", Device::Kind::kCpu, false, make_conv_reordered},
+    {"onednn", Device::Kind::kCpu, true, kOnednn},
+    {"cudnn", Device::Kind::kCuda, true, kCudnn},
+    {"implicit_gemm", Device::Kind::kCuda, false, kImplicitGemm},
+    {"reference", Device::Kind::kCpu, false, make_conv_reference},
+    {"reference", Device::Kind::kCuda, false, kReferenceCuda},
 };
 
-/// Engines whose arithmetic for one image never looks at the batch: all but the libraries'.
-bool batch_invariant(std::string_view engine) { return engine != "onednn" && engine != "cudnn"; }
+bool serves(const ConvEngine& engine, Device device) {
+  return engine.device == device.kind && engine.make != nullptr;
+}
 
 /// Runs a primitive made for one image on the images of a batch, one after the other: what a
 /// library computes may depend on the batch size it was asked for, and so it is always asked for
@@ -112,7 +123,7 @@ std::unique_ptr<ConvPrimitive> try_engine(const ConvEngine& engine,
   // Own engines never look at the batch, but may decline a small one when weights change at every
   // run.
   const bool split = invariant && problem.pass != ConvPass::kBackwardWeights && problem.x.n > 1 &&
-                     !(batch_invariant(engine.name) && problem.frozen);
+                     !(!engine.library && problem.frozen);
   if (!split) return engine.make(problem, declined);
   ConvProblem one = problem;
   one.x.n = one.y.n = 1;
@@ -130,7 +141,7 @@ std::unique_ptr<ConvPrimitive> make_forced(Device device,
   std::string known;
   bool found = false;
   for (const ConvEngine& engine : kEngines) {
-    if (engine.device != device.kind) continue;
+    if (!serves(engine, device)) continue;
     known += (known.empty() ? "" : ", ") + std::string(engine.name);
     if (engine.name != name) {
       report.declined.emplace_back(engine.name, "not tried: " + name + " is forced");
@@ -154,6 +165,8 @@ std::unique_ptr<ConvPrimitive> make_forced(Device device,
 }
 
 }  // namespace
+
+std::span<const ConvEngine> conv_engines() { return kEngines; }
 
 MadeConv make_conv_winograd(const ConvProblem& p, std::string& declined) {
   return at_level(p.level, [&](auto level) { return make_conv_winograd(level, p, declined); });
@@ -190,7 +203,7 @@ std::unique_ptr<ConvPrimitive> make_conv(Device device,
     return make_forced(device, problem, forced, options.batch_invariant, r);
   }
   for (const ConvEngine& engine : kEngines) {
-    if (engine.device != device.kind) continue;
+    if (!serves(engine, device)) continue;
     std::string declined;
     if (auto made = try_engine(engine, problem, options.batch_invariant, declined)) {
       r.chosen = engine.name;

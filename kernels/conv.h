@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -99,10 +100,15 @@ class ConvPrimitive {
 /// An engine of the ordered list (kernels/conv.cpp): returns null and writes why it declined, or
 /// accepts.
 struct ConvEngine {
-  const char* name;
+  std::string_view name;
   Device::Kind device;
+  /// A library's: what it computes for one image may depend on the size of the batch.
+  bool library;
+  /// None where this build has no such engine.
   std::unique_ptr<ConvPrimitive> (*make)(const ConvProblem&, std::string& declined);
 };
+/// All engines of all devices, those first that are tried first; the one list of their names.
+[[nodiscard]] std::span<const ConvEngine> conv_engines();
 
 // The makers, one a file: kernels/cpu/conv_*.cpp and kernels/cuda/conv_*. Own engines for the CPU
 // are compiled for every level; the problem's level chooses.

@@ -2,26 +2,39 @@
 
 #include <algorithm>
 #include <array>
-#include <span>
+#include <vector>
 
+#include "kernels/conv.h"
 #include "kernels/gemm.h"
 #include "runtime/error.h"
 
 namespace cutaway::kernels {
 namespace {
 
-using Names = std::span<const std::string_view>;
+using Names = std::vector<std::string_view>;
 
-constexpr std::array<std::string_view, 7> kConvEngines{
-    "winograd", "direct", "reordered", "onednn", "cudnn", "implicit_gemm", "reference"};
 constexpr std::array<std::string_view, 2> kGemmEngines{"library", "reference"};
 
 struct Operation {
   std::string_view name;
   Names engines;
 };
-const std::array<Operation, 3> kOperations{
-    {{"conv", kConvEngines}, {"gemm", kGemmEngines}, {"cpu", cpu_level_names()}}};
+
+/// An engine of several devices is one name.
+Names conv_engine_names() {
+  Names names;
+  for (const ConvEngine& engine : conv_engines()) {
+    if (std::ranges::find(names, engine.name) == names.end()) names.push_back(engine.name);
+  }
+  return names;
+}
+
+std::array<Operation, 3> operations() {
+  const auto levels = cpu_level_names();
+  return {{{"conv", conv_engine_names()},
+           {"gemm", {kGemmEngines.begin(), kGemmEngines.end()}},
+           {"cpu", {levels.begin(), levels.end()}}}};
+}
 
 struct Choice {
   std::string_view operation, engine;
@@ -43,7 +56,7 @@ std::vector<Choice> parse(std::string_view text) {
   return choices;
 }
 
-std::string join(Names names) {
+std::string join(const Names& names) {
   std::string text;
   for (const std::string_view name : names) {
     text += text.empty() ? "" : ", ";
@@ -54,7 +67,7 @@ std::string join(Names names) {
 
 std::string known() {
   std::string text;
-  for (const Operation& operation : kOperations) {
+  for (const Operation& operation : operations()) {
     text += text.empty() ? "" : "; ";
     text += std::string(operation.name) + ": " + join(operation.engines);
   }
@@ -77,16 +90,17 @@ CpuLevel EngineOptions::cpu_level() const {
 
 void EngineOptions::validate() const {
   std::vector<std::string_view> seen;
+  const auto known_operations = operations();
   for (const Choice& choice : parse(force)) {
     const auto operation =
-        std::find_if(kOperations.begin(), kOperations.end(),
+        std::find_if(known_operations.begin(), known_operations.end(),
                      [&](const Operation& o) { return o.name == choice.operation; });
-    if (operation == kOperations.end()) {
+    if (operation == known_operations.end()) {
       throw Error(ErrorKind::kUsage, "engine choice")
           .expected("OPERATION:ENGINE with one of " + known())
           .got("'" + force + "'");
     }
-    const Names names = operation->engines;
+    const Names& names = operation->engines;
     if (std::find(names.begin(), names.end(), choice.engine) == names.end()) {
       throw Error(ErrorKind::kUsage, "no such engine for " + std::string(choice.operation))
           .expected(join(names))
@@ -114,7 +128,7 @@ GemmEngine gemm_engine(const EngineOptions& options) {
   if (name == "library") return GemmEngine::kLibrary;
   if (name == "reference") return GemmEngine::kReference;
   throw Error(ErrorKind::kUsage, "no such engine for gemm")
-      .expected(join(kGemmEngines))
+      .expected(join({kGemmEngines.begin(), kGemmEngines.end()}))
       .got("'" + name + "'");
 }
 
