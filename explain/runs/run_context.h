@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -50,6 +51,8 @@ struct RunContext {
   /// Hears of progress and may cancel the run, which then throws Cancelled. Outlives the run.
   Observer& observer{silent_observer()};
   Origin origin;
+  /// When the run began: when it was given this.
+  std::chrono::system_clock::time_point started{std::chrono::system_clock::now()};
 };
 
 }  // namespace cutaway::explain

@@ -96,6 +96,10 @@ TEST_CASE("several layers: methods that take one run at each, the others once; g
         std::set<std::string>{"saliency input top1", "gradcam relu1 top1", "gradcam relu2 top1"});
   const auto manifest = json_file(f / "out/manifest.json");
   CHECK(manifest["methods"].size() == 3);
+  const std::string started = manifest["started_at"];  // 2026-12-01T09:30:00Z
+  CHECK(started.size() == 20);
+  CHECK(started.substr(0, 2) == "20");
+  CHECK(started.back() == 'Z');
   CHECK(manifest["model"]["details"]["weights_hash"] ==
         manifest["model"]["details"]["weights_hash_after"]);
   CHECK(manifest["extra"]["logits_unchanged"] == true);

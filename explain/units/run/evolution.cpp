@@ -17,6 +17,7 @@
 #include "explain/runs/load_network.h"
 #include "explain/runs/output_names.h"
 #include "explain/runs/run_folder.h"
+#include "explain/runs/run_manifest.h"
 #include "explain/runs/run_resume.h"
 #include "explain/units/run/pictures.h"
 #include "explain/units/run/search.h"
@@ -261,9 +262,7 @@ class Evolution {
   }
 
   void write_manifest_file() {
-    Manifest m;
-    m.tool_version = CUTAWAY_VERSION;
-    m.argv = context_.origin.argv;
+    Manifest m = start_manifest(context_);
     m.model = {paths_.back(),
                fs::path(paths_.back()).stem().string(),
                "",
@@ -278,10 +277,6 @@ class Evolution {
                            "strongest activation over the data",
                            {{"rules", job_.rules}, {"maps", layer.maps}}});
     }
-    m.seed = context_.settings.seed;
-    m.device = to_string(device_of(context_.settings.stream()));
-    m.precision = context_.settings.precision;
-    m.threads = CpuStream(context_.settings.threads).threads();
     m.counts = {summary_.images + summary_.failed, summary_.images, summary_.failed, outputs};
     m.extra = {{"checkpoints", paths_}, {"weights_hashes", hashes_}};
     m.extra.push_back(folder_.files());
