@@ -26,6 +26,7 @@ BEGIN {
   room("explain/training/data", 2)
   room("explain/training/run", 9)
   room("explain/training/transfer", 10)
+  room("explain/training/sweep", 10)
   room("explain/graph/features", 5)
   room("explain/graph/files", 5)
   room("explain/graph/run", 6)

@@ -127,4 +127,24 @@ training::TrainJob training_job(const TrainOptions& o, const Context& context) {
   return job;
 }
 
+training::SweepJob sweep_job(const TrainOptions& o, const Context& context) {
+  if (!o.net.empty() || !o.head.empty() || !o.from.empty()) {
+    throw Error(ErrorKind::kUsage, "nets and their heads stand in the file of --sweep")
+        .got(o.net.empty() ? "--head or --from" : "'" + o.net + "'");
+  }
+  Recipe recipe = recipe_of(o, context);
+  training::SweepJob job;
+  if (!o.validation.empty()) parse_validation(o.validation, recipe, job.division);
+  job.division.per_class = o.per_class;
+  job.plan = training::load_sweep(o.sweep, recipe);
+  const std::int64_t height =
+      o.data.starts_with(kCreatures) ? input_height(job.plan.variants.front().net) : 0;
+  job.set = open_labelled(o.data, height, o.classes, context);
+  job.data = o.data;
+  job.out = o.out;
+  job.resume = o.resume;
+  job.overwrite = o.overwrite;
+  return job;
+}
+
 }  // namespace cutaway::tools

@@ -5,13 +5,14 @@
 #include <vector>
 
 #include "explain/training/run/prepare.h"
+#include "explain/training/sweep/sweep_run.h"
 #include "tools/program/context.h"
 
 namespace cutaway::tools {
 
 /// The command line of a training on labelled pictures. Numbers below 0: the recipe's.
 struct TrainOptions {
-  std::string net, data, out, recipe, head, from, losses, validation, balanced;
+  std::string net, data, out, recipe, head, from, losses, validation, balanced, sweep;
   std::vector<std::string> freeze, classes, explain{"gradcam", "saliency"};
   bool freeze_norms{false}, resume{false}, overwrite{false};
   double rate{-1}, weight_decay{-1}, filter_radius{-1}, smoothing{-1};
@@ -32,5 +33,7 @@ struct TrainOptions {
 
 /// The whole job, its data read once. Throws as recipe_of, open_labelled and prepare_training do.
 [[nodiscard]] training::TrainJob training_job(const TrainOptions& options, const Context& context);
+/// The same of a sweep (training/sweep/sweep_plan.h): the recipe is what its variants change.
+[[nodiscard]] training::SweepJob sweep_job(const TrainOptions& options, const Context& context);
 
 }  // namespace cutaway::tools

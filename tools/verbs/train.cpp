@@ -1,10 +1,10 @@
 #include <CLI/CLI.hpp>
-#include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "explain/training/run/train_run.h"
 #include "runtime/error.h"
+#include "tools/program/output.h"
 #include "tools/training/creature_command.h"
+#include "tools/training/print_training.h"
 #include "tools/training/train_options.h"
 #include "tools/verbs/verbs.h"
 
@@ -16,41 +16,29 @@ struct Options {
   CreatureTraining creatures;
 };
 
-void print(const training::TrainSummary& s, const Context& context) {
-  const double right = 100.0 * s.evaluation.accuracy;
-  if (context.common.json) {
-    const nlohmann::ordered_json result{
-        {"model", s.model},
-        {"updates", s.steps},
-        {"epochs", s.epochs},
-        {"trained_on", s.trained_on},
-        {"held_back", s.held_back},
-        {"left_out", s.unreadable},
-        {"accuracy", right},
-        {"mean_class_accuracy", 100.0 * s.evaluation.mean_class_accuracy},
-        {"loss", s.evaluation.loss},
-        {"renormalized_filters", s.renormalized},
-        {"seconds", s.seconds}};
-    std::printf("%s\n", result.dump(2).c_str());
-    return;
+int sweep(const TrainOptions& o, const Context& context) {
+  const training::SweepSummary s = run_sweep(sweep_job(o, context), context.run());
+  if (s.complete_before) {
+    print_complete(s.report, s.manifest, context);
+  } else {
+    print_sweep(s, context);
   }
-  std::printf("%s: %lld updates in %.0f s", s.model.c_str(), static_cast<long long>(s.steps),
-              s.seconds);
-  if (s.held_back > 0) {
-    std::printf("; %.2f %% of %lld %s pictures right", right, static_cast<long long>(s.held_back),
-                s.on_test ? "test" : "validation");
-  }
-  std::printf("\n");
-  if (s.unreadable > 0)
-    std::printf("%lld pictures left out: unreadable.csv\n", static_cast<long long>(s.unreadable));
+  return s.unreadable == 0 ? kExitOk : kExitPartial;
 }
 
 int train(Options& o, const Context& context) {
+  if (!o.train.sweep.empty()) {
+    if (o.train.data.empty() || o.train.out.empty())
+      throw Error(ErrorKind::kUsage, "--sweep wants --data and --out");
+    return sweep(o.train, context);
+  }
+  if (o.train.net.empty())
+    throw Error(ErrorKind::kUsage, "net is required").hint("or --sweep FILE");
   if (o.train.data.empty()) return train_creatures(o.creatures, o.train, context);
   if (o.train.out.empty()) throw Error(ErrorKind::kUsage, "--out is missing");
   const training::TrainJob job = training_job(o.train, context);
   const training::TrainSummary s = run_training(job, context.run());
-  print(s, context);
+  print_training(s, context);
   return s.unreadable == 0 ? kExitOk : kExitPartial;
 }
 
@@ -90,8 +78,11 @@ void add_train(CLI::App& program, Context& context) {
   CLI::App* verb = program.add_subcommand("train", "Train a net on labelled pictures");
   verb->footer(
       "example: cutaway train lenet --data mnist/ --recipe mnist --out run\n"
+      "example: cutaway train --sweep ablations.json --data photos/ --out sweep\n"
       "example: cutaway train resnet18.h5 --head gap --data photos/ --recipe finetune --out run");
-  verb->add_option("net", t.net, "a zoo name, a package, or a net file (.json)")->required();
+  verb->add_option("net", t.net, "a zoo name, a package, or a net file (.json)");
+  verb->add_option("--sweep", t.sweep,
+                   "instead of a net: a file of variants, each trained over seeds and compared");
   verb->add_option("--data", t.data,
                    "a folder a class, a list (.csv, .json, .txt), IDX, CIFAR, .tar, .h5, or "
                    "creatures:COUNT");

@@ -5,12 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "explain/evaluate/run/outputs.h"
-#include "explain/pictures/preprocess.h"
-#include "explain/training/data/loader.h"
+#include "explain/training/run/each_batch.h"
 #include "layers/classifier.h"
-#include "layers/executor.h"
 #include "runtime/files/atomic_file.h"
-#include "runtime/progress.h"
 
 namespace cutaway::training {
 namespace {
@@ -126,24 +123,9 @@ Evaluation evaluate(const Model& model,
   request.output = logits_node(model.graph);
   request.engines = context.settings.engines();
   Executor executor(model, request, context.settings.stream());
-  const std::int64_t n = request.input.n;
-  BatchLoader loader(
-      {request.input, context.settings.cpu_threads(), 3, 0, (count + n - 1) / n},
-      [&](std::int64_t number) {
-        const auto first = pictures.begin() + number * n;
-        return std::vector<std::int64_t>(first, first + std::min(n, count - number * n));
-      },
-      [&](std::int64_t, std::int64_t picture, View<float> to, std::int64_t at) {
-        explain::fill_input(explain::resize_and_crop(set.read(picture), rule), rule, to, at);
-      });
   std::vector<Verdict> verdicts;
   const std::int64_t classes = class_count(model.graph);
-  Progress progress(context.observer, "evaluate", count);
-  for (std::int64_t done = 0; done < count; done += n) {
-    throw_if_cancelled(context.observer);
-    const BatchLoader::Batch& b = loader.next();
-    executor.set_input(b.images);
-    executor.forward();
+  const auto use = [&](const BatchLoader::Batch& b) {
     const Tensor scores = executor.read(executor.output());
     for (std::size_t i = 0; i < b.pictures.size(); ++i) {
       const std::int64_t picture = b.pictures[i];
@@ -152,8 +134,8 @@ Evaluation evaluate(const Model& model,
                                     picture,
                                     set.pictures[static_cast<std::size_t>(picture)].label));
     }
-    progress.add(static_cast<std::int64_t>(b.pictures.size()));
-  }
+  };
+  each_batch(executor, request.input, rule, set, pictures, "evaluate", context, use);
   return summed_up(std::move(verdicts), classes);
 }
 

@@ -59,10 +59,17 @@ Package named_net(const NetRequest& request,
                   const Survey& survey,
                   InitialWeights initial,
                   std::uint64_t seed) {
-  if (is_file(request.net) && weights::is_package(request.net))
+  if (is_file(request.net) && weights::is_package(request.net)) {
+    if (!request.edit.empty()) {
+      throw Error(ErrorKind::kUsage, "a package keeps its weights, and they fit no other layers")
+          .at(request.net)
+          .hint("change a net of the zoo, or a net file");
+    }
     return explain::load_network(request.net);
+  }
   Package p = is_file(request.net) ? of_net_file(request.net, classes, survey)
                                    : of_zoo(request, request.head ? 0 : classes);
+  if (!request.edit.empty()) p.model = Model(weights::edited(p.model.graph, request.edit));
   p.model.parameters = initial_parameters(p.model.graph, initial, seed);
   return p;
 }

@@ -6,6 +6,7 @@
 #include "explain/training/data/labelled.h"
 #include "explain/training/data/survey.h"
 #include "layers/training/head.h"
+#include "weights/net_edit.h"
 #include "weights/package.h"
 
 namespace cutaway::training {
@@ -17,6 +18,7 @@ struct NetRequest {
   std::optional<HeadKind> head;  ///< a new end for the data's classes
   std::string from;              ///< layer that the new head reads; empty: HeadOptions::from
   float dropout{0.0f};           ///< of the new head
+  weights::NetEdit edit;  ///< before the new head; not of packages, whose weights would not fit
 };
 
 /// The height of the net's input, for data that is rendered for it. Throws as start_net does.
