@@ -229,7 +229,8 @@ TEST_CASE("levels: the explanatory graph's predictions differ by rounding only")
   k.penalty = 0.5f;
   constexpr std::int64_t kCount = 15, kAbove = 9;
   std::vector<std::int32_t> edges;
-  for (std::int32_t i = 0; i < kCount * 4; ++i) edges.push_back(i * 7 % kAbove);
+  for (std::int32_t i = 0; i < kCount * 4; ++i)
+    edges.push_back(static_cast<std::int32_t>(i * 7 % kAbove));
   const auto positive = [](std::int64_t count, std::uint32_t seed) {
     std::vector<float> values = conv_test::random_values(count, seed);
     for (float& v : values) v = 0.6f + 0.4f * v;

@@ -8,6 +8,7 @@ BEGIN {
   allow("layers", "runtime kernels layers")
   allow("weights", "runtime kernels layers weights")
   allow("explain", "runtime kernels layers weights explain")
+  allow("capi", "runtime kernels layers weights explain capi")
   allow("tools", "runtime kernels layers weights explain tools")
   allow("tests", "runtime kernels layers weights explain tools tests")
   # Inside explain/, from the left to the right: a folder may include itself and what stands before it. What is not
