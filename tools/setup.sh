@@ -20,7 +20,7 @@ packages=(
   libeigen3-dev                                # small dense algebra
   liblinear-dev                                # support vector machines
   libcli11-dev                                 # command line
-  doctest-dev                                  # tests
+  doctest-dev python3-numpy                    # tests
 )
 check=false
 for argument in "$@"; do
