@@ -23,7 +23,7 @@ import time
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 IMPORT = SOURCE / "tests/golden/import"
 # What a run keeps for itself while it is not finished, and what holds times.
-OWN = re.compile(r"(^|/)(manifest\.json|[^/]*journal[^/]*|[^/]*\.part|\.?rows|[^/]*\.jsonl|\.?parts|\.?spool)(/|$)")
+OWN = re.compile(r"(^|/)(\.files|manifest\.json|[^/]*journal[^/]*|[^/]*\.part|\.?rows|[^/]*\.jsonl|\.?parts|\.?spool)(/|$)")
 
 
 def verbs(at):
@@ -36,7 +36,10 @@ def verbs(at):
     evaluate = ["evaluate", net, *pictures[:8], "--method", "gradcam,saliency", "--out", "OUT", *t1]
     units = ["units", net, "--data", str(at / "many"), "--layers", "conv2", "--out", "OUT", *t1]
     visualize = ["visualize", net, "--class", "ant,bee,cat,dog", "--steps", "40", "--out", "OUT", *t1]
-    filters = ["filters", net, "--out", "OUT", *t1]
+    filters = ["filters", net, "--out", "OUT/filters.png", *t1]
+    compare = ["compare", net, *pictures[:12], "--out", "OUT", *t1]
+    graph = ["graph", "learn", net, *pictures[:12], "--layers", "conv1,conv2", "--out", "OUT/graph.h5", *t1]
+    train = ["train", net, "--data", str(at / "classes"), "--epochs", "6", "--batch", "8", "--out", "OUT", *t1]
     dataset = ["dataset", "make", "creatures", "OUT", "--count", "40", *t1]
     occlude = ["study", "occlusion", net, *pictures[:10], "--out", "OUT", *t1]
     single = {
@@ -54,11 +57,14 @@ def verbs(at):
         "units": (units, units + ["--overwrite"]),
         "visualize": (visualize, visualize + ["--overwrite"]),
         "filters": (filters, filters + ["--overwrite"]),
+        "compare": (compare, compare + ["--overwrite"]),
+        "graph": (graph, graph + ["--overwrite"]),
+        "train": (train, train + ["--resume"]),
         "study": (occlude, occlude + ["--overwrite"]),
         "dataset": (dataset, dataset),
     }
     for name, words in single.items():
-        table[name] = (words, words + (["--overwrite"] if name.startswith(("export", "convert")) else []))
+        table[name] = (words, words + ["--overwrite"])
     return table
 
 
@@ -108,9 +114,11 @@ def killed(program, name, words, again, folder, kills, report):
         half = [n for n in differing(contents(out), whole) if ".tmp-" not in n]
         if half:
             report(f"{name}: killed at {k + 0.5} of {kills}, half-written or different: {half[:3]}")
-        # A run that has not begun yet has nothing to resume.
-        resumable = any(OWN.search(str(p.relative_to(out))) for p in out.rglob("*"))
-        code, _, err = run(program, again if resumable or again[-1] != "--resume" else words, out)
+        # A run that has not begun yet has nothing to go on with or to replace; one whose only file is whole has ended.
+        begun = [p for p in out.rglob("*") if p.is_file() and ".tmp-" not in p.name]
+        if len(whole) == 1 and contents(out) == whole:
+            continue
+        code, _, err = run(program, again if begun else words, out)
         if code not in (0, 5):
             report(f"{name}: the run after a kill at {k + 0.5} of {kills} ended with {code}: {err.strip()[-200:]}")
             continue
@@ -184,6 +192,9 @@ def main():
         many.mkdir()
         for i in range(60):
             shutil.copy(seeds / f"{i % 3}.png", many / f"{i:03}.png")
+            of_class = seeds / "classes" / ["ant", "bee", "cat", "dog"][i % 4]
+            of_class.mkdir(parents=True, exist_ok=True)
+            shutil.copy(seeds / f"{i % 3}.png", of_class / f"{i:03}.png")
         table = verbs(seeds)
         kills = fulls = 0
         for verb in options.verbs.split(",") if options.verbs else table:
