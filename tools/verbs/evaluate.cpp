@@ -22,9 +22,9 @@ struct Options {
 };
 
 int evaluate(Options& o, const Context& context) {
-  if (!o.labelled.data.empty()) {
-    o.labelled.model = o.job.model_path;
-    o.labelled.out = o.job.out;
+  if (!o.labelled.job.data.empty()) {
+    o.labelled.job.model = o.job.model_path;
+    o.labelled.job.out = o.job.out;
     return evaluate_labelled(o.labelled, context);
   }
   if (o.job.inputs.empty()) return evaluate_creatures(o.job.model_path, o.count, context);
@@ -76,9 +76,9 @@ void add_evaluate(CLI::App& program, Context& context) {
   verb->add_option("inputs", o->job.inputs,
                    "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5");
   verb->add_option(
-      "--data", o->labelled.data,
+      "--data", o->labelled.job.data,
       "labelled pictures as cutaway train takes them: accuracy instead of explanations");
-  verb->add_option("--split", o->labelled.split, "with --data: only train, validation or test");
+  verb->add_option("--split", o->labelled.job.split, "with --data: only train, validation or test");
   verb->add_option("--classes", o->labelled.classes, "with --data: only these")->delimiter(',');
   verb->add_option("--method", o->methods, "methods and groups, with commas")
       ->delimiter(',')
