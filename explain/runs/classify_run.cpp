@@ -5,6 +5,7 @@
 #include "explain/class_probability.h"
 #include "explain/doubt.h"
 #include "explain/network.h"
+#include "explain/pictures/list.h"
 #include "explain/promise.h"
 #include "explain/runs/batch.h"
 #include "explain/runs/load_network.h"
@@ -135,6 +136,15 @@ ClassifySummary run_classify(const ClassifyJob& job,
   files::check_outputs(
       {.reads = reads, .writes = {job.outputs}, .folders = {}, .overwrite = job.overwrite});
   return Classify(job, package, context, each).run();
+}
+
+void warn_of_missing_labels(const std::vector<std::string>& lists, Observer& observer) {
+  for (const std::string& path : lists) {
+    std::int64_t count = 0;
+    const auto list = open_image_list(path, count);
+    if (list->has_labels()) continue;
+    observer.warn(path + ": no column 'label', so no accuracy; the columns are " + list->columns());
+  }
 }
 
 }  // namespace cutaway::explain

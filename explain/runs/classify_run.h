@@ -49,4 +49,8 @@ ClassifySummary run_classify(const ClassifyJob& job,
                              const RunContext& context,
                              const std::function<void(const ClassifiedPicture&)>& each);
 
+/// Warns of every list that has no column of labels: one whose labels stand under another name would
+/// silently have no accuracy. Throws as open_image_list.
+void warn_of_missing_labels(const std::vector<std::string>& lists, Observer& observer);
+
 }  // namespace cutaway::explain

@@ -21,7 +21,7 @@ BEGIN {
   room("explain/localization/run", 5)
   room("explain/units/run", 5)
   room("explain/study/run", 6)
-  room("explain/visualize/run", 5)
+  room("explain/visualize/run", 6)
   room("explain/evaluate/run", 7)
   room("explain/compare/run", 8)
   room("explain/training/data", 2)
@@ -31,8 +31,8 @@ BEGIN {
   room("explain/graph/features", 5)
   room("explain/graph/files", 5)
   room("explain/graph/run", 6)
-  room("explain/graph/evaluation", 7)
-  room("explain/graph/show", 8)
+  room("explain/graph/show", 7)
+  room("explain/graph/evaluation", 8)
   count = split(private, names, " ")
   for (i = 1; i <= count; ++i) is_private[names[i]] = 1
   third_party = "^(cuda|cudnn|cublas|curand|nccl|dnnl|oneapi/|hdf5|H5|mpi|opencv|jpeglib|turbojpeg|png|zlib|omp)"

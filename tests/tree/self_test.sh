@@ -67,7 +67,8 @@ for pair in runtime:kernels runtime:layers runtime:weights runtime:explain runti
   breaks direction "${pair%:*}/new.cpp" "#include \"${pair#*:}/x.h\"\n"
 done
 for pair in explain/pictures:explain explain/pictures:explain/runs explain:explain/runs explain/report:explain/runs \
-  explain/runs:explain/units/run explain/runs:explain/graph/run explain/graph/run:explain/graph/show; do
+  explain/runs:explain/units/run explain/runs:explain/graph/run explain/graph/run:explain/graph/show \
+  explain/graph/show:explain/graph/evaluation; do
   breaks direction "${pair%:*}/new.cpp" "#include \"${pair#*:}/x.h\"\n"
 done
 breaks command-line explain/runs/new.cpp '#include <CLI/CLI.hpp>\n'

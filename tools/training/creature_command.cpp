@@ -4,6 +4,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "explain/runs/load_network.h"
+#include "tools/program/output.h"
+
 namespace cutaway::tools {
 namespace {
 
@@ -35,22 +38,39 @@ int train_creatures(CreatureTraining& o, const TrainOptions& common, const Conte
   const TrainedNet trained = train_on_creatures(o, context);
   weights::save(trained.package, target);
   if (context.common.json) {
-    const nlohmann::ordered_json result{
-        {"model", target},
-        {"held_out_images", trained.held_out},
-        {"accuracy", 100.0 * trained.accuracy},
-        {"localization", 100.0 * trained.localization},
-        {"seconds", trained.seconds},
-        {"updates", trained.updates},
-        {"renormalized_filters", trained.renormalized},
-        {"weights_hash", weights::weights_hash(trained.package.model)}};
-    std::printf("%s\n", result.dump(2).c_str());
+    print_json({{"model", target},
+                {"held_out_images", trained.held_out},
+                {"accuracy", 100.0 * trained.accuracy},
+                {"localization", 100.0 * trained.localization},
+                {"seconds", trained.seconds},
+                {"updates", trained.updates},
+                {"renormalized_filters", trained.renormalized},
+                {"weights_hash", weights::weights_hash(trained.package.model)}});
   } else {
     std::printf(
         "%s: %.2f %% of %lld held-out creatures right, CAM boxes %.2f %% at IoU 0.5, "
         "%lld updates in %.0f s\n",
         target.c_str(), 100.0 * trained.accuracy, static_cast<long long>(trained.held_out),
         100.0 * trained.localization, static_cast<long long>(trained.updates), trained.seconds);
+  }
+  return kExitOk;
+}
+
+int evaluate_creatures(const std::string& model, std::int64_t count, const Context& context) {
+  const weights::Package package = explain::load_network(model);
+  const CreatureScore score = score_on_creatures(package, context.common.seed,
+                                                 CreatureTraining::kHeldOutFirst, count, context);
+  if (context.common.json) {
+    print_json({{"model", model},
+                {"images", count},
+                {"seed", context.common.seed},
+                {"accuracy", 100.0 * score.accuracy},
+                {"localization", 100.0 * score.localization}});
+  } else {
+    std::printf(
+        "%lld held-out creatures: %.2f %% classified right; CAM boxes of the true class reach IoU "
+        "0.5 on %.2f %%\n",
+        static_cast<long long>(count), 100.0 * score.accuracy, 100.0 * score.localization);
   }
   return kExitOk;
 }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "tools/training/creature_training.h"
 #include "tools/training/train_options.h"
 
@@ -10,5 +13,10 @@ namespace cutaway::tools {
 [[nodiscard]] int train_creatures(CreatureTraining& options,
                                   const TrainOptions& common,
                                   const Context& context);
+
+/// `cutaway evaluate MODEL` without pictures: accuracy and CAM boxes on `count` held-out creatures.
+[[nodiscard]] int evaluate_creatures(const std::string& model,
+                                     std::int64_t count,
+                                     const Context& context);
 
 }  // namespace cutaway::tools

@@ -3,21 +3,19 @@
 #include <string>
 #include <vector>
 
+#include "explain/training/run/evaluate_run.h"
 #include "tools/program/context.h"
 
 namespace cutaway::tools {
 
-/// `cutaway evaluate MODEL --data DATA`: how a classifier does on labelled pictures.
+/// The command line of `cutaway evaluate MODEL --data DATA`.
 struct EvaluateLabelled {
-  std::string model, data;
-  std::string out;    ///< folder for tables and report; empty: the line on standard output only
-  std::string split;  ///< only pictures of this one; empty: all
-  std::vector<std::string> classes;
-  std::int64_t batch{32};
+  training::EvaluationJob job;
+  std::vector<std::string> classes;  ///< only these; empty: all
 };
 
-/// The data's classes are those of the model by their names where the model knows all of them, else
-/// by their numbers where there are equally many. Returns the exit code. Throws kUsage and kInput.
+/// Runs it and prints what came of it. Returns the exit code. Throws as training::run_evaluation and
+/// open_labelled.
 [[nodiscard]] int evaluate_labelled(const EvaluateLabelled& options, const Context& context);
 
 }  // namespace cutaway::tools

@@ -2,9 +2,9 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "explain/pictures/list.h"
 #include "explain/runs/classify_run.h"
 #include "explain/runs/load_network.h"
+#include "tools/printing/json_rows.h"
 #include "tools/program/output.h"
 #include "tools/verbs/verbs.h"
 
@@ -40,39 +40,17 @@ void print_row(const ClassifiedPicture& picture) {
   }
 }
 
-std::string text_of(const Json& json, int indent) {
-  std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
-  const std::string lines = "\n" + std::string(static_cast<std::size_t>(indent), ' ');
-  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += lines.size())
-    text.replace(at, 1, lines);
-  return text;
+Json describe(const ClassifySummary& s) {
+  Json end{{"images", s.images}};
+  if (s.labelled > 0) {
+    end["labelled"] = s.labelled;
+    end["top1"] = percent(s.top1, s.labelled);
+    end["top5"] = percent(s.top5, s.labelled);
+  }
+  end["failures"] = Json::array();
+  for (const auto& [file, error] : s.failed.named) end["failures"].push_back(error);
+  return end;
 }
-
-/// The object that --json prints, written row by row as the pictures are classified: of a million
-/// pictures it would fill the memory. What is known only at the end stands at its end.
-class JsonOutput {
- public:
-  void row(const Json& json) {
-    std::printf("%s    %s", rows_++ == 0 ? "{\n  \"results\": [\n" : ",\n",
-                text_of(json, 4).c_str());
-  }
-
-  void finish(const ClassifySummary& s) const {
-    Json end{{"images", s.images}};
-    if (s.labelled > 0) {
-      end["labelled"] = s.labelled;
-      end["top1"] = percent(s.top1, s.labelled);
-      end["top5"] = percent(s.top5, s.labelled);
-    }
-    end["failures"] = Json::array();
-    for (const auto& [file, error] : s.failed.named) end["failures"].push_back(error);
-    const std::string text = text_of(end, 0);  // "{" and the line feed behind it go
-    std::printf("%s],\n%s\n", rows_ == 0 ? "{\n  \"results\": [" : "\n  ", text.c_str() + 2);
-  }
-
- private:
-  std::int64_t rows_{0};
-};
 
 void print(const ClassifySummary& s) {
   if (s.labelled > 0) {
@@ -81,20 +59,12 @@ void print(const ClassifySummary& s) {
   }
 }
 
-/// A list whose labels stand under another name would silently have no accuracy.
-void warn_of_missing_labels(const std::string& path, const Context& context) {
-  std::int64_t count = 0;
-  const auto list = open_image_list(path, count);
-  if (list->has_labels()) return;
-  context.warn(path + ": no column 'label', so no accuracy; the columns are " + list->columns());
-}
-
 int classify(Options& o, const Context& context) {
-  for (const std::string& path : o.lists) warn_of_missing_labels(path, context);
+  warn_of_missing_labels(o.lists, context.observer());
   o.job.inputs.insert(o.job.inputs.begin(), o.lists.begin(), o.lists.end());
   o.job.source.observer = &context.observer();
   const weights::Package package = load_network(o.job.model_path);
-  JsonOutput json;
+  JsonRows json("results");
   // Predictions of a long labelled list are wanted only as numbers, or as JSON.
   constexpr std::int64_t kMostRows = 20;
   std::vector<ClassifiedPicture> first;
@@ -111,7 +81,7 @@ int classify(Options& o, const Context& context) {
   if (static_cast<std::int64_t>(first.size()) <= kMostRows)
     for (const ClassifiedPicture& picture : first) print_row(picture);
   if (context.common.json) {
-    json.finish(s);
+    json.finish(describe(s));
   } else {
     print(s);
   }

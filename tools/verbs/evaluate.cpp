@@ -1,11 +1,10 @@
 #include <CLI/CLI.hpp>
-#include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "explain/evaluate/run/evaluate_run.h"
 #include "explain/runs/load_network.h"
 #include "runtime/error.h"
-#include "tools/training/creature_training.h"
+#include "tools/printing/print.h"
+#include "tools/training/creature_command.h"
 #include "tools/training/evaluate_labelled.h"
 #include "tools/verbs/verbs.h"
 
@@ -13,8 +12,6 @@ namespace cutaway::tools {
 
 using namespace explain;
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 struct Options {
   std::vector<std::string> methods{"saliency", "guided", "gradcam"};
@@ -24,69 +21,13 @@ struct Options {
   EvaluateLabelled labelled;
 };
 
-int score_creatures(const Options& o, const Context& context) {
-  const weights::Package package = load_network(o.job.model_path);
-  const CreatureScore score = score_on_creatures(package, context.common.seed,
-                                                 CreatureTraining::kHeldOutFirst, o.count, context);
-  if (context.common.json) {
-    const Json result{{"model", o.job.model_path},
-                      {"images", o.count},
-                      {"seed", context.common.seed},
-                      {"accuracy", 100.0 * score.accuracy},
-                      {"localization", 100.0 * score.localization}};
-    std::printf("%s\n", result.dump(2).c_str());
-  } else {
-    std::printf(
-        "%lld held-out creatures: %.2f %% classified right; CAM boxes of the true class reach IoU "
-        "0.5 on %.2f %%\n",
-        static_cast<long long>(o.count), 100.0 * score.accuracy, 100.0 * score.localization);
-  }
-  return kExitOk;
-}
-
-void print(const EvaluateSummary& s, const Context& context) {
-  if (context.common.json) {
-    Json rows = Json::array();
-    for (std::size_t m = 0; m < s.methods.size(); ++m) {
-      for (std::size_t k = 0; k < s.metrics.size(); ++k) {
-        const Interval& i = s.intervals[m][k];
-        rows.push_back({{"method", s.methods[m]},
-                        {"metric", s.metrics[k]},
-                        {"mean", i.value},
-                        {"low", i.low},
-                        {"high", i.high},
-                        {"rank", s.ranks[k][m]}});
-      }
-    }
-    const Json result{{"images", s.images},
-                      {"failed", s.failed},
-                      {"results", rows},
-                      {"report", s.report},
-                      {"manifest", s.manifest}};
-    std::printf("%s\n", result.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
-    return;
-  }
-  std::printf("%lld images\n", static_cast<long long>(s.images));
-  if (s.failed > 0) std::printf("%lld images failed\n", static_cast<long long>(s.failed));
-  for (std::size_t k = 0; k < s.metrics.size(); ++k) {
-    std::printf("%s\n", s.metrics[k].c_str());
-    for (std::size_t m = 0; m < s.methods.size(); ++m) {
-      const Interval& i = s.intervals[m][k];
-      std::printf("  %-24s %9.4f", s.methods[m].c_str(), i.value);
-      if (i.known()) std::printf("  (%.4f to %.4f)", i.low, i.high);
-      std::printf("  rank %g\n", s.ranks[k][m]);
-    }
-  }
-  std::printf("%s\n", s.report.c_str());
-}
-
 int evaluate(Options& o, const Context& context) {
-  if (!o.labelled.data.empty()) {
-    o.labelled.model = o.job.model_path;
-    o.labelled.out = o.job.out;
+  if (!o.labelled.job.data.empty()) {
+    o.labelled.job.model = o.job.model_path;
+    o.labelled.job.out = o.job.out;
     return evaluate_labelled(o.labelled, context);
   }
-  if (o.job.inputs.empty()) return score_creatures(o, context);
+  if (o.job.inputs.empty()) return evaluate_creatures(o.job.model_path, o.count, context);
   if (o.job.out.empty()) throw Error(ErrorKind::kUsage, "--out is missing");
   const weights::Package package = load_network(o.job.model_path);
   o.job.methods = methods_named(o.methods);
@@ -135,9 +76,9 @@ void add_evaluate(CLI::App& program, Context& context) {
   verb->add_option("inputs", o->job.inputs,
                    "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5");
   verb->add_option(
-      "--data", o->labelled.data,
+      "--data", o->labelled.job.data,
       "labelled pictures as cutaway train takes them: accuracy instead of explanations");
-  verb->add_option("--split", o->labelled.split, "with --data: only train, validation or test");
+  verb->add_option("--split", o->labelled.job.split, "with --data: only train, validation or test");
   verb->add_option("--classes", o->labelled.classes, "with --data: only these")->delimiter(',');
   verb->add_option("--method", o->methods, "methods and groups, with commas")
       ->delimiter(',')

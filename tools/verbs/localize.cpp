@@ -5,6 +5,7 @@
 #include "explain/localization/run/localize_run.h"
 #include "explain/localization/run/outputs.h"
 #include "explain/runs/load_network.h"
+#include "tools/program/box_options.h"
 #include "tools/program/crop_options.h"
 #include "tools/program/output.h"
 #include "tools/verbs/verbs.h"
@@ -15,11 +16,11 @@ using namespace explain;
 namespace {
 
 struct Options {
-  std::vector<std::string> methods{"cam"}, rules{"threshold"};
+  std::vector<std::string> methods{"cam"};
   std::string resample{"bilinear"};
   CropOptions crops;
-  BoxOptions boxes;
-  bool clean{false}, no_curves{false};
+  BoxRuleOptions boxes;
+  bool no_curves{false};
   LocalizeJob job;
 };
 
@@ -54,44 +55,11 @@ int localize(Options& o, const Context& context) {
   job.resample = parse_resample(o.resample);
   job.curves = !o.no_curves;
   job.methods = methods_named(o.methods);
-  o.boxes.dt.suppression = o.clean ? Suppression::kClean : Suppression::kAuthors;
-  o.boxes.graph_cut.mixture.seed = o.boxes.grab_cut.seed = context.common.seed;
-  for (const std::string& text : o.rules) job.rules.push_back(parse_rule(text, o.boxes, job.jpeg));
+  job.rules = o.boxes.choose(context.common.seed);
+  job.jpeg = o.boxes.jpeg;
   const LocalizeSummary summary = run_localize(job, package, context.run());
   print(job, summary, context);
   return exit_code_of(summary.images, summary.failed == 0 && summary.refusals.empty());
-}
-
-void add_box_options(CLI::App& verb, Options& o) {
-  verb.add_option("--boxes", o.rules,
-                  "rules, with commas: threshold, threshold:SHARE, dt, graphcut, grabcut")
-      ->delimiter(',')
-      ->capture_default_str();
-  verb.add_option("--threshold", o.boxes.threshold, "threshold: share of the map's maximum")
-      ->check(CLI::Range(0.0, 0.999))
-      ->capture_default_str();
-  verb.add_flag("--clean", o.clean,
-                "dt: compare every pair of boxes (the authors' loop skips some)");
-  verb.add_option(
-          "--jpeg", o.job.jpeg,
-          "dt, grabcut: heat maps go through a JPEG of this quality, as the authors'; 0: no")
-      ->check(CLI::Range(0, 100));
-  verb.add_option("--high", o.boxes.graph_cut.high,
-                  "graphcut: quantile above which pixels model the foreground")
-      ->capture_default_str();
-  verb.add_option("--low", o.boxes.graph_cut.low,
-                  "graphcut: quantile below which they model the background")
-      ->capture_default_str();
-  verb.add_option("--components", o.boxes.graph_cut.mixture.components,
-                  "graphcut: Gaussians a colour model")
-      ->capture_default_str();
-  verb.add_option("--gamma", o.boxes.graph_cut.gamma, "graphcut: weight of the boundary")
-      ->capture_default_str();
-  verb.add_option("--iterate", o.boxes.graph_cut.iterate,
-                  "graphcut: cuts, with colour models refitted between")
-      ->capture_default_str();
-  verb.add_flag("--hard-seeds", o.boxes.graph_cut.hard_seeds,
-                "graphcut: pixels of the models keep their labels");
 }
 
 }  // namespace
@@ -117,7 +85,7 @@ void add_localize(CLI::App& program, Context& context) {
   verb->add_option("--top", o->job.top, "classes a picture")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
-  add_box_options(*verb, *o);
+  add_box_options(*verb, o->boxes);
   add_crop_options(*verb, o->crops);
   verb->add_option("--resample", o->resample,
                    "map to picture: bilinear, cubic-matlab (CAM's authors) ...")

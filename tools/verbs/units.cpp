@@ -1,13 +1,11 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
-#include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "explain/runs/load_network.h"
 #include "explain/units/run/evolution.h"
 #include "explain/units/run/units_run.h"
 #include "runtime/error.h"
-#include "tools/program/output.h"
+#include "tools/printing/print.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -34,46 +32,10 @@ void add_maps(const std::string& text, std::vector<std::int64_t>& maps) {
   for (std::int64_t map = first; map <= last; ++map) maps.push_back(map);
 }
 
-void print(const UnitsSummary& s, const Context& context) {
-  if (s.complete_before) return print_complete(s.index, s.manifest, context);
-  std::size_t maps = 0;
-  for (const UnitsLayer& layer : s.layers) maps += layer.maps.size();
-  if (context.common.json) {
-    const nlohmann::ordered_json result{{"images", s.images},
-                                        {"failed", s.failed},
-                                        {"layers", s.layers.size()},
-                                        {"maps", maps},
-                                        {"projections", s.projections},
-                                        {"search_seconds", s.search_seconds},
-                                        {"project_seconds", s.project_seconds},
-                                        {"index", s.index},
-                                        {"manifest", s.manifest}};
-    std::printf("%s\n", result.dump(2).c_str());
-    return;
-  }
-  std::printf("%lld images, %zu maps of %zu layers, %lld projections\n",
-              static_cast<long long>(s.images), maps, s.layers.size(),
-              static_cast<long long>(s.projections));
-  if (s.failed > 0) std::printf("%lld images failed\n", static_cast<long long>(s.failed));
-  std::printf("search %.3f s, projections %.3f s\n%s\n", s.search_seconds, s.project_seconds,
-              s.index.c_str());
-}
-
 int show_evolution(const Options& o, const Context& context) {
-  const EvolutionSummary s = run_evolution(o.job, o.checkpoints, context.run());
-  if (s.complete_before) {
-    print_complete(s.index, s.manifest, context);
-  } else if (context.common.json) {
-    const nlohmann::ordered_json result{
-        {"images", s.images},        {"failed", s.failed}, {"checkpoints", s.checkpoints},
-        {"layers", s.layers.size()}, {"index", s.index},   {"manifest", s.manifest}};
-    std::printf("%s\n", result.dump(2).c_str());
-  } else {
-    std::printf("%lld images, %zu layers at %zu checkpoints\n%s\n",
-                static_cast<long long>(s.images), s.layers.size(), s.checkpoints.size(),
-                s.index.c_str());
-  }
-  return s.failed == 0 ? kExitOk : kExitPartial;
+  const EvolutionSummary summary = run_evolution(o.job, o.checkpoints, context.run());
+  print(summary, context);
+  return summary.failed == 0 ? kExitOk : kExitPartial;
 }
 
 int show_units(Options& o, const Context& context) {

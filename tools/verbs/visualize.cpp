@@ -1,13 +1,8 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cstdio>
-#include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "explain/runs/load_network.h"
-#include "explain/runs/option_value.h"
-#include "explain/visualize/run/visualize_run.h"
-#include "runtime/error.h"
+#include "explain/visualize/run/choose_settings.h"
+#include "tools/printing/print.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -17,64 +12,15 @@ namespace {
 
 struct Options {
   VisualizeJob job;
-  std::string mode;
-  std::vector<std::string> options;
-  std::int64_t steps{0};
+  AscentChoice choice;
 };
 
-void print(const VisualizeSummary& s, const Context& context) {
-  if (!context.common.json) {
-    for (const auto& p : s.pictures) {
-      std::printf("%s: %.5g -> %.5g  %s\n", p.name.c_str(), p.first, p.last, p.file.c_str());
-    }
-    std::printf("%s\n", s.manifest.c_str());
-    return;
-  }
-  using Json = nlohmann::ordered_json;
-  Json pictures = Json::array();
-  for (const auto& p : s.pictures) {
-    pictures.push_back({{"name", p.name},
-                        {"file", p.file},
-                        {"first", p.first},
-                        {"last", p.last},
-                        {"notes", p.notes},
-                        {"doubt", p.doubt}});
-  }
-  const Json result{
-      {"pictures", pictures}, {"grid", s.grid}, {"manifest", s.manifest}, {"seconds", s.seconds}};
-  std::printf("%s\n", result.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
-}
-
 int visualize(Options& o, const Context& context) {
-  std::string mode = o.mode;
-  if (mode.empty()) mode = o.job.dream ? "dream" : o.job.invert.empty() ? "lucid" : "penalized";
-  const AscentMode how = parse_mode(mode);
-  if ((how == AscentMode::kDream) != o.job.dream) {
-    throw Error(ErrorKind::kUsage, "mode dream and --dream belong together");
-  }
-  Attributes options;
-  if (how == AscentMode::kPenalized) {
-    // Found with GoogLeNet: the loss of an inversion is at most 1, a class score some hundreds.
-    options =
-        o.job.invert.empty()
-            ? Attributes{{"variation_weight", 30.0}, {"jitter", std::int64_t{8}}}
-            : Attributes{{"objective_weight", 300.0}, {"rate", 12.0}, {"variation_weight", 30.0}};
-  }
-  for (const std::string& text : o.options) {
-    auto [name, value] = parse_assignment(text, "--option");
-    options.set(name, std::move(value));
-  }
-  o.job.settings = read_settings(how, o.steps, options);
-  o.job.settings.set_seed(context.common.seed);
-  if (o.job.gif && o.job.frame_every == 0 && o.job.zoom_frames == 0) {
-    o.job.frame_every = std::max<std::int64_t>(1, o.job.settings.steps() / 50);
-  }
-  const weights::Package package = load_network(o.job.model_path);
-  const VisualizeSummary summary = run_visualize(o.job, package, context.run());
+  choose_settings(o.choice, context.common.seed, o.job);
+  const VisualizeSummary summary =
+      run_visualize(o.job, load_network(o.job.model_path), context.run());
   print(summary, context);
-  const bool clean = std::all_of(summary.pictures.begin(), summary.pictures.end(),
-                                 [](const auto& p) { return p.doubt.empty(); });
-  return clean ? kExitOk : kExitPartial;
+  return summary.clean() ? kExitOk : kExitPartial;
 }
 
 void add_subjects(CLI::App* verb, VisualizeJob& job) {
@@ -117,14 +63,14 @@ void add_visualize(CLI::App& program, Context& context) {
   verb->add_option("model", o->job.model_path, "a Cutaway package")->required();
   add_subjects(verb, o->job);
   verb->add_option("--out", o->job.out, "folder for the results")->required();
-  verb->add_option("--mode", o->mode, "lucid, simonyan, yosinski, penalized, dream");
-  verb->add_option("--steps", o->steps, "steps of the ascent (default: the mode's)")
+  verb->add_option("--mode", o->choice.mode, "lucid, simonyan, yosinski, penalized, dream");
+  verb->add_option("--steps", o->choice.steps, "steps of the ascent (default: the mode's)")
       ->check(CLI::Range(1, 1000000));
   verb->add_option("--size", o->job.size,
                    "side of the picture (default: the net's; lucid: 128 where the layers take it); "
                    "dreams: limit of the longer side")
       ->check(CLI::Range(8, 4096));
-  verb->add_option("--option", o->options, "NAME=VALUE of the mode");
+  verb->add_option("--option", o->choice.options, "NAME=VALUE of the mode");
   verb->add_option("--frames", o->job.frame_every, "keep every so many-th step as a picture")
       ->check(CLI::Range(1, 1000000));
   verb->add_flag("--gif", o->job.gif, "the ascent (or the zoom) as an animation");

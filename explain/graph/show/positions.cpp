@@ -2,6 +2,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "explain/graph/run/complaints_json.h"
 #include "explain/graph/show/show_graph.h"
 #include "explain/pictures/draw.h"
 #include "explain/pictures/read_image.h"
@@ -34,10 +35,10 @@ Rgb colour_of(std::size_t k) {
 
 }  // namespace
 
-void write_positions(const Scene& scene, const ShowOptions& o) {
+void write_positions(const Scene& scene, const ShowOptions& o, RunFolder& folder) {
   std::vector<std::string> names;
   for (const ObjectEntry& object : scene.features.objects) names.push_back(object.name);
-  save_positions(scene.graph(), scene.records, names, o.out + "/positions.h5");
+  save_positions(scene.graph(), scene.records, names, folder.claim("positions.h5"));
   Json pictures = Json::array();
   std::vector<Tile> tiles;
   for (std::int64_t i = 0; i < scene.images(); ++i) {
@@ -75,19 +76,15 @@ void write_positions(const Scene& scene, const ShowOptions& o) {
                         {"layers", layers}});
     if (i < o.pictures) tiles.push_back({marked, scene.features.objects[at].name, ""});
   }
-  write_png(o.out + "/positions.png",
+  write_png(folder.claim("positions.png"),
             grid(tiles, std::min<int>(4, static_cast<int>(tiles.size()))));
-  Json failed = Json::array(), mended = Json::array();
-  for (const auto& [name, why] : scene.features.complaints.failures)
-    failed.push_back({{"file", name}, {"error", why}});
-  for (const auto& [name, what] : scene.features.complaints.mended)
-    mended.push_back({{"file", name}, {"box", what}});
+  Json complaints = complaints_json(scene.features.complaints);
   const Json all{{"graph", scene.package.origin.category},
                  {"side", scene.side},
                  {"pictures", pictures},
-                 {"failed", failed},
-                 {"mended", mended}};
-  files::write_file_atomically(o.out + "/positions.json",
+                 {"failed", std::move(complaints["failed"])},
+                 {"mended", std::move(complaints["mended"])}};
+  files::write_file_atomically(folder.claim("positions.json"),
                                all.dump(1, ' ', false, Json::error_handler_t::replace));
 }
 

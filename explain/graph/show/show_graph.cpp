@@ -86,7 +86,8 @@ std::vector<std::int32_t> distinct_best(const Scene& scene, std::size_t l, std::
 
 void write_patches(const Scene& scene,
                    const std::vector<render::Image>& large,
-                   const ShowOptions& o) {
+                   const ShowOptions& o,
+                   RunFolder& folder) {
   const std::vector<std::string> words = layer_words(scene.graph());
   for (std::size_t l = 0; l < scene.records.size(); ++l) {
     std::vector<render::Tile> tiles;
@@ -103,12 +104,15 @@ void write_patches(const Scene& scene,
     }
     render::PanelStyle style;
     style.gap = 3;
-    write_png(o.out + "/patches_" + words[l] + ".png",
+    write_png(folder.claim("patches_" + words[l] + ".png"),
               render::grid(tiles, static_cast<int>(o.patches), {}, titles, style));
   }
 }
 
-void write_heat(const Scene& scene, const std::vector<render::Image>& large, const ShowOptions& o) {
+void write_heat(const Scene& scene,
+                const std::vector<render::Image>& large,
+                const ShowOptions& o,
+                RunFolder& folder) {
   std::vector<render::Tile> tiles;
   std::vector<std::string> titles{"object"};
   for (const auto& layer : scene.graph().layers) titles.push_back(layer.spec.name);
@@ -120,13 +124,14 @@ void write_heat(const Scene& scene, const std::vector<render::Image>& large, con
       tiles.push_back({render::overlay(photo, {heat, scene.side, scene.side}).image, "", ""});
     }
   }
-  write_png(o.out + "/heat.png", render::grid(tiles, static_cast<int>(titles.size()), titles));
+  write_png(folder.claim("heat.png"), render::grid(tiles, static_cast<int>(titles.size()), titles));
 }
 
 /// The picture with the tree's nodes joined, and beside it the tree, a column a layer, as patches.
 void write_trees(const Scene& scene,
                  const std::vector<render::Image>& large,
-                 const ShowOptions& o) {
+                 const ShowOptions& o,
+                 RunFolder& folder) {
   const render::Rgb colours[] = {{255, 210, 60}, {80, 220, 255}, {255, 120, 200}, {140, 255, 120}};
   for (const std::int64_t i : show_pictures(scene, std::min<std::int64_t>(o.pictures, 4))) {
     const std::vector<TreeNode> tree = part_tree(scene.graph(), scene.records, i, 3);
@@ -152,12 +157,15 @@ void write_trees(const Scene& scene,
           {patch_of(scene, large[static_cast<std::size_t>(i)], t.layer, t.node, i, o.patch, 96),
            scene.graph().layers[t.layer].spec.name, node_name(scene, t.layer, t.node)});
     }
-    write_png(o.out + "/tree_" + std::to_string(i) + ".png",
+    write_png(folder.claim("tree_" + std::to_string(i) + ".png"),
               render::beside(photo, render::grid(tiles, 5), 10, {255, 255, 255}));
   }
 }
 
-void write_synthesis(const Scene& scene, const ShowOptions& o, const RunContext& context) {
+void write_synthesis(const Scene& scene,
+                     const ShowOptions& o,
+                     RunFolder& folder,
+                     const RunContext& context) {
   // The second layer of the graph, as in the paper; the only one otherwise.
   const std::size_t layer = std::min<std::size_t>(1, scene.records.size() - 1);
   std::vector<render::Tile> tiles;
@@ -170,7 +178,7 @@ void write_synthesis(const Scene& scene, const ShowOptions& o, const RunContext&
     }
   }
   const std::string name = scene.graph().layers[layer].spec.name;
-  write_png(o.out + "/synthesis.png",
+  write_png(folder.claim("synthesis.png"),
             render::grid(tiles, 3, {"object", "all of " + name, "its best nodes"}));
 }
 
@@ -211,14 +219,17 @@ render::Image patch_at(
   return render::resize(render::crop(large, where), size, size, render::Resample::kBilinearPil);
 }
 
-void show_graph(const Scene& scene, const ShowOptions& o, const RunContext& context) {
+void write_pictures(const Scene& scene,
+                    const ShowOptions& o,
+                    RunFolder& folder,
+                    const RunContext& context) {
   const std::vector<render::Image> large = large_cuttings(scene, scene.images(), kLarge);
-  write_patches(scene, large, o);
-  write_heat(scene, large, o);
-  write_trees(scene, large, o);
-  write_synthesis(scene, o, context);
-  files::write_file_atomically(o.out + "/graph.dot", graph_dot(scene.graph(), o.page_nodes));
-  files::write_file_atomically(o.out + "/graph.html", graph_page(scene, large, o));
+  write_patches(scene, large, o, folder);
+  write_heat(scene, large, o, folder);
+  write_trees(scene, large, o, folder);
+  write_synthesis(scene, o, folder, context);
+  files::write_file_atomically(folder.claim("graph.dot"), graph_dot(scene.graph(), o.page_nodes));
+  files::write_file_atomically(folder.claim("graph.html"), graph_page(scene, large, o));
 }
 
 }  // namespace cutaway::explain

@@ -3,31 +3,33 @@
 #include <string>
 
 #include "explain/graph/run/scene.h"
+#include "explain/runs/run_folder.h"
 
 namespace cutaway::explain {
 
 /// What `cutaway graph infer` and `graph show` write.
 struct ShowOptions {
-  std::string out;
   std::int64_t nodes{12};       ///< best nodes a layer that are shown
   std::int64_t patches{8};      ///< pictures of each
   double patch{70};             ///< side of a patch where the picture has 224
   std::int64_t pictures{8};     ///< with heat maps, parts and synthesis
   std::int64_t page_nodes{48};  ///< nodes a layer on the interactive page
   std::int64_t page_pictures{48};
-  bool overwrite{false};
 };
 
 /// Where the best nodes of every layer are in every picture: positions.json (pixels of the original
 /// picture and of the cutting, scores over the layer's mean), positions.h5 (all nodes), and the
-/// first pictures with the nodes marked. Files are written whole or not at all.
-void write_positions(const Scene& scene, const ShowOptions& options);
+/// first pictures with the nodes marked. Files are claimed, and written whole or not at all.
+void write_positions(const Scene& scene, const ShowOptions& options, RunFolder& folder);
 
 /// patches_<layer>.png: the best nodes, each a row of the pictures it scores highest in, cut around
 /// the node; heat.png: where each layer's nodes are; tree_<picture>.png: a part tree;
 /// synthesis.png: what is left of a layer when only its strongest nodes are kept, projected back to
 /// pixels; graph.dot; graph.html: choose a node, see its patches, parents, children and places.
-void show_graph(const Scene& scene, const ShowOptions& options, const RunContext& context);
+void write_pictures(const Scene& scene,
+                    const ShowOptions& options,
+                    RunFolder& folder,
+                    const RunContext& context);
 
 /// A square around a node, cut from a larger cutting of the object (`side` pixels); `patch` of 224
 /// parts of it, moved inside near the border, brought to `size` pixels.

@@ -1,5 +1,6 @@
 #include "explain/visualize/run/visualize_run.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -247,6 +248,10 @@ class Run final : public PictureTask {
 };
 
 }  // namespace
+
+bool VisualizeSummary::clean() const {
+  return std::ranges::all_of(pictures, [](const Picture& p) { return p.doubt.empty(); });
+}
 
 VisualizeSummary run_visualize(const VisualizeJob& job,
                                const weights::Package& package,

@@ -50,6 +50,9 @@ struct VisualizeSummary {
   std::int64_t resumed{0};  ///< subjects whose pictures were there already
   std::string grid, manifest;
   double seconds{0};
+
+  /// Every picture shows what was asked for.
+  [[nodiscard]] bool clean() const;
 };
 
 /// Writes a PNG for every class, channel or whatever is asked for, the raw picture beside it (.npy,

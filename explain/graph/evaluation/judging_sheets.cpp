@@ -1,6 +1,5 @@
-#include "explain/graph/show/judging_sheets.h"
+#include "explain/graph/evaluation/judging_sheets.h"
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "explain/graph/evaluation/beside_filters.h"
@@ -8,10 +7,8 @@
 #include "explain/graph/show/show_graph.h"
 #include "explain/pictures/write_image.h"
 #include "explain/render/panel.h"
-#include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/files/csv.h"
-#include "runtime/files/folder.h"
 #include "runtime/philox.h"
 
 namespace cutaway::explain {
@@ -49,8 +46,7 @@ std::vector<Row> shuffled_rows(const Records& graph,
 
 }  // namespace
 
-void write_sheets(const Scene& scene, const SheetOptions& o) {
-  files::make_folder(o.folder);
+void write_sheets(const Scene& scene, const SheetOptions& o, RunFolder& folder) {
   const std::vector<Image> large = large_cuttings(scene, scene.images(), kLarge);
   const std::vector<std::string> words = layer_words(scene.graph());
   Json key = Json::array();
@@ -80,11 +76,11 @@ void write_sheets(const Scene& scene, const SheetOptions& o) {
     }
     PanelStyle style;
     style.gap = 3;
-    write_png(o.folder + "/" + words[l] + ".png",
+    write_png(folder.claim(words[l] + ".png"),
               grid(tiles, static_cast<int>(o.patches), {}, titles, style));
   }
-  files::write_file_atomically(o.folder + "/judgement.csv", lines);
-  files::write_file_atomically(o.folder + "/key.json", key.dump(1) + "\n");
+  files::write_file_atomically(folder.claim("judgement.csv"), lines);
+  files::write_file_atomically(folder.claim("key.json"), key.dump(1) + "\n");
 }
 
 }  // namespace cutaway::explain
