@@ -45,7 +45,7 @@ void add_head(Graph& graph, const HeadOptions& o) {
   const auto add = [&](const char* name, LayerPtr layer) {
     graph.add(free_name(graph, name), std::move(layer));
   };
-  const Shape& in = graph.node(graph.last()).shape;
+  const Shape in = graph.node(graph.last()).shape;  // nodes move when one is added
   if (o.mask_beta > 0.0) add("mask", std::make_shared<TemplateMask>(o.mask_beta));
   const bool vector = in.h == 1 && in.w == 1;
   if (o.kind == HeadKind::kDense) {

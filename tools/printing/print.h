@@ -14,6 +14,10 @@ struct UnitsSummary;
 struct Verification;
 struct VisualizeSummary;
 }  // namespace cutaway::explain
+namespace cutaway::training {
+struct SweepSummary;
+struct TrainSummary;
+}  // namespace cutaway::training
 
 /// What runs of the library say, on standard output: one JSON object with --json, else text for
 /// people.
@@ -26,6 +30,8 @@ void print(const explain::FiltersSummary& summary, const Context& context);
 void print(const explain::NetDescription& net, const Context& context);
 void print(const explain::UnitsSummary& summary, const Context& context);
 void print(const explain::VisualizeSummary& summary, const Context& context);
+void print(const training::SweepSummary& summary, const Context& context);
+void print(const training::TrainSummary& summary, const Context& context);
 
 /// What was compared with what.
 struct VerifiedFiles {

@@ -2,9 +2,8 @@
 
 #include "explain/training/run/train_run.h"
 #include "runtime/error.h"
-#include "tools/program/output.h"
+#include "tools/printing/print.h"
 #include "tools/training/creature_command.h"
-#include "tools/training/print_training.h"
 #include "tools/training/train_options.h"
 #include "tools/verbs/verbs.h"
 
@@ -18,11 +17,7 @@ struct Options {
 
 int sweep(const TrainOptions& o, const Context& context) {
   const training::SweepSummary s = run_sweep(sweep_job(o, context), context.run());
-  if (s.complete_before) {
-    print_complete(s.report, s.manifest, context);
-  } else {
-    print_sweep(s, context);
-  }
+  print(s, context);
   return s.unreadable == 0 ? kExitOk : kExitPartial;
 }
 
@@ -38,7 +33,7 @@ int train(Options& o, const Context& context) {
   if (o.train.out.empty()) throw Error(ErrorKind::kUsage, "--out is missing");
   const training::TrainJob job = training_job(o.train, context);
   const training::TrainSummary s = run_training(job, context.run());
-  print_training(s, context);
+  print(s, context);
   return s.unreadable == 0 ? kExitOk : kExitPartial;
 }
 
