@@ -76,6 +76,10 @@ TEST_CASE("evaluate: intervals of what can be known") {
   CHECK(mean_interval(same).high == 2);
   CHECK(std::isnan(mean_interval({}).value));
   CHECK(mean_interval(std::vector<double>{3}).count == 1);
+  CHECK_FALSE(mean_interval(std::vector<double>{3}).known());
+  const Interval two = mean_interval(std::vector<double>{1, 3});
+  CHECK(two.known());
+  CHECK((two.low < 2 && two.high > 2));
   const std::vector<double> gap{1, std::nan(""), 3, 4};
   CHECK(mean_interval(gap).count == 3);
   CHECK(close(mean_interval(gap).value, 8.0 / 3, 1e-12));

@@ -110,5 +110,11 @@ TEST_CASE("layers: elementwise counts its constant as a parameter that is not tr
   g.add("scaled", std::make_shared<Elementwise>(BinaryOp::kMultiply, Shape{1, 3, 1, 1}));
   CHECK(g.parameter_count() == 3);
   CHECK_FALSE(g.parameters(1)[0].trainable);
+  CHECK_FALSE(g.parameters(1)[0].decays);
+  // Read back from a package: the same constant, for every picture of a batch.
+  const auto again = make_layer("elementwise", g.node(1).layer->attributes());
+  Graph h({1, 3, 4, 4});
+  h.add("scaled", again);
+  CHECK(h.parameters(1)[0].shape == Shape{1, 3, 1, 1});
   CHECK(g.macs() == 0);
 }

@@ -199,6 +199,11 @@ TEST_CASE("sampler: balanced batches have so many classes with so many pictures 
   }
   CHECK(seen.size() == 7);
   CHECK(order.pictures(2, 3) == BatchOrder::balanced(labels, 4, 3, 8).pictures(2, 3));
+  // A training of today goes on tomorrow: orders are part of what a seed means.
+  CHECK(order.pictures(0, 0) ==
+        std::vector<std::int64_t>{15, 5, 20, 71, 91, 75, 34, 54, 29, 38, 8, 28});
+  CHECK(BatchOrder::shuffled(103, 10, 5).pictures(0, 0) ==
+        std::vector<std::int64_t>{67, 61, 15, 86, 31, 10, 48, 17, 98, 64});
   // A class with fewer pictures than asked for gives the same ones again.
   const std::vector<std::int32_t> few{0, 1, 1, 1};
   const auto pictures = BatchOrder::balanced(few, 2, 3, 1).pictures(0, 0);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "layers/graph.h"
 #include "runtime/error.h"
 
 using namespace cutaway;
@@ -38,6 +39,25 @@ TEST_CASE("registry: unknown types name the nearest") {
   CHECK(std::string(error.what()).find("'conv'") != std::string::npos);
   CHECK(error_of("", {}).kind() == ErrorKind::kInput);
   CHECK(error_of("Conv", {}).kind() == ErrorKind::kInput);
+}
+
+TEST_CASE("registry: weights decay, biases do not") {
+  const std::vector<std::pair<const char*, Attributes>> layers{
+      {"conv", {{"channels", i(4)}}},
+      {"dense", {{"features", i(4)}}},
+      {"conv_transpose", {{"channels", i(4)}}}};
+  for (const auto& [type, attributes] : layers) {
+    CAPTURE(type);
+    Graph g({1, 3, 1, 1});
+    g.add("layer", make_layer(type, attributes));
+    const auto specs = g.parameters(1);
+    REQUIRE(specs.size() == 2);
+    CHECK(specs[0].name == "weight");
+    CHECK((specs[0].decays && specs[0].trainable));
+    CHECK(specs[1].name == "bias");
+    CHECK((!specs[1].decays && specs[1].trainable));
+    CHECK(specs[1].shape == Shape{1, 4, 1, 1});
+  }
 }
 
 TEST_CASE("registry: values out of range, of another type, missing or unknown are kInput") {
