@@ -1,6 +1,11 @@
 #include "explain/runs/run_folder.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -53,12 +58,25 @@ void RunFolder::open(Existing what, const std::vector<std::string>& reads) {
   }
   made_ = !fs::exists(path_);
   files::make_folder(path_);
+  lock();
   Journal::check_free(journal());
   if (what == Existing::kOverwrite) remove_old_run();
   for (const std::string& name : files_of_old_run()) claimed_.insert(name);
 }
 
+void RunFolder::lock() {
+  if (lock_ >= 0) return;
+  lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock_ < 0 || ::flock(lock_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  ::close(lock_);
+  lock_ = -1;
+  throw Error(ErrorKind::kUsage, "another run is writing into this folder")
+      .at(path_)
+      .hint("wait until it has ended, or choose another --out");
+}
+
 RunFolder::~RunFolder() {
+  if (lock_ >= 0) ::close(lock_);
   std::error_code ignored;
   if (made_) fs::remove(path_, ignored);  // an empty folder only
 }

@@ -34,8 +34,8 @@ class RunFolder {
   ~RunFolder();
 
   /// Makes the folder; with kOverwrite removes the files of the run that it holds. Throws kUsage
-  /// when it holds a run and `what` is kRefuse, and when it cannot be made. `reads`: what the run
-  /// reads, see files::check_outputs.
+  /// when it holds a run and `what` is kRefuse, when it cannot be made, and when another run, of this
+  /// process or another one, has it open. `reads`: what the run reads, see files::check_outputs.
   void open(Existing what, const std::vector<std::string>& reads);
   /// From now on the run is not complete: removes the last file, and what killed writers left.
   void begin();
@@ -59,6 +59,8 @@ class RunFolder {
   void end() const;
 
  private:
+  /// One run a folder at a time; the lock goes with this object, or with the process.
+  void lock();
   [[nodiscard]] std::string list() const { return file(".files"); }
   [[nodiscard]] std::vector<std::string> files_of_old_run() const;
   void remove_old_run() const;
@@ -66,6 +68,7 @@ class RunFolder {
   std::string path_, last_;
   std::set<std::string> claimed_;
   bool made_{false};
+  int lock_{-1};
 };
 
 /// What a folder's names may be: relative, and not leading out of it.

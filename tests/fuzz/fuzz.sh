@@ -20,8 +20,8 @@ launcher=$(command -v ccache || true)
 mkdir -p "$objects"
 
 flags=(-std=c++20 -g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all "-I$root" "-I$build/include"
-  -isystem /usr/include/hdf5/serial)
-mapfile -t sources < <(find "$root/weights" -maxdepth 1 -name '*.cpp'; find "$root/weights/import" -name '*.cpp'
+  -isystem /usr/include/hdf5/serial -isystem /usr/include/opencv4)
+mapfile -t sources < <(find "$root/weights" -maxdepth 1 -name '*.cpp'; find "$root/weights/import" "$root/explain/pictures" -name '*.cpp'
   echo "$here/fuzz_$target.cpp")
 compile() {
   local object=$objects/${1##*/}.o

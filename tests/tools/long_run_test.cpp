@@ -171,10 +171,9 @@ TEST_CASE("a long run says once about how long it takes, measured on its first b
       static_cast<std::int64_t>(json_lines(f / "out/index.jsonl").size()) - 1;
   REQUIRE(before >= 4);
   Names rest(before + 8);
-  RunFolder same(f / "out");
-  same.open(Existing::kResume, {});
+  folder.open(Existing::kResume, {});
   const LoopOutcome done =
-      run_pictures({.task = "loop", .batch = 4, .resume = true, .identity = what}, &same, rest,
+      run_pictures({.task = "loop", .batch = 4, .resume = true, .identity = what}, &folder, rest,
                    quick, RunContext({}, later));
   CHECK(done.resumed == before);
   CHECK(done.pictures == before + 8);

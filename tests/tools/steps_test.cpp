@@ -144,9 +144,9 @@ TEST_CASE("steps: another run, other data, a line without a size") {
   const Error data = error_of([&] { (void)three_steps(f / "run", true, "d"); });
   CHECK(data.kind() == ErrorKind::kUsage);
   CHECK(contains(data.what(), "the inputs are not those"));
-  RunFolder folder(f / "run");
-  folder.open(Existing::kResume, {});
   const Error other = error_of([&] {
+    RunFolder folder(f / "run");
+    folder.open(Existing::kResume, {});
     const Steps steps(folder, true, {{"verb", "test"}, {"seed", 2}}, silent_observer());
   });
   CHECK(other.kind() == ErrorKind::kUsage);

@@ -7,6 +7,7 @@
 #include "explain/pictures/read_image.h"
 #include "explain/training/data/open_data.h"
 #include "explain/training/run/prepare.h"
+#include "explain/runs/run_folder.h"
 #include "explain/training/run/train_run.h"
 #include "runtime/observer.h"
 #include "tests/tools/run_support.h"
@@ -159,6 +160,24 @@ TEST_CASE(
     (void)run_training(job, context_of(1));
     CHECK(results(folder / "stopped") == want);
   }
+}
+
+TEST_CASE("training run: two at once in one folder") {
+  const Folder folder;
+  TrainJob job = bar_job(folder, "run");
+  StopAt observer("train", 3);
+  CHECK_THROWS_AS((void)run_training(job, context_of(1, observer)), Cancelled);
+  const std::string log = bytes_of(folder / "run/log.jsonl");
+  job.resume = true;
+  {
+    explain::RunFolder other(folder / "run");
+    other.open(explain::Existing::kResume, {});
+    const Error error = error_of([&] { (void)run_training(job, context_of(1)); });
+    CHECK(error.kind() == ErrorKind::kUsage);
+    CHECK(std::string(error.what()).find("another run") != std::string::npos);
+    CHECK(bytes_of(folder / "run/log.jsonl") == log);
+  }
+  (void)run_training(job, context_of(1));
 }
 
 TEST_CASE("training run: killed before its first checkpoint, it begins") {

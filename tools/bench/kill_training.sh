@@ -8,15 +8,16 @@ dir=$2
 kills=${3:-10}
 mkdir -p "$dir"
 
+# In a subshell, which becomes the program: what is killed is the program and no shell around it.
 train() {
-  "$program" train gap-small --data creatures:640 --recipe creatures --epochs 4 --batch 32 --seed 5 --quiet \
+  exec "$program" train gap-small --data creatures:640 --recipe creatures --epochs 4 --batch 32 --seed 5 --quiet \
     --checkpoint-every 2 --out "$dir/$1" "${@:2}"
 }
 updates() { grep -c '"step"' "$dir/killed/log.jsonl" 2> /dev/null || true; }
 hash_of() { grep -o '"weights_hash": "[0-9a-f]*"' "$dir/$1/manifest.json"; }
 
 rm -rf "$dir/whole" "$dir/killed"
-train whole > "$dir/whole.txt"
+(train whole) > "$dir/whole.txt"
 done=0
 again=()
 while [ "$done" -lt "$kills" ]; do
@@ -32,6 +33,6 @@ while [ "$done" -lt "$kills" ]; do
   again=(--resume)
 done
 wait
-train killed --resume > "$dir/killed.txt"
+(train killed --resume) > "$dir/killed.txt"
 [ "$(hash_of whole)" = "$(hash_of killed)" ] || { echo "the weights differ after $done kills" >&2; exit 1; }
 echo "$done kills; $(hash_of killed) both times"
