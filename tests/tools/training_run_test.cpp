@@ -5,9 +5,9 @@
 #include <cmath>
 
 #include "explain/pictures/read_image.h"
+#include "explain/runs/run_folder.h"
 #include "explain/training/data/open_data.h"
 #include "explain/training/run/prepare.h"
-#include "explain/runs/run_folder.h"
 #include "explain/training/run/train_run.h"
 #include "runtime/observer.h"
 #include "tests/tools/run_support.h"
