@@ -70,9 +70,21 @@ std::uint32_t big_endian(const std::byte* p) {
 
 }  // namespace
 
+#if defined(__x86_64__)
+Sha256::Sha256() : by_processor_(cpu_has_sha()) {}
+#else
+Sha256::Sha256() : by_processor_(false) {}
+#endif
+
+Sha256 Sha256::portable() {
+  Sha256 made;
+  made.by_processor_ = false;
+  return made;
+}
+
 void Sha256::blocks(const std::byte* data, std::size_t count) {
 #if defined(__x86_64__)
-  if (cpu_has_sha()) return blocks_of_processor(state_.data(), data, count);
+  if (by_processor_) return blocks_of_processor(state_.data(), data, count);
 #endif
   for (; count > 0; --count, data += 64) one_block(data);
 }

@@ -13,6 +13,10 @@ namespace cutaway::weights {
 /// processor's own instructions; parameters, which are checked at every load, use xxh64 instead.
 class Sha256 {
  public:
+  Sha256();
+  /// Without the processor's own instructions, whether it has them or not: for tests.
+  [[nodiscard]] static Sha256 portable();
+
   void update(std::span<const std::byte> bytes);
   /// 64 hexadecimal digits. The object is spent afterwards.
   [[nodiscard]] std::string finish();
@@ -26,6 +30,7 @@ class Sha256 {
   std::array<std::byte, 64> pending_{};
   std::size_t filled_{0};
   std::uint64_t length_{0};
+  bool by_processor_;
 };
 
 [[nodiscard]] std::string sha256(std::string_view text);

@@ -62,6 +62,16 @@ Interval bootstrap_t(const std::vector<double>& values, const BootstrapOptions& 
           whole.mean - quantile_of(ratios, tail) * whole.error};
 }
 
+/// Fewer have too few different resamples: of two values all that have spread are the same.
+constexpr std::size_t kLeastForBootstrap = 10;
+
+Interval student(const std::vector<double>& values, double level) {
+  const Moments m = moments_of(values);
+  const double half =
+      m.error * student_quantile(0.5 * (1.0 - level), static_cast<std::int64_t>(values.size()) - 1);
+  return {m.mean, m.mean - half, m.mean + half};
+}
+
 }  // namespace
 
 Interval mean_interval(std::span<const double> values, const BootstrapOptions& options) {
@@ -86,7 +96,8 @@ Interval mean_interval(std::span<const double> values, const BootstrapOptions& o
     found = options.shares && is_share(known)
                 ? wilson_interval(found.value, static_cast<double>(known.size()),
                                   normal_quantile(0.5 * (1.0 - options.level)))
-                : bootstrap_t(known, options);
+            : known.size() < kLeastForBootstrap ? student(known, options.level)
+                                                : bootstrap_t(known, options);
   }
   found.count = static_cast<std::int64_t>(known.size());
   return found;

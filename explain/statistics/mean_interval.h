@@ -20,7 +20,9 @@ struct BootstrapOptions {
 /// pictures are drawn with replacement, and quantiles of (mean* - mean) / error* take the place of
 /// the normal ones. Resamples without spread are left out. Shares (only zeros and ones) get
 /// Wilson's score interval, since a resample of a share near 0 or 1 has no spread. NaN values are
-/// left out. With fewer than two values no interval is known; where all are equal it is the mean.
+/// left out. Fewer than ten values, of which there are too few resamples, get Student's interval, which
+/// is exact for normal values. With fewer than two values no interval is known; where all are equal
+/// it is the mean.
 /// Throws kUsage for a level outside (0, 1) or 1 to 99 resamples.
 [[nodiscard]] Interval mean_interval(std::span<const double> values,
                                      const BootstrapOptions& options = {});

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "explain/method.h"
+#include "explain/methods/constant_image.h"
 #include "runtime/error.h"
 
 using namespace cutaway;
@@ -52,6 +53,16 @@ bool holds(const std::string& text, const char* part) {
 }
 
 }  // namespace
+
+TEST_CASE("options: values a channel, one for all, and what is no number") {
+  CHECK(channel_values("baseline", "zero", 3) == std::vector<float>{0, 0, 0});
+  CHECK(channel_values("baseline", "1.5", 3) == std::vector<float>{1.5F, 1.5F, 1.5F});
+  CHECK(channel_values("baseline", "1,-2,3", 3) == std::vector<float>{1, -2, 3});
+  for (const char* bad : {"", "1,2", "one", "1,2,3x", "inf", "1,nan,2", "1,,2"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS((void)channel_values("baseline", bad, 3), Error);
+  }
+}
 
 TEST_CASE("options: defaults complete what is given; an option without one stays absent") {
   const Options none = checked({});

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "layers/receptive_field.h"
 #include "tests/layers/layer_cases.h"
 
 using namespace cutaway;
@@ -103,6 +104,14 @@ TEST_CASE("layers: elementwise refuses what does not fit, and says which operati
   } catch (const Error& error) {
     CHECK(std::string(error.what()).find("multiply") != std::string::npos);
   }
+}
+
+TEST_CASE("layers: one value beside a plane is seen by all of it") {
+  const Elementwise product(BinaryOp::kMultiply);
+  const Shape out{1, 3, 4, 5};
+  CHECK(output_region(product, {{0, 0}, {0, 0}}, {1, 3, 1, 1}, out) == Region{{0, 3}, {0, 4}});
+  CHECK(output_region(product, {{0, 0}, {2, 2}}, {1, 3, 1, 5}, out) == Region{{0, 3}, {2, 2}});
+  CHECK(output_region(product, {{1, 2}, {2, 2}}, out, out) == Region{{1, 2}, {2, 2}});
 }
 
 TEST_CASE("layers: elementwise counts its constant as a parameter that is not trained") {

@@ -149,6 +149,14 @@ TEST_CASE("layers: resize by hand and what it refuses") {
   CHECK(of(Interpolation::kLinear, Coordinates::kHalfPixel) == std::vector<float>{0, 1, 3, 4});
   CHECK(of(Interpolation::kLinear, Coordinates::kAsymmetric) == std::vector<float>{0, 2, 4, 4});
   CHECK(of(Interpolation::kFloor, Coordinates::kAsymmetric) == std::vector<float>{0, 0, 4, 4});
+  // Extents instead of a scale: in over out.
+  const ResizeLayer::Target to_four{0.0, 0.0, 1, 4}, to_one{0.0, 0.0, 1, 1};
+  CHECK(values_of(applied(
+            std::make_shared<ResizeLayer>(to_four, Interpolation::kLinear, Coordinates::kHalfPixel),
+            s, {0, 4})) == std::vector<float>{0, 1, 3, 4});
+  CHECK(values_of(applied(
+            std::make_shared<ResizeLayer>(to_one, Interpolation::kLinear, Coordinates::kHalfPixel),
+            s, {0, 4})) == std::vector<float>{2});
   const std::vector<float> thirds = of(Interpolation::kLinear, Coordinates::kAlignCorners);
   CHECK(thirds[1] == doctest::Approx(4.0 / 3.0).epsilon(1e-6));
   CHECK(thirds[3] == 4.0F);
@@ -189,6 +197,11 @@ TEST_CASE("layers: conv_transpose by hand, its counts, and what it refuses") {
   net.add("up", std::make_shared<ConvTranspose>(8, g, 0, 0));
   CHECK(net.parameter_count() == 3 * 8 * 4 + 8);
   CHECK(net.macs() == 3 * 5 * 4 * 8 * 4);
+  // A package that says nothing of the kernel means one pixel.
+  Graph pointwise({1, 3, 5, 4});
+  pointwise.add("up", make_layer("conv_transpose", {{"channels", std::int64_t{2}}}));
+  CHECK(pointwise.node(1).shape == Shape{1, 2, 5, 4});
+  CHECK(pointwise.parameters(1)[0].shape.plane() == 1);
   CHECK_THROWS_AS(ConvTranspose(1, g, 2, 0), Error);
   CHECK_THROWS_AS(ConvTranspose(0, g, 0, 0), Error);
   CHECK(refusal_of(ConvTranspose(4, {1, 1, 1, 1, 0, 0, 1, 1, 2}, 0, 0), {{1, 3, 2, 2}}) ==

@@ -32,6 +32,21 @@ TEST_CASE("SHA-256 gives the digests of FIPS 180-4") {
         "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+TEST_CASE("SHA-256 is the same with and without the processor's instructions") {
+  std::mt19937 random(7);
+  std::vector<std::byte> bytes;
+  for (std::size_t n = 0; n < 300; ++n) {
+    Sha256 own, portable = Sha256::portable();
+    own.update(bytes);
+    portable.update(bytes);
+    CHECK(own.finish() == portable.finish());
+    bytes.push_back(static_cast<std::byte>(random() & 255U));
+  }
+  Sha256 abc = Sha256::portable();
+  abc.update(std::as_bytes(std::span("abc", 3)));
+  CHECK(abc.finish() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
 TEST_CASE("XXH64 gives the digests of the reference implementation") {
   // Seed 0; from the specification's reference implementation.
   CHECK(xxh64("") == 0xEF46DB3751D8E999ULL);
