@@ -64,10 +64,19 @@ class Steps {
     return value;
   }
 
-  /// Of a run that the observer ended: says how to go on with it.
-  void stopped(Observer& observer);
+  /// Does `work`; where the observer ends it, says how to go on with it.
+  template <class Work>
+  auto run(Observer& observer, const Work& work) {
+    try {
+      return work();
+    } catch (const Cancelled&) {
+      stopped(observer);
+      throw;
+    }
+  }
 
  private:
+  void stopped(Observer& observer);
   struct Known {
     Record line;
     std::uint64_t end{0};  ///< of the line in the journal

@@ -72,12 +72,7 @@ class CompareRun {
       summary_.manifest = folder_.last();
       return std::move(summary_);
     }
-    try {
-      compare();
-    } catch (const Cancelled&) {
-      steps_->stopped(context_.observer);
-      throw;
-    }
+    steps_->run(context_.observer, [&] { compare(); });
     return std::move(summary_);
   }
 

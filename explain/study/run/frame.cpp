@@ -65,12 +65,7 @@ StudySummary StudyFrame::run(Record own, const std::function<StudySummary()>& wo
     return summary;
   }
   folder_.begin();
-  try {
-    return work();
-  } catch (const Cancelled&) {
-    steps_->stopped(context_.observer);
-    throw;
-  }
+  return steps_->run(context_.observer, work);
 }
 
 Evaluator::Resources StudyFrame::resources() const {

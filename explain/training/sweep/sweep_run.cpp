@@ -89,12 +89,7 @@ class Sweep {
       return std::move(summary_);
     }
     folder_.begin();
-    try {
-      train_all(steps);
-    } catch (const Cancelled&) {
-      steps.stopped(context_.observer);
-      throw;
-    }
+    steps.run(context_.observer, [&] { train_all(steps); });
     write();
     return std::move(summary_);
   }

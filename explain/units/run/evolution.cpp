@@ -66,13 +66,10 @@ class Evolution {
       summary_.manifest = folder_.last();
       return std::move(summary_);
     }
-    try {
+    steps_->run(context_.observer, [&] {
       for (std::size_t k = 0; k < paths_.size(); ++k) add_checkpoint(k);
       show();
-    } catch (const Cancelled&) {
-      steps_->stopped(context_.observer);
-      throw;
-    }
+    });
     return std::move(summary_);
   }
 

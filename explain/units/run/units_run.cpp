@@ -68,12 +68,7 @@ class Units {
       summary_.manifest = folder_.last();
       return std::move(summary_);
     }
-    try {
-      search_and_show();
-    } catch (const Cancelled&) {
-      steps_->stopped(context_.observer);
-      throw;
-    }
+    steps_->run(context_.observer, [&] { search_and_show(); });
     return std::move(summary_);
   }
 
