@@ -274,6 +274,40 @@ TEST_CASE("training run: the program, from data with a broken picture to an eval
              "--batch", "32"}) == 0);
 }
 
+TEST_CASE("training on rendered creatures replaces no net unasked") {
+  const Folder folder;
+  const auto train = [&](std::vector<std::string> more) {
+    std::vector<std::string> words{"train",
+                                   folder / "net.h5",
+                                   "--images",
+                                   "64",
+                                   "--epochs",
+                                   "1",
+                                   "--batch",
+                                   "16",
+                                   "--held-out",
+                                   "10",
+                                   "--checkpoints",
+                                   "1",
+                                   "--threads",
+                                   "1",
+                                   "-q"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  put(folder / "net.h5", "somebody's file");
+  CHECK(train({}) == 2);
+  CHECK(bytes_of(folder / "net.h5") == "somebody's file");
+  fs::remove(folder / "net.h5");
+  put(folder / "net-epoch-0001.h5", "somebody's file");
+  CHECK(train({}) == 2);
+  CHECK(bytes_of(folder / "net-epoch-0001.h5") == "somebody's file");
+  CHECK_FALSE(fs::exists(folder / "net.h5"));
+  CHECK(train({"--overwrite"}) == 0);
+  CHECK(bytes_of(folder / "net-epoch-0001.h5") != "somebody's file");
+  CHECK(train({}) == 2);
+}
+
 TEST_CASE("training run: bad input is one error, and nothing is written") {
   const Folder folder;
   make_bars(folder / "p", 6);

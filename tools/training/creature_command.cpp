@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "explain/runs/load_network.h"
+#include "runtime/files/output_check.h"
 #include "tools/program/output.h"
 
 namespace cutaway::tools {
@@ -32,6 +33,10 @@ void take_over(const TrainOptions& from, CreatureTraining& to) {
 int train_creatures(CreatureTraining& o, const TrainOptions& common, const Context& context) {
   const std::string& target = common.net;
   take_over(common, o);
+  std::vector<std::string> writes{target};
+  for (const std::int64_t epoch : o.checkpoints) writes.push_back(checkpoint_path(target, epoch));
+  files::check_outputs(
+      {.reads = {}, .writes = writes, .folders = {}, .overwrite = common.overwrite});
   o.checkpoint = [&](const weights::Package& package, std::int64_t epoch) {
     weights::save(package, checkpoint_path(target, epoch));
   };

@@ -96,7 +96,8 @@ void add_train(CLI::App& program, Context& context) {
       ->check(CLI::PositiveNumber);
   verb->add_option("--explain", t.explain, "methods for them")->delimiter(',');
   verb->add_flag("--resume", t.resume, "go on where the same training was stopped");
-  verb->add_flag("--overwrite", t.overwrite, "begin anew in the folder of another training");
+  verb->add_flag("--overwrite", t.overwrite,
+                 "begin anew in the folder of another training; replace an existing net");
   add_creature_options(*verb, o->creatures);
   verb->callback([o, &context] { context.action = [o, &context] { return train(*o, context); }; });
 }
