@@ -277,21 +277,13 @@ TEST_CASE("training run: the program, from data with a broken picture to an eval
 TEST_CASE("training on rendered creatures replaces no net unasked") {
   const Folder folder;
   const auto train = [&](std::vector<std::string> more) {
-    std::vector<std::string> words{"train",
-                                   folder / "net.h5",
-                                   "--images",
-                                   "64",
-                                   "--epochs",
-                                   "1",
-                                   "--batch",
-                                   "16",
-                                   "--held-out",
-                                   "10",
-                                   "--checkpoints",
-                                   "1",
-                                   "--threads",
-                                   "1",
-                                   "-q"};
+    std::vector<std::string> words{"train",         folder / "net.h5",
+                                   "--images",      "64",
+                                   "--epochs",      "1",
+                                   "--batch",       "16",
+                                   "--held-out",    "10",
+                                   "--checkpoints", "1,1",
+                                   "--quiet"};
     words.insert(words.end(), more.begin(), more.end());
     return run(words);
   };

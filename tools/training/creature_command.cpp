@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "explain/runs/load_network.h"
 #include "runtime/files/output_check.h"
@@ -34,7 +35,8 @@ int train_creatures(CreatureTraining& o, const TrainOptions& common, const Conte
   const std::string& target = common.net;
   take_over(common, o);
   std::vector<std::string> writes{target};
-  for (const std::int64_t epoch : o.checkpoints) writes.push_back(checkpoint_path(target, epoch));
+  for (const std::int64_t epoch : std::set(o.checkpoints.begin(), o.checkpoints.end()))
+    writes.push_back(checkpoint_path(target, epoch));
   files::check_outputs(
       {.reads = {}, .writes = writes, .folders = {}, .overwrite = common.overwrite});
   o.checkpoint = [&](const weights::Package& package, std::int64_t epoch) {
