@@ -26,7 +26,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("first")
     parser.add_argument("second")
-    parser.add_argument("--nets", nargs="+", default=["vgg16", "googlenet-caffe", "resnet50", "mobilenet_v2"])
+    parser.add_argument("--nets", nargs="+", default=["vgg16", "googlenet-caffe", "resnet50", "mobilenet-v2"])
     parser.add_argument("--passes", nargs="+", default=["forward", "saliency"])
     parser.add_argument("--batches", nargs="+", type=int, default=[1])
     parser.add_argument("--rounds", type=int, default=5, help="turns of each build")
