@@ -24,10 +24,10 @@ class PinnedModel {
   [[nodiscard]] const Model& model() const noexcept { return model_; }
   /// The node that computes the output of `node` of the original.
   [[nodiscard]] NodeId computing(NodeId node) const {
-    return computing_[static_cast<std::size_t>(node)];
+    return computing_.at(static_cast<std::size_t>(node));
   }
   /// The node whose output the layers behind `node` see.
-  [[nodiscard]] NodeId seen(NodeId node) const { return seen_[static_cast<std::size_t>(node)]; }
+  [[nodiscard]] NodeId seen(NodeId node) const { return seen_.at(static_cast<std::size_t>(node)); }
 
  private:
   Model model_;

@@ -245,7 +245,8 @@ class Verifier {
                        const std::vector<NodeId>& deciding) const {
     const PinnedModel pinned(package_.model, values, device_of(stream_));
     RunRequest there = request;
-    there.from = pinned.seen(request.from);
+    if (request.from >= 0)
+      there.from = pinned.seen(request.from);  // else no gradients are asked for
     there.to.clear();
     there.taps.clear();
     for (const NodeId node : request.to) there.to.push_back(pinned.seen(node));
