@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -230,8 +231,9 @@ cutaway_status cutaway_model_load(const char* path, const char* options, cutaway
     explain::RunSettings settings;
     settings.device = o.text("device", settings.device);
     settings.engine = o.text("engine", settings.engine);
-    settings.threads = static_cast<int>(std::clamp<std::int64_t>(o.integer("threads", 0), 0, 1024));
-    settings.seed = static_cast<std::uint64_t>(o.integer("seed", 0));
+    settings.threads = static_cast<int>(o.integer("threads", 0, 0, 1024));
+    settings.seed = static_cast<std::uint64_t>(
+        o.integer("seed", 0, 0, std::numeric_limits<std::int64_t>::max()));
     o.expect_all_read();
     (void)settings.stream();
     (void)settings.engines();
@@ -408,7 +410,7 @@ cutaway_status cutaway_explain_files(
     if (e.targets.empty()) e.targets = {"top1"};
     e.layers = o.texts("layers");
     e.source.recursive = o.flag("recursive", false);
-    e.batch = o.integer("batch", e.batch);
+    e.batch = o.integer("batch", e.batch, 1, 1024);
     e.resume = o.flag("resume", false);
     e.overwrite = o.flag("overwrite", false);
     e.report = o.flag("report", true);
@@ -417,8 +419,6 @@ cutaway_status cutaway_explain_files(
     o.expect_all_read();
     if (e.inputs.empty() || e.methods.empty() || e.out.empty())
       throw Error(ErrorKind::kUsage, "cutaway_explain_files").expected("inputs, methods and out");
-    if (e.batch < 1 || e.batch > 1024)
-      throw Error(ErrorKind::kUsage, "batch").expected("1 to 1024").got(std::to_string(e.batch));
     Callback observer(progress, user);
     const explain::ExplainSummary s =
         explain::run_explain(e, net.package, explain::RunContext(net.settings, observer));
@@ -433,7 +433,7 @@ cutaway_status cutaway_explain_files(
                                       : s.failures[0].second;
     }
   });
-  return status == CUTAWAY_OK && partial ? CUTAWAY_INPUT : status;
+  return status == CUTAWAY_OK && partial ? CUTAWAY_PARTIAL : status;
 }
 
 void cutaway_text_free(char* text) { delete[] text; }

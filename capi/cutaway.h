@@ -9,7 +9,7 @@
  *     fprintf(stderr, "%s\n", cutaway_last_error());
  *
  * Every function that can fail returns a status, never aborts, and leaves its outputs alone unless it
- * returns CUTAWAY_OK; cutaway_last_error() then says what was wrong. Objects are freed by the function
+ * returns CUTAWAY_OK (or CUTAWAY_PARTIAL); cutaway_last_error() then says what was wrong. Objects are freed by the function
  * named after them, which takes NULL, too. Texts are UTF-8. Options are JSON objects; NULL or "" are
  * none, and an unknown member is an error.
  *
@@ -43,7 +43,8 @@ typedef enum cutaway_status {
   CUTAWAY_UNSUPPORTED = 5, /* well-formed, but the library or this network does not do it */
   CUTAWAY_DEVICE = 6,      /* no such device, or it failed */
   CUTAWAY_MEMORY = 7,
-  CUTAWAY_CANCELLED = 8 /* the callback said so */
+  CUTAWAY_CANCELLED = 8, /* the callback said so */
+  CUTAWAY_PARTIAL = 9    /* some pictures or maps failed, the rest is there, outputs too */
 } cutaway_status;
 
 /* A network with its preprocessing and the names of its classes. */
@@ -136,7 +137,7 @@ typedef int (*cutaway_progress)(void* user, const char* task, double done, doubl
  * Job: "inputs" (paths: pictures, folders, lists, archives), "methods" (names), "out" (a folder), and
  * optionally "targets", "layers", "recursive", "batch", "resume", "overwrite", "report", "pictures",
  * "raw". `progress` may be NULL. `report`, if not NULL, receives the path of report.html, to be freed
- * with cutaway_text_free. Returns CUTAWAY_INPUT when pictures failed and the rest is there. */
+ * with cutaway_text_free. */
 CUTAWAY_API cutaway_status cutaway_explain_files(
     cutaway_model* model, const char* job, cutaway_progress progress, void* user, char** report);
 CUTAWAY_API void cutaway_text_free(char* text);

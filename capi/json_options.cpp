@@ -42,10 +42,14 @@ bool Options::flag(const char* name, bool otherwise) {
   return *found;
 }
 
-std::int64_t Options::integer(const char* name, std::int64_t otherwise) {
+std::int64_t Options::integer(const char* name,
+                              std::int64_t otherwise,
+                              std::int64_t least,
+                              std::int64_t most) {
   const Json* found = find(name);
   if (found == nullptr) return otherwise;
-  if (!found->is_number_integer()) wrong(name, "a whole number");
+  const std::string range = std::to_string(least) + " to " + std::to_string(most);
+  if (!found->is_number_integer() || *found < least || *found > most) wrong(name, range.c_str());
   return *found;
 }
 

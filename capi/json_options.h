@@ -19,7 +19,10 @@ class Options {
 
   [[nodiscard]] std::string text(const char* name, const std::string& otherwise);
   [[nodiscard]] bool flag(const char* name, bool otherwise);
-  [[nodiscard]] std::int64_t integer(const char* name, std::int64_t otherwise);
+  [[nodiscard]] std::int64_t integer(const char* name,
+                                     std::int64_t otherwise,
+                                     std::int64_t least,
+                                     std::int64_t most);
   [[nodiscard]] double number(const char* name, double otherwise);
   [[nodiscard]] std::vector<std::string> texts(const char* name);
   /// A class: a number is as good as its text.

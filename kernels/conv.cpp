@@ -123,7 +123,7 @@ std::unique_ptr<ConvPrimitive> try_engine(const ConvEngine& engine,
   // Own engines never look at the batch, but may decline a small one when weights change at every
   // run.
   const bool split = invariant && problem.pass != ConvPass::kBackwardWeights && problem.x.n > 1 &&
-                     !(!engine.library && problem.frozen);
+                     (engine.third_party || !problem.frozen);
   if (!split) return engine.make(problem, declined);
   ConvProblem one = problem;
   one.x.n = one.y.n = 1;

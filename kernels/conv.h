@@ -102,8 +102,8 @@ class ConvPrimitive {
 struct ConvEngine {
   std::string_view name;
   Device::Kind device;
-  /// A library's: what it computes for one image may depend on the size of the batch.
-  bool library;
+  /// Not ours: what it computes for one image may depend on the size of the batch.
+  bool third_party;
   /// None where this build has no such engine.
   std::unique_ptr<ConvPrimitive> (*make)(const ConvProblem&, std::string& declined);
 };

@@ -1,7 +1,6 @@
 #include "explain/runs/journal.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -27,14 +26,6 @@ std::string sum_of(std::string_view text) {
 }
 
 [[noreturn]] void fail(const std::string& path, int code) { throw files::write_error(path, code); }
-
-/// One run a folder at a time; the lock goes with the process.
-void lock(int fd, const std::string& path) {
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    ::close(fd);
-    throw Error(ErrorKind::kUsage, "another run is writing into this folder").at(path);
-  }
-}
 
 /// A line of at most kMostLine bytes with its line feed; false at the end of the file or of what is
 /// bearable.
@@ -84,24 +75,15 @@ std::optional<Record> parse_journal_line(const std::string& line) {
 Journal Journal::create(const std::string& path, const Record& run) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (fd < 0) fail(path, errno);
-  lock(fd, path);
   Journal journal(path, fd);
   if (::ftruncate(fd, 0) != 0) fail(path, errno);
   journal.append({Record{{"run", run}}});
   return journal;
 }
 
-void Journal::check_free(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  lock(fd, path);
-  ::close(fd);
-}
-
 Journal Journal::reopen(const std::string& path, std::uint64_t bytes) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   if (fd < 0) fail(path, errno);
-  lock(fd, path);
   Journal journal(path, fd);
   if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) fail(path, errno);
   return journal;

@@ -26,9 +26,6 @@ class Journal {
   /// Opens one for appending behind its first `bytes` bytes; what follows them is dropped.
   static Journal reopen(const std::string& path, std::uint64_t bytes);
 
-  /// Throws kUsage when another run holds the log.
-  static void check_free(const std::string& path);
-
   ~Journal();
   Journal(Journal&& other) noexcept;
   Journal& operator=(Journal&&) = delete;

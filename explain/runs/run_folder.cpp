@@ -59,7 +59,6 @@ void RunFolder::open(Existing what, const std::vector<std::string>& reads) {
   made_ = !fs::exists(path_);
   files::make_folder(path_);
   lock();
-  Journal::check_free(journal());
   if (what == Existing::kOverwrite) remove_old_run();
   for (const std::string& name : files_of_old_run()) claimed_.insert(name);
 }

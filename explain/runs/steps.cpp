@@ -18,6 +18,20 @@ std::string sum_of(const std::string& bytes) {
   return weights::hex(sum.digest());
 }
 
+/// A checksum does not say who wrote a line.
+void check_types(const Record& line, const std::string& path) {
+  const auto is = [&line](const char* name, bool (Record::*type)() const noexcept) {
+    return line.contains(name) && (line[name].*type)();
+  };
+  if (is("step", &Record::is_string) && is("bytes", &Record::is_number_unsigned) &&
+      is("value", &Record::is_string)) {
+    return;
+  }
+  throw Error(ErrorKind::kInput, "a line that no run wrote")
+      .at(path)
+      .hint("begin anew with --overwrite");
+}
+
 }  // namespace
 
 Steps::Steps(RunFolder& folder, bool resume, Record identity, Observer& observer)
@@ -47,6 +61,7 @@ std::optional<std::string> Steps::next(const std::string& name, bool must) {
   std::string bytes;
   bool whole = false;
   if (ahead_) {
+    check_types(ahead_->line, folder_->journal());
     const std::string known = ahead_->line.value("step", "");
     if (known != name && !must) return std::nullopt;
     if (known != name) {

@@ -21,6 +21,7 @@ class Status(enum.IntEnum):
     DEVICE = 6
     MEMORY = 7
     CANCELLED = 8
+    PARTIAL = 9
 
 
 class Error(Exception):

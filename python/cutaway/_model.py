@@ -178,7 +178,7 @@ class Model:
 
         progress(task, done, total) is told how far the run is, and cancels it by returning something true or by an
         exception, which comes out of this call. job: targets, layers, recursive, batch, resume, overwrite, report,
-        pictures, raw. Raises Error with Status.INPUT where some pictures failed; the rest is there.
+        pictures, raw. Raises Error with Status.PARTIAL where some pictures failed; the rest is there.
         """
         raised = []
 

@@ -150,13 +150,22 @@ static void check_errors(cutaway_model* net, const cutaway_image* photo, const c
   double p[4];
   char job[8192];
   char* report = NULL;
+  char damaged[4096];
+  FILE* file;
   size_t i;
   int heard = 0;
+  snprintf(damaged, sizeof damaged, "%s/damaged.png", folder);
+  file = fopen(damaged, "wb");
+  MUST(file != NULL);
+  fputs("\x89PNG\r\n\x1a\n and no more", file);
+  fclose(file);
   CHECK(cutaway_model_load("/no/such/file.h5", NULL, &none) == CUTAWAY_INPUT && none == NULL);
   CHECK(strstr(cutaway_last_error(), "/no/such/file.h5") != NULL);
   CHECK(cutaway_model_load(NULL, NULL, &none) == CUTAWAY_USAGE);
   CHECK(cutaway_model_load(picture, NULL, &none) == CUTAWAY_INPUT);
   CHECK(cutaway_model_load(picture, "{\"device\": \"abacus\"}", &none) == CUTAWAY_USAGE);
+  CHECK(cutaway_model_load(picture, "{\"threads\": -1}", &none) == CUTAWAY_USAGE);
+  CHECK(cutaway_model_load(picture, "{\"threads\": 5000}", &none) == CUTAWAY_USAGE);
   CHECK(cutaway_image_read("/no/such/picture.jpg", &image) == CUTAWAY_INPUT && image == NULL);
   CHECK(cutaway_image_decode("no picture", 10, &image) == CUTAWAY_INPUT);
   CHECK(cutaway_image_decode(NULL, 10, &image) == CUTAWAY_USAGE);
@@ -177,6 +186,11 @@ static void check_errors(cutaway_model* net, const cutaway_image* photo, const c
   snprintf(job, sizeof job, "{\"inputs\": [\"%s\"], \"methods\": [\"gradcam\"], \"out\": \"%s/cancelled\"}", picture, folder);
   CHECK(cutaway_explain_files(net, job, cancel_at_once, &heard, &report) == CUTAWAY_CANCELLED);
   CHECK(heard > 0 && report == NULL);
+  snprintf(job, sizeof job, "{\"inputs\": [\"%s\", \"%s\"], \"methods\": [\"gradcam\"], \"out\": \"%s/partial\"}", picture,
+           damaged, folder);
+  CHECK(cutaway_explain_files(net, job, NULL, NULL, &report) == CUTAWAY_PARTIAL);
+  CHECK(report != NULL && strstr(cutaway_last_error(), "damaged.png") != NULL);
+  cutaway_text_free(report);
   cutaway_model_free(NULL);
   cutaway_image_free(NULL);
   cutaway_map_free(NULL);

@@ -153,7 +153,9 @@ TEST_CASE("steps: another run, other data, a line without a size") {
   CHECK(contains(other.what(), "seed: 1 there, 2 here"));
   put(f / "run/index.jsonl", journal_line(Record{{"run", kIdentity}}) +
                                  journal_line(Record{{"step", "a"}, {"bytes", "many"}}));
-  CHECK_THROWS_AS((void)three_steps(f / "run", true), std::exception);
+  const Error line = error_of([&] { (void)three_steps(f / "run", true); });
+  CHECK(line.kind() == ErrorKind::kInput);
+  CHECK(contains(line.what(), "a line that no run wrote"));
 }
 
 TEST_CASE("steps: of states the last counts, and nothing is kept without a folder") {
@@ -248,6 +250,16 @@ TEST_CASE("a comparison, stopped and resumed, is that of one run") {
     return run_compare(job, x.package, Fixture::context(observer)).complete_before;
   });
   CHECK(bytes_of(x.f / "parts.dump.h5") == bytes_of(x.f / "whole.dump.h5"));
+  // Nothing was stopped here: the file is somebody's.
+  put(x.f / "mine.h5", "mine");
+  CompareJob job;
+  job.model_path = x.net;
+  job.out = x.f / "new";
+  job.resume = true;
+  job.inputs = {x.list};
+  job.dump = x.f / "mine.h5";
+  CHECK_THROWS_AS((void)run_compare(job, x.package, Fixture::context(silent_observer())), Error);
+  CHECK(bytes_of(x.f / "mine.h5") == "mine");
 }
 
 TEST_CASE("studies, stopped and resumed, are those of one run") {

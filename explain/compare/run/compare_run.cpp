@@ -63,7 +63,7 @@ class CompareRun {
     files::check_outputs({.reads = reads,
                           .writes = {job_.dump},
                           .folders = {},
-                          .overwrite = job_.overwrite || job_.resume});
+                          .overwrite = job_.overwrite || (job_.resume && folder_.stopped())});
     steps_.emplace(folder_, job_.resume, compare_identity(job_, package_, context_),
                    context_.observer);
     if (steps_->complete_before()) {
