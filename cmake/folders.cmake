@@ -4,7 +4,7 @@ include(unity)
 # cutaway_folder(NAME LINKS left neighbours...): one library a folder, linked only to the folders it may include.
 # Its sources are all below this folder; with FOLDERS, all below each of those, and for a name that ends in "." (or is
 # ".") only those in it. Sources in a folder cpu/ are compiled for every level of the CPU's instruction set, but for
-# those that match a pattern in ONCE. OPTIMIZE 1 compiles with -O1 instead of -O3: for code whose time is spent elsewhere.
+# those that match a pattern in ONCE. OPTIMIZE g compiles with -Og instead of -O3: for code whose time is spent elsewhere.
 function(cutaway_folder name)
   cmake_parse_arguments(ARG "" "OPTIMIZE" "LINKS;PRIVATE_LINKS;EXCLUDE;FOLDERS;ONCE" ${ARGN})
   set(patterns "*.cpp")

@@ -115,8 +115,8 @@ TEST_CASE("explanatory graph: processes with a shard each learn the graph that o
     for (const Snapshot& s : found) {
       for (std::size_t l = 0; l < 3; ++l) {
         CAPTURE(l);
-        const graph::Layer& a = s.layers[l];
-        const graph::Layer& b = alone.snapshot().layers[l];
+        const explain::graph::Layer& a = s.layers[l];
+        const explain::graph::Layer& b = alone.snapshot().layers[l];
         // All processes have the same bytes: they add the same numbers in the same order.
         CHECK(a.mu_h == found[0].layers[l].mu_h);
         CHECK(a.rank == found[0].layers[l].rank);

@@ -40,8 +40,8 @@ std::string text_of(const std::vector<Rect>& all) {
 TEST_CASE("overlap of inclusive boxes; fractions agree") {
   CHECK(iou({0, 0, 9, 9}, {5, 5, 14, 14}) == doctest::Approx(25.0 / 175.0));
   CHECK(iou({0, 0, 9, 9}, {10, 0, 12, 9}) == 0.0);
-  CHECK(overlap({0, 0, 9, 9}, {5, 5, 14, 14}) == doctest::Approx(25.0 / 175.0));
-  CHECK(overlap({0, 0, 9, 9}, {0, 0, 9, 9}) == 1.0);
+  CHECK(explain::overlap({0, 0, 9, 9}, {5, 5, 14, 14}) == doctest::Approx(25.0 / 175.0));
+  CHECK(explain::overlap({0, 0, 9, 9}, {0, 0, 9, 9}) == 1.0);
 }
 
 TEST_CASE("0.7: components: the largest, the first of equals, diagonals joined") {

@@ -2,8 +2,10 @@
 """Damages files of every format that the program reads, and runs the program over each.
 
     damaged.py --program build/cutaway --fixtures build/tests/test_hostile --count 200 [--formats png,mat73]
+    damaged.py --forked build/forked_cutaway --fixtures build/tests/test_hostile --count 20000
 
-A run must end by itself, with an exit code of the table (0 to 5), within --seconds of processor time and --kibibytes of
+With --forked every run is a fork of one process that has loaded the program (tests/hostile/forked/main.cpp), which
+spares its start. A run must end by itself, with an exit code of the table (0 to 5), within --seconds of processor time and --kibibytes of
 memory, and without a word from a sanitizer. What does not is kept in --keep, and the script ends with 1. The same --seed
 damages in the same way. Needs Python 3 only.
 """
@@ -96,7 +98,7 @@ def damage(data, rng):
     return bytes(data)
 
 
-def run(words, seconds, folder):
+def run_program(words, seconds, folder):
     """(exit code or -signal, kibibytes, processor seconds, standard error)"""
     def limit():
         resource.setrlimit(resource.RLIMIT_CPU, (4 * seconds, 4 * seconds))
@@ -116,17 +118,38 @@ def run(words, seconds, folder):
     return child.returncode, used.ru_maxrss, used.ru_utime + used.ru_stime, text
 
 
+class Forked:
+    """Answers as run_program does; words[0] is not looked at."""
+
+    def __init__(self, program):
+        self.parent = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __call__(self, words, seconds, folder):
+        head = f"{len(words) - 1} {folder / 'err'} {4 * seconds} {60 * seconds}"
+        self.parent.stdin.write("\n".join([head, *words[1:]]) + "\n")
+        self.parent.stdin.flush()
+        answer = self.parent.stdout.readline().split()
+        if len(answer) != 3:
+            raise SystemExit("the process that forks the runs ended")
+        text = (folder / "err").read_bytes().decode("utf-8", "replace")
+        return os.waitstatus_to_exitcode(int(answer[0])), int(answer[1]), float(answer[2]), text
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", required=True)
+    program = parser.add_mutually_exclusive_group(required=True)
+    program.add_argument("--program")
+    program.add_argument("--forked", help="the program that forks its runs: build/forked_cutaway")
     parser.add_argument("--fixtures", required=True, help="the suite that writes the whole files: build/tests/test_hostile")
     parser.add_argument("--count", type=int, default=200, help="files a format")
     parser.add_argument("--formats", default="")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="number of the first file: goes on where a run ended")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--kibibytes", type=int, default=1 << 20)
     parser.add_argument("--keep", default="", help="folder for the files that did harm")
     options = parser.parse_args()
+    run = Forked(options.forked) if options.forked else run_program
     bad = 0
     total = {}
     with tempfile.TemporaryDirectory() as name:
@@ -143,13 +166,13 @@ def main():
             files, words = table[form]
             codes = {}
             slowest = largest = 0
-            for number in range(options.count):
+            for number in range(options.first, options.first + options.count):
                 rng = random.Random(f"{options.seed}/{form}/{number}")
                 seed = pathlib.Path(rng.choice(files))
                 content = damage(seed.read_bytes(), rng)
                 victim = folder / ("victim" + "".join(seed.suffixes))
                 victim.write_bytes(content)
-                command = [options.program]
+                command = [options.program or options.forked]
                 for word in words:
                     command.append(word.replace("FILE", str(victim)).replace("OUT", str(folder / "out")))
                 code, kibibytes, seconds, text = run(command, options.seconds, folder)

@@ -28,7 +28,9 @@ make_good_tree() {
   printf '#pragma once\n#include <hdf5.h>\n#pragma GCC visibility push(hidden)\n' > weights/handle.h
   printf '#include "weights/handle.h"\n#include "layers/max_pool.h"\nint n = std::snprintf(b, 1, "");\n' > weights/load.cpp
   printf '#pragma once\n#include "layers/max_pool.h"\n' > explain/method.h
-  printf '#include <CLI/CLI.hpp>\n#include "explain/method.h"\n#include "weights/handle.h"\nstd::cout << 1;\n' > tools/main.cpp
+  printf '#include "explain/method.h"\n#include "weights/handle.h"\nstd::cout << 1;\n' > tools/main.cpp
+  mkdir tools/program
+  printf '#include <CLI/CLI.hpp>\n' > tools/program/command.cpp
   mkdir docs
   printf 'See `layers/max_pool.h` and `layers/<name>.h`.\n' > README.md
   printf '## Exit codes\n### `std::cout << 1; exit`\n' > docs/messages.md
@@ -72,6 +74,7 @@ for pair in explain/pictures:explain explain/pictures:explain/runs explain:expla
   breaks direction "${pair%:*}/new.cpp" "#include \"${pair#*:}/x.h\"\n"
 done
 breaks command-line explain/runs/new.cpp '#include <CLI/CLI.hpp>\n'
+breaks command-line tools/verbs/new.cpp '#include <CLI/CLI.hpp>\n'
 breaks signals explain/runs/new.cpp '  sigaction(SIGINT, &action, nullptr);\n'
 breaks signals explain/runs/new.cpp 'volatile std::sig_atomic_t interrupted = 0;\n'
 breaks hidden-type explain/new.h '#pragma once\nnamespace cutaway::explain {\nstruct Pool {\n};\n}\n'

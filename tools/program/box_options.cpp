@@ -1,6 +1,5 @@
 #include "tools/program/box_options.h"
-
-#include <CLI/CLI.hpp>
+#include "tools/program/command.h"
 
 namespace cutaway::tools {
 
@@ -14,34 +13,34 @@ std::vector<explain::RuleChoice> BoxRuleOptions::choose(std::uint64_t seed) cons
   return chosen;
 }
 
-void add_box_options(CLI::App& verb, BoxRuleOptions& o) {
+void add_box_options(Command& verb, BoxRuleOptions& o) {
   verb.add_option("--boxes", o.rules,
                   "rules, with commas: threshold, threshold:SHARE, dt, graphcut, grabcut")
-      ->delimiter(',')
-      ->capture_default_str();
+      .delimiter(',')
+      .capture_default_str();
   verb.add_option("--threshold", o.rule.threshold, "threshold: share of the map's maximum")
-      ->check(CLI::Range(0.0, 0.999))
-      ->capture_default_str();
+      .check(range(0.0, 0.999))
+      .capture_default_str();
   verb.add_flag("--clean", o.clean,
                 "dt: compare every pair of boxes (the authors' loop skips some)");
   verb.add_option(
           "--jpeg", o.jpeg,
           "dt, grabcut: heat maps go through a JPEG of this quality, as the authors'; 0: no")
-      ->check(CLI::Range(0, 100));
+      .check(range(0, 100));
   verb.add_option("--high", o.rule.graph_cut.high,
                   "graphcut: quantile above which pixels model the foreground")
-      ->capture_default_str();
+      .capture_default_str();
   verb.add_option("--low", o.rule.graph_cut.low,
                   "graphcut: quantile below which they model the background")
-      ->capture_default_str();
+      .capture_default_str();
   verb.add_option("--components", o.rule.graph_cut.mixture.components,
                   "graphcut: Gaussians a colour model")
-      ->capture_default_str();
+      .capture_default_str();
   verb.add_option("--gamma", o.rule.graph_cut.gamma, "graphcut: weight of the boundary")
-      ->capture_default_str();
+      .capture_default_str();
   verb.add_option("--iterate", o.rule.graph_cut.iterate,
                   "graphcut: cuts, with colour models refitted between")
-      ->capture_default_str();
+      .capture_default_str();
   verb.add_flag("--hard-seeds", o.rule.graph_cut.hard_seeds,
                 "graphcut: pixels of the models keep their labels");
 }

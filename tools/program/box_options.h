@@ -6,11 +6,9 @@
 
 #include "explain/localization/run/job.h"
 
-namespace CLI {
-class App;
-}
-
 namespace cutaway::tools {
+
+class Command;
 
 /// How boxes are found in maps, as `cutaway localize` is told.
 struct BoxRuleOptions {
@@ -24,6 +22,6 @@ struct BoxRuleOptions {
 };
 
 /// Adds --boxes and what the rules take, --threshold to --hard-seeds.
-void add_box_options(CLI::App& verb, BoxRuleOptions& options);
+void add_box_options(Command& verb, BoxRuleOptions& options);
 
 }  // namespace cutaway::tools

@@ -7,10 +7,6 @@
 #include "explain/runs/run_context.h"
 #include "tools/program/console.h"
 
-namespace CLI {
-class App;
-}
-
 namespace cutaway::tools {
 
 /// What every verb takes.

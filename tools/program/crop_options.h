@@ -2,13 +2,11 @@
 
 #include "explain/runs/crops.h"
 
-namespace CLI {
-class App;
-}
-
 namespace cutaway::tools {
 
+class Command;
+
 /// Adds --crops, --crop-merge, --crop-order, --crop-frame, --crop-resize and --crop-resample.
-void add_crop_options(CLI::App& verb, explain::CropOptions& options);
+void add_crop_options(Command& verb, explain::CropOptions& options);
 
 }  // namespace cutaway::tools

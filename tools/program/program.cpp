@@ -2,10 +2,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <new>
-#include <sstream>
 #include <system_error>
-
-#include <CLI/CLI.hpp>
 
 #include "explain/pictures/picture_memory.h"
 #include "layers/graph.h"
@@ -34,19 +31,19 @@ int exit_code(ErrorKind kind) {
   }
 }
 
-void add_common(CLI::App& app, CommonOptions& c) {
-  app.add_option("--device", c.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+void add_common(Command& app, CommonOptions& c) {
+  app.add_option("--device", c.device, "auto, cpu, cuda or cuda:N").capture_default_str();
   app.add_option("--precision", c.precision, "fp32: exact single precision")
-      ->check(CLI::IsMember({"fp32"}))
-      ->capture_default_str();
-  app.add_option("--threads", c.threads, "CPU threads; 0 takes all")->check(CLI::Range(0, 4096));
-  app.add_option("--seed", c.seed, "seed of all random numbers")->capture_default_str();
+      .check(one_of({"fp32"}))
+      .capture_default_str();
+  app.add_option("--threads", c.threads, "CPU threads; 0 takes all").check(range(0, 4096));
+  app.add_option("--seed", c.seed, "seed of all random numbers").capture_default_str();
   app.add_option("--engine", c.engine, "force engines, e.g. conv:reference,cpu:baseline");
   app.add_option(
          "--memory", c.memory,
          "bytes for pictures, activations and samples beside the net, e.g. 2GB; default: half "
          "of the machine's")
-      ->transform(CLI::AsSizeValue(false));
+      .as_bytes();
   app.add_flag("--json", c.json, "results as one JSON object");
   app.add_flag("-q,--quiet", c.quiet, "no progress, no messages but warnings");
   app.add_flag("-v,--verbose", c.verbose, "say more (plan, engines and why others declined)");
@@ -68,12 +65,10 @@ int checked(StandardStreams& streams, int code) {
               kExitFailure);
 }
 
-/// CLI11 names what it does not know; add what the user may have meant.
-std::string suggestion(const CLI::App& app, const std::string& wrong) {
+/// The command line's error names what is unknown; adds what the user may have meant.
+std::string suggestion(const Command& app, const std::string& wrong) {
   std::vector<std::string> verbs;
-  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
-    verbs.push_back(verb->get_name());
-  }
+  for (const auto& verb : app.subcommands()) verbs.push_back(verb->name());
   if (wrong.empty()) {
     std::string text = "; hint: verbs are";
     for (const std::string& verb : verbs) text += " " + verb;
@@ -85,29 +80,26 @@ std::string suggestion(const CLI::App& app, const std::string& wrong) {
 }
 
 /// The first option that neither the verb nor the program knows; "" where there is none.
-std::string unknown_option(const CLI::App& app, const std::vector<std::string>& arguments) {
-  std::vector<const CLI::App*> chain{&app};
-  const auto known = [&](const std::string& name) {
-    return std::any_of(chain.begin(), chain.end(), [&](const CLI::App* at) {
-      return at->get_option_no_throw(name) != nullptr;
-    });
-  };
+std::string unknown_option(const Command& app, const std::vector<std::string>& arguments) {
+  std::vector<const Command*> chain{&app};
   for (const std::string& argument : arguments) {
     if (argument == "--") break;
     if (!argument.starts_with("--")) {
-      const auto inner = chain.back()->get_subcommands(
-          [&](const CLI::App* verb) { return verb->get_name() == argument; });
-      if (!inner.empty()) chain.push_back(inner.front());
+      for (const auto& verb : chain.back()->subcommands()) {
+        if (verb->name() != argument) continue;
+        chain.push_back(verb.get());
+        break;
+      }
       continue;
     }
     const std::string name = argument.substr(0, argument.find('='));
-    if (known(name)) continue;
-    std::vector<std::string> names;
-    for (const CLI::Option* option : chain.back()->get_options()) {
-      for (const std::string& word : option->get_lnames()) names.push_back("--" + word);
+    if (std::any_of(chain.begin(), chain.end(),
+                    [&](const Command* at) { return at->has_option(name); })) {
+      continue;
     }
     std::string text = "unknown option " + name + "; hint: did you mean";
-    for (const std::string& near : nearest_names(name, names)) text += " " + near;
+    for (const std::string& near : nearest_names(name, chain.back()->option_names()))
+      text += " " + near;
     return text;
   }
   return {};
@@ -122,39 +114,31 @@ std::vector<std::string> as_options(std::vector<std::string> arguments) {
 }
 
 int parse_and_run(const std::vector<std::string>& arguments, Context& context) {
-  CLI::App app("Cutaway: convolutional networks with interpretability built into the engine",
-               "cutaway");
-  app.require_subcommand(1);
+  Command app("cutaway",
+              "Cutaway: convolutional networks with interpretability built into the engine");
+  app.require_subcommand();
   app.set_version_flag("--version", version_text());
   add_verbs(app, context);
-  for (CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+  for (const auto& verb : app.subcommands()) {
     add_common(*verb, context.common);
     verb->set_version_flag("--version", version_text());
-    for (CLI::App* inner : verb->get_subcommands([](const CLI::App*) { return true; })) {
-      inner->fallthrough();
-    }
+    for (const auto& inner : verb->subcommands()) inner->fallthrough();
   }
-  try {
-    const std::vector<std::string> words = as_options(arguments);
-    std::vector<std::string> reversed(words.rbegin(), words.rend());
-    app.parse(std::move(reversed));
-  } catch (const CLI::Success& success) {
-    std::ostringstream text;  // std::cout is not what results go to
-    const int code = app.exit(success, text, text);
-    std::printf("%s", text.str().c_str());
-    return code;
-  } catch (const CLI::ParseError& error) {
+  const Command::Outcome outcome = app.parse(as_options(arguments));
+  if (!outcome.text.empty()) {
+    std::printf("%s", outcome.text.c_str());
+    return kExitOk;
+  }
+  if (!outcome.error.empty()) {
     if (arguments.empty()) std::fputs(app.help().c_str(), stderr);
     if (const std::string unknown = unknown_option(app, arguments); !unknown.empty())
       return fail(unknown + "; cutaway " + arguments.front() + " --help", kExitUsage);
-    std::string text = error.what();
-    const bool verb_missing = arguments.empty() || app.get_subcommands().empty();
-    return fail(
-        text +
-            (verb_missing ? suggestion(app, arguments.empty() ? std::string() : arguments.front())
-                          : std::string()) +
-            (verb_missing ? "" : "; hint: cutaway " + arguments.front() + " --help"),
-        kExitUsage);
+    const bool chosen = std::any_of(app.subcommands().begin(), app.subcommands().end(),
+                                    [](const auto& verb) { return verb->parsed(); });
+    return fail(outcome.error + (chosen ? "; hint: cutaway " + arguments.front() + " --help"
+                                        : suggestion(app, arguments.empty() ? std::string()
+                                                                            : arguments.front())),
+                kExitUsage);
   }
   const kernels::EngineOptions engines = context.engines();
   if (!engines.forced("cpu").empty()) limit_cpu_level(engines.cpu_level());

@@ -1,10 +1,10 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "runtime/buffer.h"
 #include "tools/measuring/bench.h"
 #include "tools/measuring/peak.h"
+#include "tools/program/command.h"
 #include "tools/verbs/bench_explain.h"
 #include "tools/verbs/verbs.h"
 
@@ -78,29 +78,29 @@ int bench(const Options& o, const Context& context) {
 
 }  // namespace
 
-void add_bench(CLI::App& program, Context& context) {
+void add_bench(Command& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb =
+  Command& verb =
       program.add_subcommand("bench", "Time a network: img/s, GFLOP/s, share of the peak");
-  verb->footer("example: cutaway bench vgg16 --pass saliency --batch 8 --layers");
-  verb->add_option("model", o->model, "a package, or an architecture of the zoo (random weights)");
-  verb->add_option("--pass", o->job.pass, "forward or saliency")
-      ->check(CLI::IsMember({"forward", "saliency"}))
-      ->capture_default_str();
-  verb->add_option("--batch", o->job.batch, "images a round")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
-  verb->add_option("--rounds", o->job.rounds, "timed rounds")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  verb->add_option("--warmup", o->job.warmup, "rounds before")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
-  verb->add_flag("--layers", o->job.per_layer, "time every step");
-  CLI::App* explain = add_bench_explain(*verb, context);
-  verb->callback([o, explain, &context] {
-    if (explain->parsed()) return;
-    if (o->model.empty()) throw CLI::RequiredError("model");
+  verb.footer("example: cutaway bench vgg16 --pass saliency --batch 8 --layers");
+  verb.add_option("model", o->model, "a package, or an architecture of the zoo (random weights)");
+  verb.add_option("--pass", o->job.pass, "forward or saliency")
+      .check(one_of({"forward", "saliency"}))
+      .capture_default_str();
+  verb.add_option("--batch", o->job.batch, "images a round")
+      .check(range(1, 4096))
+      .capture_default_str();
+  verb.add_option("--rounds", o->job.rounds, "timed rounds")
+      .check(range(1, 100000))
+      .capture_default_str();
+  verb.add_option("--warmup", o->job.warmup, "rounds before")
+      .check(range(0, 1000))
+      .capture_default_str();
+  verb.add_flag("--layers", o->job.per_layer, "time every step");
+  Command& explain = add_bench_explain(verb, context);
+  verb.callback([o, &explain, &context] {
+    if (explain.parsed()) return;
+    if (o->model.empty()) throw_missing("model");
     context.action = [o, &context] { return bench(*o, context); };
   });
 }

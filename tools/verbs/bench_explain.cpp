@@ -1,12 +1,12 @@
 #include "tools/verbs/bench_explain.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "explain/runs/load_network.h"
 #include "tools/measuring/bench_explain.h"
+#include "tools/program/command.h"
 #include "weights/zoo/zoo.h"
 
 namespace cutaway::tools {
@@ -52,32 +52,31 @@ Model load_or_build(const std::string& name, std::uint64_t seed) {
   return model;
 }
 
-CLI::App* add_bench_explain(CLI::App& bench, Context& context) {
+Command& add_bench_explain(Command& bench, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = bench.add_subcommand("explain", "Time explanations of one random image");
-  verb->footer("example: cutaway bench explain vgg16 --case occlusion");
-  verb->add_option("model", o->model, "a package, or an architecture of the zoo (random weights)")
-      ->required();
-  verb->add_option("--case", o->job.what,
-                   "a method; projections: the deconvnet projections of nine units of a map, one "
-                   "of nine images "
-                   "each; class_maps: the maps of all classes, beyond the forward pass")
-      ->required();
-  verb->add_option("--layer", o->job.layer, "of the method or projections");
-  verb->add_option("--window", o->job.window, "occlusion: side of the square")
-      ->capture_default_str();
-  verb->add_option("--stride", o->job.stride, "occlusion: its step")->capture_default_str();
-  verb->add_option("--samples", o->job.samples, "integrated gradients, SmoothGrad, RISE, LIME")
-      ->capture_default_str();
-  verb->add_option("--passes", o->job.passes, "occlusion: automatic, regional, full")
-      ->capture_default_str();
-  verb->add_option("--rounds", o->job.rounds, "timed rounds")
-      ->check(CLI::Range(1, 10000))
-      ->capture_default_str();
-  verb->add_option("--warmup", o->job.warmup, "rounds before")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
-  verb->callback(
+  Command& verb = bench.add_subcommand("explain", "Time explanations of one random image");
+  verb.footer("example: cutaway bench explain vgg16 --case occlusion");
+  verb.add_option("model", o->model, "a package, or an architecture of the zoo (random weights)")
+      .required();
+  verb.add_option("--case", o->job.what,
+                  "a method; projections: the deconvnet projections of nine units of a map, one "
+                  "of nine images "
+                  "each; class_maps: the maps of all classes, beyond the forward pass")
+      .required();
+  verb.add_option("--layer", o->job.layer, "of the method or projections");
+  verb.add_option("--window", o->job.window, "occlusion: side of the square").capture_default_str();
+  verb.add_option("--stride", o->job.stride, "occlusion: its step").capture_default_str();
+  verb.add_option("--samples", o->job.samples, "integrated gradients, SmoothGrad, RISE, LIME")
+      .capture_default_str();
+  verb.add_option("--passes", o->job.passes, "occlusion: automatic, regional, full")
+      .capture_default_str();
+  verb.add_option("--rounds", o->job.rounds, "timed rounds")
+      .check(range(1, 10000))
+      .capture_default_str();
+  verb.add_option("--warmup", o->job.warmup, "rounds before")
+      .check(range(0, 1000))
+      .capture_default_str();
+  verb.callback(
       [o, &context] { context.action = [o, &context] { return bench_explain(*o, context); }; });
   return verb;
 }

@@ -3,14 +3,12 @@
 #include "layers/model.h"
 #include "tools/program/context.h"
 
-namespace CLI {
-class App;
-}
-
 namespace cutaway::tools {
 
+class Command;
+
 /// `cutaway bench explain`, below the verb `bench`.
-CLI::App* add_bench_explain(CLI::App& bench, Context& context);
+Command& add_bench_explain(Command& bench, Context& context);
 
 /// A package, or an architecture of the zoo with random weights.
 [[nodiscard]] Model load_or_build(const std::string& name, std::uint64_t seed);

@@ -1,10 +1,10 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "explain/runs/classify_run.h"
 #include "explain/runs/load_network.h"
 #include "tools/printing/json_rows.h"
+#include "tools/program/command.h"
 #include "tools/program/output.h"
 #include "tools/verbs/verbs.h"
 
@@ -90,25 +90,25 @@ int classify(Options& o, const Context& context) {
 
 }  // namespace
 
-void add_classify(CLI::App& program, Context& context) {
+void add_classify(Command& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb =
+  Command& verb =
       program.add_subcommand("classify", "Classify pictures; accuracy on labelled lists");
-  verb->footer("example: cutaway classify googlenet.h5 --list labels.csv --json");
-  verb->add_option("model", o->job.model_path, "a Cutaway package")->required();
-  verb->add_option("inputs", o->job.inputs,
-                   "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5");
-  verb->add_option("--list", o->lists, "CSV with columns file,label; files relative to the list");
-  verb->add_option("--batch", o->job.batch, "pictures at a time")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
-  verb->add_option("--top", o->job.top, "classes to print")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  verb->add_option("--outputs", o->job.outputs, "HDF5 file for the raw class scores");
-  verb->add_flag("--recursive", o->job.source.recursive, "look into sub-folders");
-  verb->add_flag("--overwrite", o->job.overwrite, "replace the file of --outputs");
-  verb->callback(
+  verb.footer("example: cutaway classify googlenet.h5 --list labels.csv --json");
+  verb.add_option("model", o->job.model_path, "a Cutaway package").required();
+  verb.add_option("inputs", o->job.inputs,
+                  "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5");
+  verb.add_option("--list", o->lists, "CSV with columns file,label; files relative to the list");
+  verb.add_option("--batch", o->job.batch, "pictures at a time")
+      .check(range(1, 4096))
+      .capture_default_str();
+  verb.add_option("--top", o->job.top, "classes to print")
+      .check(range(1, 1000))
+      .capture_default_str();
+  verb.add_option("--outputs", o->job.outputs, "HDF5 file for the raw class scores");
+  verb.add_flag("--recursive", o->job.source.recursive, "look into sub-folders");
+  verb.add_flag("--overwrite", o->job.overwrite, "replace the file of --outputs");
+  verb.callback(
       [o, &context] { context.action = [o, &context] { return classify(*o, context); }; });
 }
 

@@ -1,10 +1,10 @@
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "explain/compare/run/compare_run.h"
 #include "explain/runs/load_network.h"
+#include "tools/program/command.h"
 #include "tools/program/output.h"
 #include "tools/verbs/verbs.h"
 
@@ -70,51 +70,50 @@ int compare(Options& o, const Context& context) {
 
 }  // namespace
 
-void add_compare(CLI::App& program, Context& context) {
+void add_compare(Command& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = program.add_subcommand(
+  Command& verb = program.add_subcommand(
       "compare", "Pictures in feature space: distances, neighbours, which layer knows the class");
-  verb->footer(
+  verb.footer(
       "A picture's class is its label in a list, or the folder it stands in. Two pictures: what "
       "the "
       "net sees in both.\n"
       "example: cutaway compare googlenet.h5 animals/ --representation gap,cam_soft --out out");
-  verb->add_option("model", o->job.model_path, "a Cutaway package")->required();
-  verb->add_option("inputs", o->job.inputs,
-                   "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5")
-      ->required();
-  verb->add_option("--out", o->job.out, "folder for the results")->required();
-  verb->add_option("--layers", o->job.layers,
-                   "layers, with commas (default: up to eight that everything passes through)")
-      ->delimiter(',');
-  verb->add_option("--representation", o->representations,
-                   "with commas: flat, gap, gmp, gram, cam_soft, cam_hard")
-      ->delimiter(',')
-      ->capture_default_str();
-  verb->add_option("--distance", o->distances,
-                   "with commas: euclidean, squared_euclidean, unit_euclidean, cosine; of maps: "
-                   "mmd, mmd_unbiased, cka, aligned")
-      ->delimiter(',')
-      ->capture_default_str();
-  verb->add_option("--most", o->job.most, "pictures; 0: all")->check(CLI::Range(0, 100000));
-  verb->add_option("--batch", o->job.batch, "pictures at a time")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  verb->add_option("--queries", o->job.queries, "rows of the sheets of neighbours")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
-  verb->add_option("--neighbors", o->job.neighbors, "neighbours of a picture")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
-  verb->add_flag("--no-tsne", o->no_tsne, "leave the t-SNE map out");
-  verb->add_option("--other", o->job.other,
-                   "another network's package: its layers against this one's, over the same "
-                   "pictures");
-  verb->add_option("--dump", o->job.dump, "HDF5 file for vectors, labels and names");
-  verb->add_flag("--resume", o->job.resume, "go on where the same run was stopped");
-  verb->add_flag("--overwrite", o->job.overwrite, "write into the folder of a finished run");
-  verb->callback(
-      [o, &context] { context.action = [o, &context] { return compare(*o, context); }; });
+  verb.add_option("model", o->job.model_path, "a Cutaway package").required();
+  verb.add_option("inputs", o->job.inputs,
+                  "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5")
+      .required();
+  verb.add_option("--out", o->job.out, "folder for the results").required();
+  verb.add_option("--layers", o->job.layers,
+                  "layers, with commas (default: up to eight that everything passes through)")
+      .delimiter(',');
+  verb.add_option("--representation", o->representations,
+                  "with commas: flat, gap, gmp, gram, cam_soft, cam_hard")
+      .delimiter(',')
+      .capture_default_str();
+  verb.add_option("--distance", o->distances,
+                  "with commas: euclidean, squared_euclidean, unit_euclidean, cosine; of maps: "
+                  "mmd, mmd_unbiased, cka, aligned")
+      .delimiter(',')
+      .capture_default_str();
+  verb.add_option("--most", o->job.most, "pictures; 0: all").check(range(0, 100000));
+  verb.add_option("--batch", o->job.batch, "pictures at a time")
+      .check(range(1, 1024))
+      .capture_default_str();
+  verb.add_option("--queries", o->job.queries, "rows of the sheets of neighbours")
+      .check(range(0, 1000))
+      .capture_default_str();
+  verb.add_option("--neighbors", o->job.neighbors, "neighbours of a picture")
+      .check(range(1, 100))
+      .capture_default_str();
+  verb.add_flag("--no-tsne", o->no_tsne, "leave the t-SNE map out");
+  verb.add_option("--other", o->job.other,
+                  "another network's package: its layers against this one's, over the same "
+                  "pictures");
+  verb.add_option("--dump", o->job.dump, "HDF5 file for vectors, labels and names");
+  verb.add_flag("--resume", o->job.resume, "go on where the same run was stopped");
+  verb.add_flag("--overwrite", o->job.overwrite, "write into the folder of a finished run");
+  verb.callback([o, &context] { context.action = [o, &context] { return compare(*o, context); }; });
 }
 
 }  // namespace cutaway::tools

@@ -1,9 +1,8 @@
-#include <CLI/CLI.hpp>
-
 #include "runtime/error.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/files/output_check.h"
 #include "tools/converting/imported.h"
+#include "tools/program/command.h"
 #include "tools/verbs/verbs.h"
 #include "weights/import/formats.h"
 #include "weights/import/import_files.h"
@@ -65,41 +64,40 @@ std::string preset_names() {
 
 }  // namespace
 
-void add_convert(CLI::App& program, Context& context) {
+void add_convert(Command& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = program.add_subcommand(
+  Command& verb = program.add_subcommand(
       "convert", "Import weights of another framework into a Cutaway package");
-  verb->footer(
+  verb.footer(
       "example: cutaway convert resnet18.pth resnet18.h5 --preprocess torchvision --labels "
       "imagenet_labels.txt");
-  verb->add_option("files", o->files,
-                   "the source, in one or several files, and last the package to write")
-      ->required()
-      ->expected(2, 8);
-  verb->add_option("--architecture", o->import.architecture, architectures());
-  verb->add_option("--format", o->import.format, format_names());
-  verb->add_option("--output", o->import.output,
-                   "which output, by name, if the model (Keras, ONNX) has several");
-  verb->add_option("--preprocess", o->import.preprocess, preset_names());
-  verb->add_option("--labels", o->import.labels, "text file: line k names class k");
-  verb->add_option("--classes", o->import.classes,
-                   "number of classes, if not that of the file's last layer");
-  verb->add_option("--map", o->import.map,
-                   "JSON file: {\"conv1 weight\": \"tensor of the source\", ...}");
-  verb->add_flag("--by-shape", o->import.weights.by_shape,
-                 "match what names leave over where extents are unique");
-  verb->add_flag("--swap-channels", o->import.weights.swap_channels,
-                 "reverse the first convolution's input channels (BGR <-> RGB)");
-  verb->add_option("--allow-missing", o->import.weights.allow_missing,
-                   "parameters that may be absent: fc6, 'fc6 bias', fc*")
-      ->delimiter(',');
-  verb->add_option("--allow-unused", o->import.weights.allow_unused,
-                   "tensors of the source to leave out: aux1, *.ema")
-      ->delimiter(',');
-  verb->add_option("--report", o->report, "write what came from where to this JSON file");
-  verb->add_flag("--overwrite", o->overwrite, "replace any existing file");
-  verb->callback(
-      [o, &context] { context.action = [o, &context] { return convert(*o, context); }; });
+  verb.add_option("files", o->files,
+                  "the source, in one or several files, and last the package to write")
+      .required()
+      .expected(2, 8);
+  verb.add_option("--architecture", o->import.architecture, architectures());
+  verb.add_option("--format", o->import.format, format_names());
+  verb.add_option("--output", o->import.output,
+                  "which output, by name, if the model (Keras, ONNX) has several");
+  verb.add_option("--preprocess", o->import.preprocess, preset_names());
+  verb.add_option("--labels", o->import.labels, "text file: line k names class k");
+  verb.add_option("--classes", o->import.classes,
+                  "number of classes, if not that of the file's last layer");
+  verb.add_option("--map", o->import.map,
+                  "JSON file: {\"conv1 weight\": \"tensor of the source\", ...}");
+  verb.add_flag("--by-shape", o->import.weights.by_shape,
+                "match what names leave over where extents are unique");
+  verb.add_flag("--swap-channels", o->import.weights.swap_channels,
+                "reverse the first convolution's input channels (BGR <-> RGB)");
+  verb.add_option("--allow-missing", o->import.weights.allow_missing,
+                  "parameters that may be absent: fc6, 'fc6 bias', fc*")
+      .delimiter(',');
+  verb.add_option("--allow-unused", o->import.weights.allow_unused,
+                  "tensors of the source to leave out: aux1, *.ema")
+      .delimiter(',');
+  verb.add_option("--report", o->report, "write what came from where to this JSON file");
+  verb.add_flag("--overwrite", o->overwrite, "replace any existing file");
+  verb.callback([o, &context] { context.action = [o, &context] { return convert(*o, context); }; });
 }
 
 }  // namespace cutaway::tools

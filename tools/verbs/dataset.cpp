@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "explain/training/data/pack.h"
@@ -6,6 +5,7 @@
 #include "runtime/error.h"
 #include "runtime/files/output_check.h"
 #include "tools/datasets/creature_folder.h"
+#include "tools/program/command.h"
 #include "tools/training/train_options.h"
 #include "tools/verbs/verbs.h"
 
@@ -67,45 +67,41 @@ int pack(const PackOptions& o, const Context& context) {
   return left.empty() ? kExitOk : kExitPartial;
 }
 
-void add_pack(CLI::App& verb, Context& context) {
+void add_pack(Command& verb, Context& context) {
   auto o = std::make_shared<PackOptions>();
-  CLI::App* packer = verb.add_subcommand("pack", "One HDF5 file of labelled pictures of one size");
-  packer->footer("example: cutaway dataset pack photos/ photos.h5 --size 64");
-  packer->add_option("data", o->data, "as cutaway train --data takes it")->required();
-  packer->add_option("target", o->target, "the HDF5 file to write")->required();
-  packer->add_option("--size", o->size, "height and width")
-      ->check(CLI::Range(8, 1024))
-      ->capture_default_str();
-  packer->add_option("--classes", o->classes, "only these, numbered in this order")->delimiter(',');
-  packer->add_flag("--overwrite", o->overwrite, "replace the file");
-  packer->callback([o, &context] { context.action = [o, &context] { return pack(*o, context); }; });
+  Command& packer = verb.add_subcommand("pack", "One HDF5 file of labelled pictures of one size");
+  packer.footer("example: cutaway dataset pack photos/ photos.h5 --size 64");
+  packer.add_option("data", o->data, "as cutaway train --data takes it").required();
+  packer.add_option("target", o->target, "the HDF5 file to write").required();
+  packer.add_option("--size", o->size, "height and width")
+      .check(range(8, 1024))
+      .capture_default_str();
+  packer.add_option("--classes", o->classes, "only these, numbered in this order").delimiter(',');
+  packer.add_flag("--overwrite", o->overwrite, "replace the file");
+  packer.callback([o, &context] { context.action = [o, &context] { return pack(*o, context); }; });
 }
 
 }  // namespace
 
-void add_dataset(CLI::App& program, Context& context) {
+void add_dataset(Command& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = program.add_subcommand("dataset", "Make data sets");
-  verb->require_subcommand(1);
-  add_pack(*verb, context);
-  CLI::App* maker =
-      verb->add_subcommand("make", "Render a synthetic data set with its ground truth");
-  maker->footer("example: cutaway dataset make creatures DIR --count 2000 --seed 7");
-  maker->add_option("name", o->name, "creatures")->required();
-  maker->add_option("folder", o->folder, "where to write it")->required();
-  maker->add_option("--count", o->count, "pictures")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  maker->add_option("--first", o->first, "number of the first picture")
-      ->check(CLI::NonNegativeNumber);
-  maker->add_option("--size", o->scene.size, "height and width")
-      ->check(CLI::Range(32, 1024))
-      ->capture_default_str();
-  maker->add_option("--clutter", o->scene.clutter, "0 to 1")->check(CLI::Range(0.0, 1.0));
-  maker->add_option("--occlusion", o->scene.occlusion, "share of pictures with something in front")
-      ->check(CLI::Range(0.0, 1.0));
-  maker->add_flag("--overwrite", o->overwrite, "replace the data set that the folder holds");
-  maker->callback([o, &context] { context.action = [o, &context] { return make(*o, context); }; });
+  Command& verb = program.add_subcommand("dataset", "Make data sets");
+  verb.require_subcommand();
+  add_pack(verb, context);
+  Command& maker = verb.add_subcommand("make", "Render a synthetic data set with its ground truth");
+  maker.footer("example: cutaway dataset make creatures DIR --count 2000 --seed 7");
+  maker.add_option("name", o->name, "creatures").required();
+  maker.add_option("folder", o->folder, "where to write it").required();
+  maker.add_option("--count", o->count, "pictures").check(range(1, 1000000)).capture_default_str();
+  maker.add_option("--first", o->first, "number of the first picture").check(non_negative());
+  maker.add_option("--size", o->scene.size, "height and width")
+      .check(range(32, 1024))
+      .capture_default_str();
+  maker.add_option("--clutter", o->scene.clutter, "0 to 1").check(range(0.0, 1.0));
+  maker.add_option("--occlusion", o->scene.occlusion, "share of pictures with something in front")
+      .check(range(0.0, 1.0));
+  maker.add_flag("--overwrite", o->overwrite, "replace the data set that the folder holds");
+  maker.callback([o, &context] { context.action = [o, &context] { return make(*o, context); }; });
 }
 
 }  // namespace cutaway::tools

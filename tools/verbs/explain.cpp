@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <limits>
 
 #include "explain/runs/explain_run.h"
 #include "explain/runs/load_network.h"
 #include "tools/printing/print.h"
+#include "tools/program/command.h"
 #include "tools/program/crop_options.h"
 #include "tools/program/output.h"
 #include "tools/verbs/verbs.h"
@@ -41,19 +41,19 @@ int explain_images(Options& o, const Context& context) {
   return exit_code_of(summary.images, summary.clean());
 }
 
-void add_output_options(CLI::App& verb, Options& o) {
-  verb.add_option("--out", o.job.out, "folder for the results")->required();
-  verb.add_option("--colormap", o.colormap, "turbo, jet, viridis, gray")->capture_default_str();
+void add_output_options(Command& verb, Options& o) {
+  verb.add_option("--out", o.job.out, "folder for the results").required();
+  verb.add_option("--colormap", o.colormap, "turbo, jet, viridis, gray").capture_default_str();
   verb.add_option("--heat", o.job.paint.heat_weight, "weight of the heat in overlays")
-      ->check(CLI::Range(0.0, 1.0));
+      .check(range(0.0, 1.0));
   verb.add_flag("--shared-scale", o.job.shared_scale,
                 "report and sheet: a column's maps on one colour scale");
   verb.add_option("--report-rows", o.job.report_rows, "pictures in the report, 100 a page; 0: all")
-      ->check(CLI::Range(0, 1000000))
-      ->capture_default_str();
-  CLI::Option* pack = verb.add_flag("--pack", o.job.pack,
-                                    "raw maps in one HDF5 file, no picture a map: for many images");
-  verb.add_flag("--no-raw", o.no_raw, "do not write the raw maps")->excludes(pack);
+      .check(range(0, 1000000))
+      .capture_default_str();
+  verb.add_flag("--pack", o.job.pack,
+                "raw maps in one HDF5 file, no picture a map: for many images");
+  verb.add_flag("--no-raw", o.no_raw, "do not write the raw maps").excludes("--pack");
   verb.add_flag("--no-pictures", o.no_pictures, "do not write pictures");
   verb.add_flag("--no-report", o.no_report, "do not write report.html");
   verb.add_flag("--resume", o.job.resume, "go on where the same run was stopped");
@@ -62,35 +62,35 @@ void add_output_options(CLI::App& verb, Options& o) {
 
 }  // namespace
 
-void add_explain(CLI::App& program, Context& context) {
+void add_explain(Command& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = program.add_subcommand("explain", "Explain decisions: maps, pictures, a report");
-  verb->footer(method_help() +
-               "\nexample: cutaway explain googlenet.h5 photos/ --method gradcam,guided --out out");
-  verb->add_option("model", o->job.model_path, "a Cutaway package")->required();
-  verb->add_option("inputs", o->job.inputs,
-                   "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5, or - for paths on "
-                   "standard input");
-  verb->add_flag("-0,--null", o->job.source.null_separated,
-                 "paths on standard input end in NUL, not in a line feed");
-  verb->add_option("--method", o->methods, "methods and groups, separated by commas")
-      ->delimiter(',')
-      ->required();
-  verb->add_option("--target", o->job.targets,
-                   "top1, top2 ..., label, expected, column:NAME, pair, a class number or name; "
-                   "several with commas")
-      ->delimiter(',');
-  verb->add_option("--layer", o->job.layers,
-                   "layers of methods that take one (default: the last maps)")
-      ->delimiter(',');
-  verb->add_option("--unit", o->unit,
-                   "deconvnet: CHANNEL or CHANNEL@ROW,COLUMN (default: the strongest)");
-  verb->add_option("--option", o->options, "METHOD.NAME=VALUE");
-  verb->add_option("--batch", o->job.batch, "pictures at a time")->check(CLI::Range(1, 1024));
-  verb->add_flag("--recursive", o->job.source.recursive, "look into sub-folders");
-  add_crop_options(*verb, o->job.crops);
-  add_output_options(*verb, *o);
-  verb->callback(
+  Command& verb = program.add_subcommand("explain", "Explain decisions: maps, pictures, a report");
+  verb.footer(method_help() +
+              "\nexample: cutaway explain googlenet.h5 photos/ --method gradcam,guided --out out");
+  verb.add_option("model", o->job.model_path, "a Cutaway package").required();
+  verb.add_option("inputs", o->job.inputs,
+                  "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5, or - for paths on "
+                  "standard input");
+  verb.add_flag("-0,--null", o->job.source.null_separated,
+                "paths on standard input end in NUL, not in a line feed");
+  verb.add_option("--method", o->methods, "methods and groups, separated by commas")
+      .delimiter(',')
+      .required();
+  verb.add_option("--target", o->job.targets,
+                  "top1, top2 ..., label, expected, column:NAME, pair, a class number or name; "
+                  "several with commas")
+      .delimiter(',');
+  verb.add_option("--layer", o->job.layers,
+                  "layers of methods that take one (default: the last maps)")
+      .delimiter(',');
+  verb.add_option("--unit", o->unit,
+                  "deconvnet: CHANNEL or CHANNEL@ROW,COLUMN (default: the strongest)");
+  verb.add_option("--option", o->options, "METHOD.NAME=VALUE");
+  verb.add_option("--batch", o->job.batch, "pictures at a time").check(range(1, 1024));
+  verb.add_flag("--recursive", o->job.source.recursive, "look into sub-folders");
+  add_crop_options(verb, o->job.crops);
+  add_output_options(verb, *o);
+  verb.callback(
       [o, &context] { context.action = [o, &context] { return explain_images(*o, context); }; });
 }
 

@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "explain/runs/load_network.h"
 #include "runtime/files/output_check.h"
+#include "tools/program/command.h"
 #include "tools/verbs/verbs.h"
 #include "weights/export/exporters.h"
 
@@ -46,17 +46,17 @@ std::string format_names() {
 
 }  // namespace
 
-void add_export(CLI::App& program, Context& context) {
+void add_export(Command& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb =
+  Command& verb =
       program.add_subcommand("export", "Write a Cutaway package in another framework's format");
-  verb->footer("example: cutaway export googlenet.h5 googlenet.onnx");
-  verb->add_option("model", o->model, "a Cutaway package")->required();
-  verb->add_option("output", o->target, "the file to write; its extension tells the format")
-      ->required();
-  verb->add_option("--format", o->format, format_names());
-  verb->add_flag("--overwrite", o->overwrite, "replace an existing file");
-  verb->callback(
+  verb.footer("example: cutaway export googlenet.h5 googlenet.onnx");
+  verb.add_option("model", o->model, "a Cutaway package").required();
+  verb.add_option("output", o->target, "the file to write; its extension tells the format")
+      .required();
+  verb.add_option("--format", o->format, format_names());
+  verb.add_flag("--overwrite", o->overwrite, "replace an existing file");
+  verb.callback(
       [o, &context] { context.action = [o, &context] { return export_model(*o, context); }; });
 }
 

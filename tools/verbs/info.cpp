@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "explain/runs/describe_run.h"
 #include "kernels/library.h"
 #include "tools/printing/print.h"
+#include "tools/program/command.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -31,19 +31,18 @@ int info(const DescribeJob& job, const Context& context) {
 
 }  // namespace
 
-void add_info(CLI::App& program, Context& context) {
+void add_info(Command& program, Context& context) {
   auto job = std::make_shared<DescribeJob>();
-  CLI::App* verb =
+  Command& verb =
       program.add_subcommand("info", "Layers, shapes, receptive fields, costs of a model");
-  verb->footer(
+  verb.footer(
       "example: cutaway info googlenet.h5 --svg googlenet.svg; without a model: this build and its "
       "devices");
-  verb->add_option("model", job->model, "a Cutaway package");
-  verb->add_option("--svg", job->svg, "draw the graph into this file")->needs("model");
-  verb->add_option("--dot", job->dot, "write the graph for Graphviz into this file")
-      ->needs("model");
-  verb->add_flag("--overwrite", job->overwrite, "replace existing drawings");
-  verb->callback(
+  verb.add_option("model", job->model, "a Cutaway package");
+  verb.add_option("--svg", job->svg, "draw the graph into this file").needs("model");
+  verb.add_option("--dot", job->dot, "write the graph for Graphviz into this file").needs("model");
+  verb.add_flag("--overwrite", job->overwrite, "replace existing drawings");
+  verb.callback(
       [job, &context] { context.action = [job, &context] { return info(*job, context); }; });
 }
 

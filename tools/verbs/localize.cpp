@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -6,6 +5,7 @@
 #include "explain/localization/run/outputs.h"
 #include "explain/runs/load_network.h"
 #include "tools/program/box_options.h"
+#include "tools/program/command.h"
 #include "tools/program/crop_options.h"
 #include "tools/program/output.h"
 #include "tools/verbs/verbs.h"
@@ -64,54 +64,54 @@ int localize(Options& o, const Context& context) {
 
 }  // namespace
 
-void add_localize(CLI::App& program, Context& context) {
+void add_localize(Command& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = program.add_subcommand(
+  Command& verb = program.add_subcommand(
       "localize", "Boxes around objects, found by explanations; measured against truth");
-  verb->footer(
+  verb.footer(
       "example: cutaway localize googlenet.h5 photos/ --method cam,gradcam --boxes threshold,dt "
       "--truth boxes.json --out out");
-  verb->add_option("model", o->job.model_path, "a Cutaway package")->required();
-  verb->add_option("inputs", o->job.inputs,
-                   "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5");
-  verb->add_option("--method", o->methods, "methods whose maps have one channel, with commas")
-      ->delimiter(',')
-      ->capture_default_str();
-  verb->add_option("--layer", o->job.layer,
-                   "layer of methods that take one (default: the last maps)");
-  verb->add_option("--out", o->job.out, "folder for the results")->required();
-  verb->add_option("--truth", o->job.truth,
-                   "classes and boxes: JSON, or CSV with file, label, x1, y1, x2, y2");
-  verb->add_option("--top", o->job.top, "classes a picture")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
-  add_box_options(*verb, o->boxes);
-  add_crop_options(*verb, o->crops);
-  verb->add_option("--resample", o->resample,
-                   "map to picture: bilinear, cubic-matlab (CAM's authors) ...")
-      ->capture_default_str();
-  verb->add_option("--work-side", o->job.work_side,
-                   "boxes are looked for on pictures of at most this side; 0: as they are")
-      ->check(CLI::Range(0, 8192))
-      ->capture_default_str();
-  verb->add_option("--pictures", o->job.pictures, "pictures drawn, and in the report")
-      ->check(CLI::Range(0, 100000))
-      ->capture_default_str();
-  verb->add_option("--samples", o->job.samples,
-                   "groups of pictures left out in turn for the intervals; 0: no intervals")
-      ->check(CLI::Range(0, 100000))
-      ->capture_default_str();
-  verb->add_option("--tau-step", o->job.tau_step, "MaxBoxAcc: step of thresholds")
-      ->capture_default_str();
-  verb->add_flag("--no-curves", o->no_curves,
-                 "leave MaxBoxAcc out, which cuts every map at 256 levels");
-  verb->add_option("--batch", o->job.batch, "pictures at a time")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  verb->add_flag("--recursive", o->job.source.recursive, "look into sub-folders");
-  verb->add_flag("--resume", o->job.resume, "go on where the same run was stopped");
-  verb->add_flag("--overwrite", o->job.overwrite, "write into the folder of a finished run");
-  verb->callback(
+  verb.add_option("model", o->job.model_path, "a Cutaway package").required();
+  verb.add_option("inputs", o->job.inputs,
+                  "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5");
+  verb.add_option("--method", o->methods, "methods whose maps have one channel, with commas")
+      .delimiter(',')
+      .capture_default_str();
+  verb.add_option("--layer", o->job.layer,
+                  "layer of methods that take one (default: the last maps)");
+  verb.add_option("--out", o->job.out, "folder for the results").required();
+  verb.add_option("--truth", o->job.truth,
+                  "classes and boxes: JSON, or CSV with file, label, x1, y1, x2, y2");
+  verb.add_option("--top", o->job.top, "classes a picture")
+      .check(range(1, 100))
+      .capture_default_str();
+  add_box_options(verb, o->boxes);
+  add_crop_options(verb, o->crops);
+  verb.add_option("--resample", o->resample,
+                  "map to picture: bilinear, cubic-matlab (CAM's authors) ...")
+      .capture_default_str();
+  verb.add_option("--work-side", o->job.work_side,
+                  "boxes are looked for on pictures of at most this side; 0: as they are")
+      .check(range(0, 8192))
+      .capture_default_str();
+  verb.add_option("--pictures", o->job.pictures, "pictures drawn, and in the report")
+      .check(range(0, 100000))
+      .capture_default_str();
+  verb.add_option("--samples", o->job.samples,
+                  "groups of pictures left out in turn for the intervals; 0: no intervals")
+      .check(range(0, 100000))
+      .capture_default_str();
+  verb.add_option("--tau-step", o->job.tau_step, "MaxBoxAcc: step of thresholds")
+      .capture_default_str();
+  verb.add_flag("--no-curves", o->no_curves,
+                "leave MaxBoxAcc out, which cuts every map at 256 levels");
+  verb.add_option("--batch", o->job.batch, "pictures at a time")
+      .check(range(1, 1024))
+      .capture_default_str();
+  verb.add_flag("--recursive", o->job.source.recursive, "look into sub-folders");
+  verb.add_flag("--resume", o->job.resume, "go on where the same run was stopped");
+  verb.add_flag("--overwrite", o->job.overwrite, "write into the folder of a finished run");
+  verb.callback(
       [o, &context] { context.action = [o, &context] { return localize(*o, context); }; });
 }
 

@@ -1,12 +1,12 @@
 #include "tools/verbs/transfer.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "explain/runs/load_network.h"
 #include "explain/training/run/prepare.h"
 #include "explain/training/transfer/transfer_run.h"
+#include "tools/program/command.h"
 #include "tools/training/train_options.h"
 
 namespace cutaway::tools {
@@ -51,36 +51,35 @@ int transfer(const Options& o, const Context& context) {
 
 }  // namespace
 
-void add_transfer(CLI::App& program, Context& context) {
+void add_transfer(Command& program, Context& context) {
   auto o = std::make_shared<Options>();
   training::TransferJob& job = o->job;
-  CLI::App* verb = program.add_subcommand(
+  Command& verb = program.add_subcommand(
       "transfer",
       "How far a net's features carry over to other classes: SVM and softmax on layers");
-  verb->footer(
-      "example: cutaway transfer resnet18.h5 --data caltech101/ --per-class 15,30 --out t");
-  verb->add_option("model", job.model, "a Cutaway package")->required();
-  verb->add_option("--data", job.data, "labelled pictures as cutaway train takes them")->required();
-  verb->add_option("--out", job.out, "folder for tables, features and report")->required();
-  verb->add_option("--layers", job.layers, "with commas; else four over the depth and the last")
-      ->delimiter(',');
-  verb->add_option("--per-class", job.per_class, "training pictures a class, with commas")
-      ->delimiter(',')
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  verb->add_option("--folds", job.folds, "draws of the training pictures")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
-  verb->add_option("--most-test", job.most_test, "test pictures a class, without a test split")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  verb->add_option("--cost", job.cost, "of the SVM's errors")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  verb->add_flag("--overwrite", job.overwrite, "write into the folder of a finished run");
-  verb->add_option("--classes", o->classes, "only these")->delimiter(',');
-  verb->add_option("--batch", job.batch, "pictures at a time")->check(CLI::Range(1, 4096));
-  verb->callback(
+  verb.footer("example: cutaway transfer resnet18.h5 --data caltech101/ --per-class 15,30 --out t");
+  verb.add_option("model", job.model, "a Cutaway package").required();
+  verb.add_option("--data", job.data, "labelled pictures as cutaway train takes them").required();
+  verb.add_option("--out", job.out, "folder for tables, features and report").required();
+  verb.add_option("--layers", job.layers, "with commas; else four over the depth and the last")
+      .delimiter(',');
+  verb.add_option("--per-class", job.per_class, "training pictures a class, with commas")
+      .delimiter(',')
+      .check(positive())
+      .capture_default_str();
+  verb.add_option("--folds", job.folds, "draws of the training pictures")
+      .check(range(1, 100))
+      .capture_default_str();
+  verb.add_option("--most-test", job.most_test, "test pictures a class, without a test split")
+      .check(positive())
+      .capture_default_str();
+  verb.add_option("--cost", job.cost, "of the SVM's errors")
+      .check(positive())
+      .capture_default_str();
+  verb.add_flag("--overwrite", job.overwrite, "write into the folder of a finished run");
+  verb.add_option("--classes", o->classes, "only these").delimiter(',');
+  verb.add_option("--batch", job.batch, "pictures at a time").check(range(1, 4096));
+  verb.callback(
       [o, &context] { context.action = [o, &context] { return transfer(*o, context); }; });
 }
 

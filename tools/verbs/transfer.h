@@ -4,6 +4,8 @@
 
 namespace cutaway::tools {
 
-void add_transfer(CLI::App& program, Context& context);
+class Command;
+
+void add_transfer(Command& program, Context& context);
 
 }  // namespace cutaway::tools

@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <charconv>
 
 #include "explain/runs/load_network.h"
@@ -6,6 +5,7 @@
 #include "explain/units/run/units_run.h"
 #include "runtime/error.h"
 #include "tools/printing/print.h"
+#include "tools/program/command.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -52,39 +52,37 @@ int show_units(Options& o, const Context& context) {
 
 }  // namespace
 
-void add_units(CLI::App& program, Context& context) {
+void add_units(Command& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = program.add_subcommand(
+  Command& verb = program.add_subcommand(
       "units", "What drives each feature map: strongest patches and projections");
-  verb->footer(
+  verb.footer(
       "Zeiler & Fergus 2013, figure 2. Two passes over the data, in a fixed amount of memory.\n"
       "example: cutaway units googlenet.h5 --data photos/ --layers conv2/3x3,inception_3a/output "
       "--out units");
-  verb->add_option("model", o->job.model_path, "a Cutaway package");
-  verb->add_option("--data", o->job.data,
-                   "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5")
-      ->required();
-  verb->add_option("--layers", o->job.layers, "layers, separated by commas")
-      ->delimiter(',')
-      ->required();
-  verb->add_option("--checkpoints", o->checkpoints,
-                   "instead of a model: packages of one training, in order, with commas; shows how "
-                   "maps evolve")
-      ->delimiter(',');
-  verb->add_option("--out", o->job.out, "folder for the results")->required();
-  verb->add_option("--maps", o->maps, "feature maps, e.g. 3,8-15 (default: all)")->delimiter(',');
-  verb->add_option("--top", o->job.top, "units a map")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
-  verb->add_option("--rules", o->job.rules, "deconvnet, deconvnet_lrn, gradient, guided")
-      ->capture_default_str();
-  verb->add_option("--batch", o->job.batch, "pictures at a time")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  verb->add_flag("--recursive", o->job.source.recursive, "look into sub-folders");
-  verb->add_flag("--resume", o->job.resume, "go on where the same run was stopped");
-  verb->add_flag("--overwrite", o->job.overwrite, "write into the folder of a finished run");
-  verb->callback(
+  verb.add_option("model", o->job.model_path, "a Cutaway package");
+  verb.add_option("--data", o->job.data,
+                  "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5")
+      .required();
+  verb.add_option("--layers", o->job.layers, "layers, separated by commas")
+      .delimiter(',')
+      .required();
+  verb.add_option("--checkpoints", o->checkpoints,
+                  "instead of a model: packages of one training, in order, with commas; shows how "
+                  "maps evolve")
+      .delimiter(',');
+  verb.add_option("--out", o->job.out, "folder for the results").required();
+  verb.add_option("--maps", o->maps, "feature maps, e.g. 3,8-15 (default: all)").delimiter(',');
+  verb.add_option("--top", o->job.top, "units a map").check(range(1, 100)).capture_default_str();
+  verb.add_option("--rules", o->job.rules, "deconvnet, deconvnet_lrn, gradient, guided")
+      .capture_default_str();
+  verb.add_option("--batch", o->job.batch, "pictures at a time")
+      .check(range(1, 1024))
+      .capture_default_str();
+  verb.add_flag("--recursive", o->job.source.recursive, "look into sub-folders");
+  verb.add_flag("--resume", o->job.resume, "go on where the same run was stopped");
+  verb.add_flag("--overwrite", o->job.overwrite, "write into the folder of a finished run");
+  verb.callback(
       [o, &context] { context.action = [o, &context] { return show_units(*o, context); }; });
 }
 

@@ -1,10 +1,11 @@
 #include "tools/verbs/verbs.h"
 
+#include "tools/program/command.h"
 #include "tools/verbs/transfer.h"
 
 namespace cutaway::tools {
 
-void add_verbs(CLI::App& program, Context& context) {
+void add_verbs(Command& program, Context& context) {
   add_info(program, context);
   add_classify(program, context);
   add_explain(program, context);

@@ -5,25 +5,27 @@
 /// One file a verb; each adds its subcommand and, when chosen, sets Context::action.
 namespace cutaway::tools {
 
-void add_info(CLI::App& program, Context& context);
-void add_classify(CLI::App& program, Context& context);
-void add_explain(CLI::App& program, Context& context);
-void add_localize(CLI::App& program, Context& context);
-void add_visualize(CLI::App& program, Context& context);
-void add_units(CLI::App& program, Context& context);
-void add_filters(CLI::App& program, Context& context);
-void add_study(CLI::App& program, Context& context);
-void add_convert(CLI::App& program, Context& context);
-void add_export(CLI::App& program, Context& context);
-void add_train(CLI::App& program, Context& context);
-void add_dataset(CLI::App& program, Context& context);
-void add_evaluate(CLI::App& program, Context& context);
-void add_compare(CLI::App& program, Context& context);
-void add_verify(CLI::App& program, Context& context);
-void add_bench(CLI::App& program, Context& context);
-void add_graph(CLI::App& program, Context& context);
+class Command;
+
+void add_info(Command& program, Context& context);
+void add_classify(Command& program, Context& context);
+void add_explain(Command& program, Context& context);
+void add_localize(Command& program, Context& context);
+void add_visualize(Command& program, Context& context);
+void add_units(Command& program, Context& context);
+void add_filters(Command& program, Context& context);
+void add_study(Command& program, Context& context);
+void add_convert(Command& program, Context& context);
+void add_export(Command& program, Context& context);
+void add_train(Command& program, Context& context);
+void add_dataset(Command& program, Context& context);
+void add_evaluate(Command& program, Context& context);
+void add_compare(Command& program, Context& context);
+void add_verify(Command& program, Context& context);
+void add_bench(Command& program, Context& context);
+void add_graph(Command& program, Context& context);
 
 /// All of them, in the order of --help.
-void add_verbs(CLI::App& program, Context& context);
+void add_verbs(Command& program, Context& context);
 
 }  // namespace cutaway::tools

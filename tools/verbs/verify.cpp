@@ -1,8 +1,7 @@
-#include <CLI/CLI.hpp>
-
-#include "explain/runs/load_network.h"
 #include "explain/verify/verify.h"
+#include "explain/runs/load_network.h"
 #include "tools/printing/print.h"
+#include "tools/program/command.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
@@ -26,28 +25,28 @@ int verify_model(const Options& o, const Context& context) {
 
 }  // namespace
 
-void add_verify(CLI::App& program, Context& context) {
+void add_verify(Command& program, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb =
+  Command& verb =
       program.add_subcommand("verify", "Compare every layer with what another framework computed");
-  verb->footer(
+  verb.footer(
       "Exit code 4 when anything differs. docs/verify.md has the bundle's format; the scripts in "
       "tools/verify record bundles.\n"
       "example: cutaway verify vgg16.h5 vgg16_reference.h5");
-  verb->add_option("model", o->model, "a Cutaway package")->required();
-  verb->add_option("reference", o->reference, "a reference bundle")->required();
+  verb.add_option("model", o->model, "a Cutaway package").required();
+  verb.add_option("reference", o->reference, "a reference bundle").required();
   const auto tolerance = [&](const char* name, double& value, const char* what) {
-    verb->add_option(name, value,
-                     std::string("largest difference of ") + what +
-                         ", as a share of the reference's largest value")
-        ->check(CLI::Range(0.0, 1e6))
-        ->capture_default_str();
+    verb.add_option(name, value,
+                    std::string("largest difference of ") + what +
+                        ", as a share of the reference's largest value")
+        .check(range(0.0, 1e6))
+        .capture_default_str();
   };
   tolerance("--tolerance", o->tolerances.activation, "activations");
   tolerance("--gradient-tolerance", o->tolerances.gradient, "gradients");
   tolerance("--map-tolerance", o->tolerances.map, "maps");
   tolerance("--input-tolerance", o->tolerances.input, "preprocessed pictures");
-  verb->callback(
+  verb.callback(
       [o, &context] { context.action = [o, &context] { return verify_model(*o, context); }; });
 }
 

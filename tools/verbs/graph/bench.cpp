@@ -1,7 +1,7 @@
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "tools/measuring/graph_bench.h"
+#include "tools/program/command.h"
 #include "tools/program/output.h"
 #include "tools/verbs/graph/graph.h"
 
@@ -28,17 +28,15 @@ int bench(const GraphBenchOptions& o, const Context& context) {
 
 }  // namespace
 
-void add_graph_bench(CLI::App& group, Context& context) {
+void add_graph_bench(Command& group, Context& context) {
   auto o = std::make_shared<GraphBenchOptions>();
-  CLI::App* verb =
+  Command& verb =
       group.add_subcommand("bench", "Time learning a graph of VGG-16's size on made-up features");
-  verb->add_option("--filters", o->filters)->check(CLI::Range(1, 4096))->capture_default_str();
-  verb->add_option("--images", o->images)->check(CLI::Range(1, 100000))->capture_default_str();
-  verb->add_option("--iterations", o->iterations)
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  verb->add_option("--preset", o->preset, "of graph learn")->capture_default_str();
-  verb->callback([o, &context] { context.action = [o, &context] { return bench(*o, context); }; });
+  verb.add_option("--filters", o->filters).check(range(1, 4096)).capture_default_str();
+  verb.add_option("--images", o->images).check(range(1, 100000)).capture_default_str();
+  verb.add_option("--iterations", o->iterations).check(range(1, 1000)).capture_default_str();
+  verb.add_option("--preset", o->preset, "of graph learn").capture_default_str();
+  verb.callback([o, &context] { context.action = [o, &context] { return bench(*o, context); }; });
 }
 
 }  // namespace cutaway::tools

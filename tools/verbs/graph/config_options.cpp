@@ -1,6 +1,5 @@
 #include "tools/verbs/graph/config_options.h"
-
-#include <CLI/CLI.hpp>
+#include "tools/program/command.h"
 
 namespace cutaway::tools {
 
@@ -24,12 +23,12 @@ explain::graph::Config GraphConfigOptions::config(std::uint64_t seed) const {
   return c;
 }
 
-void add_config_options(CLI::App& verb, GraphConfigOptions& o) {
+void add_config_options(Command& verb, GraphConfigOptions& o) {
   verb.add_option(
           "--preset", o.preset,
           "default; refined, for objects cut to their boxes; authors, the published program "
           "with its faults")
-      ->capture_default_str();
+      .capture_default_str();
   verb.add_option("--parents", o.parents, "parents a node (15)");
   verb.add_option("--place", o.place, "a node is at its best candidate, or at their mean (best)");
   verb.add_option("--likeness", o.likeness,
@@ -47,10 +46,10 @@ void add_config_options(CLI::App& verb, GraphConfigOptions& o) {
   verb.add_option("--restarts", o.restarts, "with --flips: starts of the top layer (1)");
   verb.add_option("--orientation", o.orientation,
                   "with --flips: by the sum of the nodes' scores, or of their log (sum)")
-      ->check(CLI::IsMember({"sum", "log"}));
+      .check(one_of({"sum", "log"}));
   verb.add_option("--sigma", o.sigma,
                   "scale activations by the deviation of their unit, or of their filter (unit)")
-      ->check(CLI::IsMember({"unit", "filter"}));
+      .check(one_of({"unit", "filter"}));
 }
 
 }  // namespace cutaway::tools

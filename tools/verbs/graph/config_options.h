@@ -5,11 +5,9 @@
 
 #include "explain/graph/config.h"
 
-namespace CLI {
-class App;
-}
-
 namespace cutaway::tools {
+
+class Command;
 
 /// How a graph is learned, as `cutaway graph learn` is told; what is not given is the preset's.
 struct GraphConfigOptions {
@@ -23,6 +21,6 @@ struct GraphConfigOptions {
 };
 
 /// --preset and everything that changes it, --parents to --sigma.
-void add_config_options(CLI::App& verb, GraphConfigOptions& options);
+void add_config_options(Command& verb, GraphConfigOptions& options);
 
 }  // namespace cutaway::tools

@@ -1,7 +1,7 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "explain/graph/evaluation/evaluate_run.h"
+#include "tools/program/command.h"
 #include "tools/verbs/graph/complaints.h"
 #include "tools/verbs/graph/graph.h"
 #include "tools/verbs/graph/options.h"
@@ -26,40 +26,40 @@ int evaluate(const GraphEvaluateJob& job, const Context& context) {
 
 }  // namespace
 
-void add_graph_evaluate(CLI::App& group, Context& context) {
+void add_graph_evaluate(Command& group, Context& context) {
   auto job = std::make_shared<GraphEvaluateJob>();
-  CLI::App* verb = group.add_subcommand("evaluate", "Measure a graph against annotated parts");
-  verb->footer(
+  Command& verb = group.add_subcommand("evaluate", "Measure a graph against annotated parts");
+  verb.footer(
       "Intervals: 95 %, by leaving pictures out in turn.\n"
       "example: cutaway graph evaluate giraffe.h5 weights/shipped/creatures.h5 --data DIR "
       "--category giraffe");
-  add_scene_options(*verb, job->scene);
-  verb->add_option("--best-nodes", job->options.nodes, "nodes a layer that are judged")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  verb->add_option("--best-images", job->options.best, "pictures a node is judged by")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  verb->add_option("--shots", job->options.shots, "pictures in which a part is shown")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
-  verb->add_option("--repeats", job->options.repeats, "choices of them; 0: leave this out")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
-  verb->add_option("--samples", job->options.samples,
-                   "groups of pictures left out in turn for the intervals; 0: no intervals")
-      ->check(CLI::Range(0, 100000))
-      ->capture_default_str();
-  verb->add_option("--tolerance", job->options.tolerance,
-                   "a node this near a part's box is on it, over the side")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  verb->add_option("--sheets", job->sheets,
-                   "folder for sheets on which a person judges nodes and raw filters");
-  verb->add_flag("--choose-first", job->options.choose_first,
-                 "pictures first, landmarks then, as the authors' program");
-  verb->add_flag("--overwrite", job->overwrite, "replace the sheets that the folder holds");
-  verb->callback(
+  add_scene_options(verb, job->scene);
+  verb.add_option("--best-nodes", job->options.nodes, "nodes a layer that are judged")
+      .check(positive())
+      .capture_default_str();
+  verb.add_option("--best-images", job->options.best, "pictures a node is judged by")
+      .check(positive())
+      .capture_default_str();
+  verb.add_option("--shots", job->options.shots, "pictures in which a part is shown")
+      .check(range(1, 100))
+      .capture_default_str();
+  verb.add_option("--repeats", job->options.repeats, "choices of them; 0: leave this out")
+      .check(range(0, 1000))
+      .capture_default_str();
+  verb.add_option("--samples", job->options.samples,
+                  "groups of pictures left out in turn for the intervals; 0: no intervals")
+      .check(range(0, 100000))
+      .capture_default_str();
+  verb.add_option("--tolerance", job->options.tolerance,
+                  "a node this near a part's box is on it, over the side")
+      .check(range(0.0, 1.0))
+      .capture_default_str();
+  verb.add_option("--sheets", job->sheets,
+                  "folder for sheets on which a person judges nodes and raw filters");
+  verb.add_flag("--choose-first", job->options.choose_first,
+                "pictures first, landmarks then, as the authors' program");
+  verb.add_flag("--overwrite", job->overwrite, "replace the sheets that the folder holds");
+  verb.callback(
       [job, &context] { context.action = [job, &context] { return evaluate(*job, context); }; });
 }
 

@@ -5,10 +5,12 @@
 /// The subcommands of `cutaway graph`, a file each.
 namespace cutaway::tools {
 
-void add_graph_learn(CLI::App& group, Context& context);
-void add_graph_infer(CLI::App& group, Context& context);
-void add_graph_show(CLI::App& group, Context& context);
-void add_graph_evaluate(CLI::App& group, Context& context);
-void add_graph_bench(CLI::App& group, Context& context);
+class Command;
+
+void add_graph_learn(Command& group, Context& context);
+void add_graph_infer(Command& group, Context& context);
+void add_graph_show(Command& group, Context& context);
+void add_graph_evaluate(Command& group, Context& context);
+void add_graph_bench(Command& group, Context& context);
 
 }  // namespace cutaway::tools

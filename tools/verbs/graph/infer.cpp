@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "explain/graph/run/complaints_json.h"
 #include "explain/graph/show/show_run.h"
+#include "tools/program/command.h"
 #include "tools/program/output.h"
 #include "tools/verbs/graph/complaints.h"
 #include "tools/verbs/graph/graph.h"
@@ -33,17 +33,17 @@ int infer(const GraphShowJob& job, const Context& context) {
 
 }  // namespace
 
-void add_graph_infer(CLI::App& group, Context& context) {
+void add_graph_infer(Command& group, Context& context) {
   auto job = std::make_shared<GraphShowJob>();
-  CLI::App* verb = group.add_subcommand("infer", "Find the nodes of a graph in pictures");
-  verb->footer(
+  Command& verb = group.add_subcommand("infer", "Find the nodes of a graph in pictures");
+  verb.footer(
       "example: cutaway graph infer giraffe.h5 weights/shipped/creatures.h5 --data DIR --category "
       "giraffe --out out/giraffe");
-  add_scene_options(*verb, job->scene);
-  verb->add_option("--out", job->out, "folder for the results")->required();
-  add_show_options(*verb, job->show);
-  verb->add_flag("--overwrite", job->overwrite, "write into the folder of a finished run");
-  verb->callback(
+  add_scene_options(verb, job->scene);
+  verb.add_option("--out", job->out, "folder for the results").required();
+  add_show_options(verb, job->show);
+  verb.add_flag("--overwrite", job->overwrite, "write into the folder of a finished run");
+  verb.callback(
       [job, &context] { context.action = [job, &context] { return infer(*job, context); }; });
 }
 

@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "explain/graph/run/complaints_json.h"
 #include "explain/graph/run/learn_graph.h"
+#include "tools/program/command.h"
 #include "tools/program/output.h"
 #include "tools/verbs/graph/complaints.h"
 #include "tools/verbs/graph/config_options.h"
@@ -66,35 +66,34 @@ int learn(Options& o, const Context& context) {
 
 }  // namespace
 
-void add_graph_learn(CLI::App& group, Context& context) {
+void add_graph_learn(Command& group, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb =
+  Command& verb =
       group.add_subcommand("learn", "Learn the explanatory graph of a category of objects");
-  verb->footer(
+  verb.footer(
       "example: cutaway graph learn weights/shipped/creatures.h5 --data DIR --category giraffe "
       "--out giraffe.h5");
-  verb->add_option("model", o->job.model, "a Cutaway package")->required();
-  add_object_options(*verb, o->job.query);
-  verb->add_option("--out", o->job.out, "the graph to write")->required();
-  verb->add_flag("--overwrite", o->job.overwrite, "replace an existing graph");
-  verb->add_option("--negatives", o->job.negatives,
-                   "folder of pictures without the object (default: other categories)");
-  verb->add_option("--most-negatives", o->job.most_negatives)
-      ->check(CLI::Range(2, 1000000))
-      ->capture_default_str();
-  verb->add_option("--layers", o->job.layers,
-                   "from fine to coarse, with commas (default: by the net)")
-      ->delimiter(',');
-  verb->add_option("--nodes", o->job.nodes,
-                   "nodes a filter: one number for all layers, or one each")
-      ->delimiter(',');
-  add_config_options(*verb, o->config);
-  verb->add_option("--checkpoint", o->job.checkpoint,
-                   "file to go on from (default: OUT.checkpoint)");
-  verb->add_option("--checkpoint-seconds", o->job.checkpoint_seconds, "between checkpoints")
-      ->capture_default_str();
-  add_feature_options(*verb, o->job.features, o->job.batch);
-  verb->callback([o, &context] { context.action = [o, &context] { return learn(*o, context); }; });
+  verb.add_option("model", o->job.model, "a Cutaway package").required();
+  add_object_options(verb, o->job.query);
+  verb.add_option("--out", o->job.out, "the graph to write").required();
+  verb.add_flag("--overwrite", o->job.overwrite, "replace an existing graph");
+  verb.add_option("--negatives", o->job.negatives,
+                  "folder of pictures without the object (default: other categories)");
+  verb.add_option("--most-negatives", o->job.most_negatives)
+      .check(range(2, 1000000))
+      .capture_default_str();
+  verb.add_option("--layers", o->job.layers,
+                  "from fine to coarse, with commas (default: by the net)")
+      .delimiter(',');
+  verb.add_option("--nodes", o->job.nodes, "nodes a filter: one number for all layers, or one each")
+      .delimiter(',');
+  add_config_options(verb, o->config);
+  verb.add_option("--checkpoint", o->job.checkpoint,
+                  "file to go on from (default: OUT.checkpoint)");
+  verb.add_option("--checkpoint-seconds", o->job.checkpoint_seconds, "between checkpoints")
+      .capture_default_str();
+  add_feature_options(verb, o->job.features, o->job.batch);
+  verb.callback([o, &context] { context.action = [o, &context] { return learn(*o, context); }; });
 }
 
 }  // namespace cutaway::tools

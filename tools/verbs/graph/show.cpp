@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "explain/graph/run/complaints_json.h"
 #include "explain/graph/show/show_run.h"
+#include "tools/program/command.h"
 #include "tools/program/output.h"
 #include "tools/verbs/graph/complaints.h"
 #include "tools/verbs/graph/graph.h"
@@ -30,30 +30,30 @@ int show(const GraphShowJob& job, const Context& context) {
 
 }  // namespace
 
-void add_graph_show(CLI::App& group, Context& context) {
+void add_graph_show(Command& group, Context& context) {
   auto job = std::make_shared<GraphShowJob>();
-  CLI::App* verb =
+  Command& verb =
       group.add_subcommand("show", "Patches, heat maps, part trees, synthesis, a page to browse");
-  verb->footer(
+  verb.footer(
       "example: cutaway graph show giraffe.h5 weights/shipped/creatures.h5 --data DIR --category "
       "giraffe --out out/giraffe");
-  add_scene_options(*verb, job->scene);
-  verb->add_option("--out", job->out, "folder for the results")->required();
-  add_show_options(*verb, job->show);
-  verb->add_option("--patches", job->show.patches, "patches a node")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
-  verb->add_option("--patch", job->show.patch, "side of a patch where the picture has 224 pixels")
-      ->check(CLI::Range(8.0, 224.0))
-      ->capture_default_str();
-  verb->add_option("--page-nodes", job->show.page_nodes, "nodes a layer on the page")
-      ->check(CLI::Range(1, 2000))
-      ->capture_default_str();
-  verb->add_option("--page-pictures", job->show.page_pictures, "pictures on the page")
-      ->check(CLI::Range(1, 2000))
-      ->capture_default_str();
-  verb->add_flag("--overwrite", job->overwrite, "write into the folder of a finished run");
-  verb->callback(
+  add_scene_options(verb, job->scene);
+  verb.add_option("--out", job->out, "folder for the results").required();
+  add_show_options(verb, job->show);
+  verb.add_option("--patches", job->show.patches, "patches a node")
+      .check(range(1, 100))
+      .capture_default_str();
+  verb.add_option("--patch", job->show.patch, "side of a patch where the picture has 224 pixels")
+      .check(range(8.0, 224.0))
+      .capture_default_str();
+  verb.add_option("--page-nodes", job->show.page_nodes, "nodes a layer on the page")
+      .check(range(1, 2000))
+      .capture_default_str();
+  verb.add_option("--page-pictures", job->show.page_pictures, "pictures on the page")
+      .check(range(1, 2000))
+      .capture_default_str();
+  verb.add_flag("--overwrite", job->overwrite, "write into the folder of a finished run");
+  verb.callback(
       [job, &context] { context.action = [job, &context] { return show(*job, context); }; });
 }
 

@@ -1,26 +1,26 @@
 #include "tools/verbs/study/study.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "tools/program/command.h"
 #include "tools/program/output.h"
 #include "tools/verbs/verbs.h"
 
 namespace cutaway::tools {
 
-void add_study_job(CLI::App& verb, explain::StudyJob& job, const char* inputs) {
-  verb.add_option("model", job.model_path, "a Cutaway package")->required();
-  verb.add_option("inputs", job.inputs, inputs)->required();
-  verb.add_option("--out", job.out, "folder for the results")->required();
+void add_study_job(Command& verb, explain::StudyJob& job, const char* inputs) {
+  verb.add_option("model", job.model_path, "a Cutaway package").required();
+  verb.add_option("inputs", job.inputs, inputs).required();
+  verb.add_option("--out", job.out, "folder for the results").required();
   verb.add_option("--fill", job.fill, "mean (the net's mean colour), grey (127.5 of 255)")
-      ->check(CLI::IsMember({"mean", "grey"}))
-      ->capture_default_str();
+      .check(one_of({"mean", "grey"}))
+      .capture_default_str();
   verb.add_flag("--resume", job.resume, "go on where the same run was stopped");
   verb.add_flag("--overwrite", job.overwrite, "write into the folder of a finished run");
 }
 
-void add_study_pictures(CLI::App& verb, explain::StudyJob& job) {
+void add_study_pictures(Command& verb, explain::StudyJob& job) {
   add_study_job(verb, job, "pictures, folders, lists (.csv, .txt), .tar, .tar.gz, HDF5");
   verb.add_option("--target", job.target,
                   "class that is watched: label, top1, a number or name (default: label where "
@@ -44,13 +44,13 @@ int finish_study(const explain::StudySummary& s, const Context& context) {
   return s.failed == 0 ? kExitOk : kExitPartial;
 }
 
-void add_study(CLI::App& program, Context& context) {
-  CLI::App* verb = program.add_subcommand(
+void add_study(Command& program, Context& context) {
+  Command& verb = program.add_subcommand(
       "study", "Zeiler & Fergus' experiments: occlusion, correspondence, invariance");
-  verb->require_subcommand(1);
-  add_study_occlusion(*verb, context);
-  add_study_correspondence(*verb, context);
-  add_study_invariance(*verb, context);
+  verb.require_subcommand();
+  add_study_occlusion(verb, context);
+  add_study_correspondence(verb, context);
+  add_study_invariance(verb, context);
 }
 
 }  // namespace cutaway::tools

@@ -6,14 +6,16 @@
 /// The subcommands of `cutaway study`, a file each, and what they have in common.
 namespace cutaway::tools {
 
-void add_study_occlusion(CLI::App& group, Context& context);
-void add_study_correspondence(CLI::App& group, Context& context);
-void add_study_invariance(CLI::App& group, Context& context);
+class Command;
+
+void add_study_occlusion(Command& group, Context& context);
+void add_study_correspondence(Command& group, Context& context);
+void add_study_invariance(Command& group, Context& context);
 
 /// The model, the inputs with that help, --out, --fill, --resume, --overwrite.
-void add_study_job(CLI::App& verb, explain::StudyJob& job, const char* inputs);
+void add_study_job(Command& verb, explain::StudyJob& job, const char* inputs);
 /// The same for pictures, with --target and --recursive.
-void add_study_pictures(CLI::App& verb, explain::StudyJob& job);
+void add_study_pictures(Command& verb, explain::StudyJob& job);
 
 /// Prints what was found; returns the exit code.
 [[nodiscard]] int finish_study(const explain::StudySummary& summary, const Context& context);
