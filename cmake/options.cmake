@@ -36,7 +36,7 @@ target_compile_options(cutaway_flags INTERFACE
   # Index-space kernels must give the same bits on both devices: no contraction behind our back.
   $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>
   # Room for the compiler before it collects its garbage: a twentieth of its time.
-  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:--param=ggc-min-heapsize=262144>
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:--param=ggc-min-heapsize=524288>
   # Neither changes results. Without the first, sqrt in a loop is not vectorised (LRN 3 times as slow); without
   # the second, g++ 12 makes scalar code of average pooling's backward pass.
   $<$<COMPILE_LANGUAGE:CXX>:-fno-math-errno -fno-loop-unroll-and-jam>
