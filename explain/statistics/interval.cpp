@@ -1,8 +1,21 @@
 #include "explain/statistics/interval.h"
 
 #include <algorithm>
+#include <cstdio>
 
 namespace cutaway::explain {
+
+std::string interval_text(const Interval& interval) {
+  if (std::isnan(interval.value)) return "-";
+  char text[96];
+  if (interval.known()) {
+    std::snprintf(text, sizeof text, "%.4g [%.4g, %.4g]", interval.value, interval.low,
+                  interval.high);
+  } else {
+    std::snprintf(text, sizeof text, "%.4g", interval.value);
+  }
+  return text;
+}
 
 Interval wilson_interval(double share, double trials, double z) {
   const double square = z * z / trials;

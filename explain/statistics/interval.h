@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <string>
 
 namespace cutaway::explain {
 
@@ -15,6 +16,9 @@ struct Interval {
 
   [[nodiscard]] bool known() const { return !std::isnan(low) && !std::isnan(high); }
 };
+
+/// "0.8123 [0.79, 0.83]", "0.8123" without an interval, "-" for NaN: for people.
+[[nodiscard]] std::string interval_text(const Interval& interval);
 
 /// Of a share of hits among `trials` independent trials (Wilson 1927), for a two-sided quantile z:
 /// inside of 0 to 1, and of some width where all or none hit. `trials` need not be whole: a share

@@ -84,8 +84,9 @@ TEST_CASE("explaining takes the memory that info promises: ResNet-50, every meth
   const Folder f;
   write_net("resnet50", f / "net.h5");
   const Outcome info = run_program_file(f, {"info", f / "net.h5", "--json"});
+  REQUIRE(info.code == 0);
+  const nlohmann::json promised = nlohmann::json::parse(info.out)["memory"]["methods"];
   std::vector<std::string> methods;
-  for (const auto& [name, bytes] : nlohmann::json::parse(info.out)["memory"]["methods"].items())
-    methods.push_back(name);
+  for (const auto& [name, bytes] : promised.items()) methods.push_back(name);
   hold(f, methods);
 }

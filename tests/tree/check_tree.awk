@@ -28,6 +28,7 @@ BEGIN {
   room("explain/training/run", 9)
   room("explain/training/transfer", 10)
   room("explain/training/sweep", 10)
+  room("explain/training/roar", 10)
   room("explain/graph/features", 5)
   room("explain/graph/files", 5)
   room("explain/graph/run", 6)

@@ -15,6 +15,7 @@ struct Verification;
 struct VisualizeSummary;
 }  // namespace cutaway::explain
 namespace cutaway::training {
+struct RoarSummary;
 struct SweepSummary;
 struct TrainSummary;
 }  // namespace cutaway::training
@@ -30,6 +31,7 @@ void print(const explain::FiltersSummary& summary, const Context& context);
 void print(const explain::NetDescription& net, const Context& context);
 void print(const explain::UnitsSummary& summary, const Context& context);
 void print(const explain::VisualizeSummary& summary, const Context& context);
+void print(const training::RoarSummary& summary, const Context& context);
 void print(const training::SweepSummary& summary, const Context& context);
 void print(const training::TrainSummary& summary, const Context& context);
 

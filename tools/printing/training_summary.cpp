@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "explain/training/roar/roar_run.h"
 #include "explain/training/run/train_job.h"
 #include "explain/training/sweep/sweep_run.h"
 #include "tools/printing/print.h"
@@ -41,6 +42,35 @@ void print(const training::TrainSummary& s, const Context& context) {
     std::printf("%lld pictures left out: unreadable.csv\n", static_cast<long long>(s.unreadable));
 }
 
+void print(const training::RoarSummary& s, const Context& context) {
+  if (s.complete_before) return print_complete(s.report, s.manifest, context);
+  for (const std::string& why : s.refusals) context.warn(why);
+  if (context.common.json) {
+    Json rows = Json::array();
+    for (const training::RoarRow& row : s.rows) {
+      Json accuracy = Json::array();
+      for (const explain::Interval& i : row.accuracy) accuracy.push_back(json_of(i));
+      rows.push_back({{"method", row.method},
+                      {"accuracy", accuracy},
+                      {"area", json_of(row.area)},
+                      {"against_random", json_of(row.against_random)}});
+    }
+    print_json({{"trainings", s.runs.size()},
+                {"intact", json_of(s.intact)},
+                {"rows", rows},
+                {"report", s.report},
+                {"manifest", s.manifest}});
+    return;
+  }
+  std::printf("accuracy on whole pictures %s\n", explain::interval_text(s.intact).c_str());
+  std::printf("%-20s  %24s  %24s\n", "pixels removed by", "area under accuracy", "against random");
+  for (const training::RoarRow& row : s.rows) {
+    std::printf("%-20s  %24s  %24s\n", row.method.c_str(), explain::interval_text(row.area).c_str(),
+                row.method == "random" ? "-" : explain::interval_text(row.against_random).c_str());
+  }
+  std::printf("%s\n", s.report.c_str());
+}
+
 void print(const training::SweepSummary& s, const Context& context) {
   if (s.complete_before) return print_complete(s.report, s.manifest, context);
   if (context.common.json) {
@@ -66,14 +96,7 @@ void print(const training::SweepSummary& s, const Context& context) {
   for (const training::SweepRow& row : s.rows) {
     std::printf("%-*s", static_cast<int>(width), row.variant.c_str());
     for (const training::SweepMeasure& m : row.measures) {
-      char text[96] = "-";
-      if (m.value.known()) {
-        std::snprintf(text, sizeof text, "%.4g [%.4g, %.4g]", m.value.value, m.value.low,
-                      m.value.high);
-      } else if (!std::isnan(m.value.value)) {
-        std::snprintf(text, sizeof text, "%.4g", m.value.value);
-      }
-      std::printf("  %24s", text);
+      std::printf("  %24s", explain::interval_text(m.value).c_str());
     }
     std::printf("\n");
   }

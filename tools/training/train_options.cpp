@@ -102,13 +102,22 @@ training::LabelledSet open_labelled(const std::string& data,
   return set;
 }
 
-training::TrainJob training_job(const TrainOptions& o, const Context& context) {
-  training::check_folder(o.out, o.resume, o.overwrite);
+namespace {
+
+training::NetRequest net_of(const TrainOptions& o) {
   training::NetRequest net;
   net.net = o.net;
   if (!o.head.empty()) net.head = head_kind(o.head);
   net.from = o.from;
   net.dropout = o.dropout;
+  return net;
+}
+
+}  // namespace
+
+training::TrainJob training_job(const TrainOptions& o, const Context& context) {
+  training::check_folder(o.out, o.resume, o.overwrite);
+  const training::NetRequest net = net_of(o);
   Recipe recipe = recipe_of(o, context);
   training::DivisionOptions division;
   if (!o.validation.empty()) parse_validation(o.validation, recipe, division);
@@ -122,6 +131,21 @@ training::TrainJob training_job(const TrainOptions& o, const Context& context) {
   job.checkpoint_steps = o.checkpoint_steps;
   job.explain_every = o.explain_every;
   job.explain_methods = o.explain;
+  job.resume = o.resume;
+  job.overwrite = o.overwrite;
+  return job;
+}
+
+training::RoarJob roar_job(const TrainOptions& o, const Context& context) {
+  training::RoarJob job;
+  job.net = net_of(o);
+  job.recipe = recipe_of(o, context);
+  if (!o.validation.empty()) parse_validation(o.validation, job.recipe, job.division);
+  job.division.per_class = o.per_class;
+  const std::int64_t height = o.data.starts_with(kCreatures) ? input_height(job.net) : 0;
+  job.set = open_labelled(o.data, height, o.classes, context);
+  job.data = o.data;
+  job.out = o.out;
   job.resume = o.resume;
   job.overwrite = o.overwrite;
   return job;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "explain/training/roar/roar_run.h"
 #include "explain/training/run/prepare.h"
 #include "explain/training/sweep/sweep_run.h"
 #include "tools/program/context.h"
@@ -33,6 +34,8 @@ struct TrainOptions {
 
 /// The whole job, its data read once. Throws as recipe_of, open_labelled and prepare_training do.
 [[nodiscard]] training::TrainJob training_job(const TrainOptions& options, const Context& context);
+/// The same of remove and retrain; methods, levels and seeds are the caller's.
+[[nodiscard]] training::RoarJob roar_job(const TrainOptions& options, const Context& context);
 /// The same of a sweep (training/sweep/sweep_plan.h): the recipe is what its variants change.
 [[nodiscard]] training::SweepJob sweep_job(const TrainOptions& options, const Context& context);
 

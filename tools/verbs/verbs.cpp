@@ -20,6 +20,7 @@ void add_verbs(Command& program, Context& context) {
   add_transfer(program, context);
   add_dataset(program, context);
   add_evaluate(program, context);
+  add_roar(program, context);
   add_compare(program, context);
   add_verify(program, context);
   add_bench(program, context);

@@ -21,6 +21,7 @@ void add_train(Command& program, Context& context);
 void add_dataset(Command& program, Context& context);
 void add_evaluate(Command& program, Context& context);
 void add_compare(Command& program, Context& context);
+void add_roar(Command& program, Context& context);
 void add_verify(Command& program, Context& context);
 void add_bench(Command& program, Context& context);
 void add_graph(Command& program, Context& context);

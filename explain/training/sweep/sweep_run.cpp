@@ -247,25 +247,14 @@ class Sweep {
     for (const SweepRow& row : summary_.rows) {
       table.push_back({row.variant});
       for (const SweepMeasure& m : row.measures) {
-        std::string text = interval_text(m.value);
+        std::string text = explain::interval_text(m.value);
         if (&row != &summary_.rows.front() && !std::isnan(m.above_first.value))
-          text += "; " + interval_text(m.above_first);
+          text += "; " + explain::interval_text(m.above_first);
         table.back().push_back(text);
       }
     }
     page.table(head, table);
     return page.html(context_.origin.argv, {{"data", job_.data}});
-  }
-
-  static std::string interval_text(const explain::Interval& i) {
-    if (std::isnan(i.value)) return "-";
-    char text[96];
-    if (i.known()) {
-      std::snprintf(text, sizeof text, "%.4g [%.4g, %.4g]", i.value, i.low, i.high);
-    } else {
-      std::snprintf(text, sizeof text, "%.4g", i.value);
-    }
-    return text;
   }
 
   const SweepJob& job_;
