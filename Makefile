@@ -28,6 +28,8 @@ RESULTS := results.xml
 CTEST := ctest --output-on-failure --no-tests=error --output-junit $(RESULTS) --test-output-size-passed 10000000
 SOURCES = $(shell git ls-files -co --exclude-standard -- '*.h' '*.cpp' '*.inl' '*.cu' '*.cuh')
 
+space := $(subst ,, )
+
 .PHONY: build test sanitize threads demo bench format format-check tidy install clean setup configure
 
 build: configure
@@ -46,19 +48,20 @@ test: configure
 	@$(CTEST) --test-dir build; status=$$?; \
 	  tests/support/count.sh build/$(RESULTS) || status=1; exit $$status
 
+# SUITES="runtime kernels" builds and runs these alone.
 sanitize: setup
 	@rm -f build-dev/$(RESULTS)
 	cmake --preset dev
-	cmake --build --preset dev -j $(JOBS)
+	cmake --build --preset dev -j $(JOBS) $(if $(SUITES),--target $(addprefix test_,$(SUITES)))
 	@export UBSAN_OPTIONS=print_stacktrace=1; \
-	  $(CTEST) --test-dir build-dev; status=$$?; \
+	  $(CTEST) --test-dir build-dev $(if $(SUITES),-R '^($(subst $(space),|,$(strip $(SUITES))))$$'); status=$$?; \
 	  echo "Under AddressSanitizer and UndefinedBehaviorSanitizer:"; \
 	  tests/support/count.sh build-dev/$(RESULTS) || status=1; exit $$status
 
 threads: setup
 	cmake --preset threads
-	cmake --build --preset threads --target test_runtime test_kernels test_layers test_explain test_tools -j $(JOBS)
-	tests/support/threads.sh build-threads
+	cmake --build --preset threads -j $(JOBS) --target $(addprefix test_,$(or $(SUITES),runtime kernels layers explain) tools)
+	tests/support/threads.sh build-threads $(addprefix test_,$(SUITES))
 
 # Without CUDA, which nothing in the demo needs.
 demo: setup
